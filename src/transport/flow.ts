@@ -1,0 +1,24 @@
+/**
+ * The path between one of our sockets and one peer: the way a message came, and the way its answer goes back.
+ * For UDP a pair of addresses; for TCP a connection.
+ */
+import type { Endpoint } from '../base/endpoint.ts';
+
+export type TransportName = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
+
+export interface Flow {
+  readonly transport: TransportName;
+  /** No message is lost or doubled on the way: transactions do not repeat themselves. RFC 3261 §17. */
+  readonly reliable: boolean;
+  readonly remote: Endpoint;
+  /** Our address as this peer sees it: what Via and Record-Route carry, `192.0.2.1:5060`. */
+  readonly sentBy: string;
+  /** The same peer's other port, for a response that goes to its sent-by; a connection has one only. */
+  toPort(port: number): Flow;
+  /** False once the connection is gone. */
+  readonly open: boolean;
+  /** `order`: messages with the same value keep their order. False when the path is broken. */
+  send(text: string, order: number): boolean;
+  /** Calls `broken` once if the path breaks before `cancel` is called. Never for UDP. */
+  onBreak(broken: () => void): { cancel(): void };
+}

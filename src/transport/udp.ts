@@ -1,0 +1,95 @@
+/** Datagrams: a flow is a pair of addresses. RFC 3261 §18. */
+import { Endpoint, ip4ToInt } from '../base/endpoint.ts';
+import type { Net, UdpSocket } from '../base/world.ts';
+import type { Flow } from './flow.ts';
+
+/** Flows remembered a socket; one more peer than that takes another's place. */
+export const UDP_FLOWS_MAX = 65_536;
+
+const never = { cancel() {} };
+
+class UdpFlow implements Flow {
+  readonly transport = 'udp';
+  readonly reliable = false;
+  readonly open = true;
+  readonly remote: Endpoint;
+  readonly sentBy: string;
+  private readonly owner: UdpTransport;
+
+  constructor(owner: UdpTransport, remote: Endpoint, sentBy: string) {
+    this.owner = owner;
+    this.remote = remote;
+    this.sentBy = sentBy;
+  }
+
+  send(text: string, order: number): boolean {
+    this.owner.socket.send(text, this.remote, order);
+    return true;
+  }
+
+  toPort(port: number): Flow {
+    return this.owner.flowTo(this.remote.host, port);
+  }
+
+  onBreak(): { cancel(): void } {
+    return never;
+  }
+}
+
+/** What one UDP listener does: datagrams in, with the flow they came by; flows out. */
+export class UdpTransport {
+  readonly socket: UdpSocket;
+  private readonly flows: (UdpFlow | undefined)[] = Array.from({ length: UDP_FLOWS_MAX }, () => undefined);
+  private readonly sentByFor: (remoteHost: string) => string;
+
+  private constructor(socket: UdpSocket, sentByFor: (local: Endpoint, remoteHost: string) => string) {
+    this.socket = socket;
+    this.sentByFor = (remoteHost) => sentByFor(socket.local, remoteHost);
+  }
+
+  static async listen(
+    net: Net,
+    at: { host: string; port: number },
+    sentByFor: (local: Endpoint, remoteHost: string) => string,
+    receive: (text: string, flow: Flow) => void,
+  ): Promise<UdpTransport> {
+    let transport: UdpTransport | undefined;
+    const socket = await net.udp(at, (text, from) => {
+      if (transport !== undefined) receive(text, transport.flowOf(from));
+    });
+    transport = new UdpTransport(socket, sentByFor);
+    return transport;
+  }
+
+  /** The flow to an address; the same object as long as the peer is remembered. */
+  flowTo(host: string, port: number): Flow {
+    const ip4 = ip4ToInt(host);
+    const place = placeOf(ip4, host, port);
+    const known = this.flows[place];
+    if (known !== undefined && known.remote.port === port && known.remote.host === host) return known;
+    return this.remember(place, new Endpoint(host, port));
+  }
+
+  private flowOf(from: Endpoint): Flow {
+    const place = placeOf(from.ip4, from.host, from.port);
+    const known = this.flows[place];
+    if (known !== undefined) {
+      const { remote } = known;
+      if (remote === from || (remote.port === from.port && remote.host === from.host)) return known;
+    }
+    return this.remember(place, from);
+  }
+
+  private remember(place: number, remote: Endpoint): Flow {
+    const flow = new UdpFlow(this, remote, this.sentByFor(remote.host));
+    this.flows[place] = flow;
+    return flow;
+  }
+}
+
+function placeOf(ip4: number, host: string, port: number): number {
+  let hash = ip4;
+  if (hash === 0) for (let i = 0; i < host.length; i++) hash = Math.imul(hash ^ host.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ Math.imul(port, 0x9e3779b1), 0x85ebca6b);
+  return (hash >>> 15) & (UDP_FLOWS_MAX - 1);
+}
