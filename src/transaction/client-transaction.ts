@@ -1,0 +1,199 @@
+/** One client transaction: pooled, its request in the slab. RFC 3261 §17.1. */
+import { assert } from '../base/assert.ts';
+import { step } from '../base/machine.ts';
+import { NO_TEXT } from '../base/slab.ts';
+import { ackFor, cancelFor } from '../sip/build.ts';
+import type { SipResponse } from '../sip/message.ts';
+import type { Flow } from '../transport/flow.ts';
+import { inviteClient, type InviteClientPart, type InviteClientState } from './invite-client.ts';
+import type { TransactionLayer } from './layer.ts';
+import { requestClient, type RequestClientPart, type RequestClientState } from './request-client.ts';
+import { clientTimer } from './timer-codes.ts';
+
+/** Who sent the request. Either a final response or `failed` comes, and after a 2xx to INVITE perhaps more 2xx. */
+export interface ClientUser {
+  response(client: ClientTransaction, response: SipResponse): void;
+  failed(client: ClientTransaction, why: 'timeout' | 'transport'): void;
+  /** A timer that the user set by `client.startUserTimer`. */
+  timer(client: ClientTransaction, code: number): void;
+}
+
+export class ClientTransaction implements InviteClientPart, RequestClientPart {
+  readonly slot: number;
+  private readonly layer: TransactionLayer;
+  generation = 0;
+  state: InviteClientState | RequestClientState = 'terminated';
+  isInvite = false;
+  order = 0;
+  user: ClientUser | undefined = undefined;
+  /** The server transaction that a late 2xx goes up to when no response context is left. */
+  upstreamSlot = -1;
+  upstreamGeneration = 0;
+  /** The CANCEL sent for this INVITE shares its branch. §9.1 */
+  cancelSlot = -1;
+  cancelGeneration = 0;
+  private cancelWanted = false;
+  private cancelReason: string | undefined = undefined;
+  private flowOut: Flow | undefined = undefined;
+  private flowWatch: { cancel(): void } | undefined = undefined;
+  private requestKept = NO_TEXT;
+  private out = '';
+  private at: SipResponse | undefined = undefined;
+  private waitMs = 0;
+
+  constructor(slot: number, layer: TransactionLayer) {
+    this.slot = slot;
+    this.layer = layer;
+  }
+
+  get flow(): Flow {
+    assert(this.flowOut !== undefined, 'a transaction that lives has a flow');
+    return this.flowOut;
+  }
+
+  get reliable(): boolean {
+    return this.flow.reliable;
+  }
+
+  get pending(): boolean {
+    return this.state === 'calling' || this.state === 'trying' || this.state === 'proceeding';
+  }
+
+  /** The Via line for the request: our branch names slot and generation, so a response finds us without a search. */
+  via(loopHash: number): string {
+    const { sentBy } = this.flow;
+    const name = this.flow.transport === 'udp' ? 'UDP' : this.flow.transport.toUpperCase();
+    return `Via: SIP/2.0/${name} ${sentBy};branch=${this.layer.branch(this.slot, this.generation, loopHash)}\r\n`;
+  }
+
+  reserve(flow: Flow, isInvite: boolean, order: number, user: ClientUser): void {
+    this.flowOut = flow;
+    this.isInvite = isInvite;
+    this.state = isInvite ? 'calling' : 'trying';
+    this.order = order;
+    this.user = user;
+    this.upstreamSlot = -1;
+    this.cancelSlot = -1;
+    this.cancelWanted = false;
+    this.cancelReason = undefined;
+  }
+
+  /** Sends the request; its topmost Via is `via(…)`. */
+  begin(text: string): void {
+    this.out = text;
+    if (this.flow.reliable) this.flowWatch = this.flow.onBreak(() => this.transportError());
+    if (this.isInvite) step(inviteClient, 'start', this);
+    else step(requestClient, 'start', this);
+    this.out = '';
+  }
+
+  /** Gives up an INVITE: CANCEL goes out as soon as a provisional response allows. RFC 3261 §9.1. */
+  cancel(reason?: string): void {
+    if (!this.isInvite || this.cancelWanted) return;
+    this.cancelWanted = true;
+    this.cancelReason = reason;
+    if (this.state === 'proceeding') this.sendCancel();
+  }
+
+  receive(response: SipResponse): void {
+    this.at = response;
+    const { status } = response;
+    if (this.isInvite) step(inviteClient, status < 200 ? 'res1xx' : status < 300 ? 'res2xx' : 'res300', this);
+    else step(requestClient, status < 200 ? 'res1xx' : 'resFinal', this);
+    this.at = undefined;
+    if (status >= 200 && this.isInvite && status < 300) this.forgetRequest();
+    else if (status < 200 && this.cancelWanted && this.state === 'proceeding' && this.cancelSlot < 0) this.sendCancel();
+  }
+
+  startUserTimer(delay: number, code: number): void {
+    this.layer.startTimer(this, delay, code);
+  }
+
+  timerFired(code: number): void {
+    switch (code) {
+      case clientTimer.A:
+        return step(inviteClient, 'A', this);
+      case clientTimer.B:
+        return step(inviteClient, 'B', this);
+      case clientTimer.D:
+        return step(inviteClient, 'D', this);
+      case clientTimer.M:
+        return step(inviteClient, 'M', this);
+      case clientTimer.E:
+        return step(requestClient, 'E', this);
+      case clientTimer.F:
+        return step(requestClient, 'F', this);
+      case clientTimer.K:
+        return step(requestClient, 'K', this);
+      default:
+        this.user?.timer(this, code);
+    }
+  }
+
+  // ─── what the figures ask for ────────────────────────────────────────────────────────────────
+
+  send(): void {
+    this.requestKept = this.layer.slab.put(this.out);
+    if (this.requestKept === NO_TEXT || !this.flow.send(this.out, this.order)) this.layer.breakSoon(this);
+  }
+
+  sendAgain(): void {
+    this.layer.counters.retransmitted++;
+    this.flow.send(this.layer.slab.get(this.requestKept), this.order);
+  }
+
+  ack(): void {
+    const response = this.at;
+    assert(response !== undefined, 'an ACK answers a response');
+    if (this.requestKept === NO_TEXT) return;
+    this.flow.send(ackFor(this.layer.slab.get(this.requestKept), response.headers), this.order);
+  }
+
+  pass(): void {
+    const response = this.at;
+    assert(response !== undefined, 'there is a response to pass');
+    this.user?.response(this, response);
+  }
+
+  fail(why: 'timeout' | 'transport'): void {
+    this.layer.counters.clientFailed++;
+    this.user?.failed(this, why);
+  }
+
+  start(timer: 'B' | 'D' | 'M' | 'F' | 'K', delay: number): void {
+    this.layer.startTimer(this, delay, clientTimer[timer]);
+  }
+
+  backOff(timer: 'A' | 'E', first: number, most: number): void {
+    this.waitMs = this.waitMs === 0 ? first : Math.min(this.waitMs * 2, most);
+    this.layer.startTimer(this, this.waitMs, clientTimer[timer]);
+  }
+
+  end(): void {
+    this.forgetRequest();
+    this.flowWatch?.cancel();
+    this.flowWatch = undefined;
+    this.waitMs = 0;
+    this.user = undefined;
+    this.flowOut = undefined;
+    this.layer.releaseClient(this);
+  }
+
+  transportError(): void {
+    if (this.isInvite) step(inviteClient, 'transportError', this);
+    else step(requestClient, 'transportError', this);
+  }
+
+  private sendCancel(): void {
+    const cancel = cancelFor(this.layer.slab.get(this.requestKept), this.cancelReason);
+    const sent = this.layer.sendCancel(this, cancel);
+    if (sent === undefined) return;
+    this.cancelSlot = sent.slot;
+    this.cancelGeneration = sent.generation;
+  }
+
+  private forgetRequest(): void {
+    this.layer.slab.free(this.requestKept);
+    this.requestKept = NO_TEXT;
+  }
+}

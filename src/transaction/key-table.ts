@@ -1,0 +1,77 @@
+/**
+ * What makes two requests the same transaction → the slot of its server transaction. RFC 3261 §17.2.3.
+ * A chained hash over integers; the keys' bytes lie in a slab, so that a hundred thousand of them cost the
+ * collector nothing. The hash is seeded: a stranger cannot choose branches that fall into one chain.
+ */
+import { NO_TEXT, Slab } from '../base/slab.ts';
+
+const NONE = -1;
+const KEY_BYTES_MAX = 64 * 1024 * 1024;
+const MASK = (1 << 17) - 1;
+
+export class KeyTable {
+  private readonly heads = new Int32Array(MASK + 1).fill(NONE);
+  private next = new Int32Array(1024);
+  private hashes = new Int32Array(1024);
+  private keys = new Int32Array(1024);
+  private readonly slab = new Slab(KEY_BYTES_MAX);
+  private readonly seed: number;
+
+  constructor(seed: number) {
+    this.seed = seed | 1;
+  }
+
+  /** The slot put in under this key, or -1. */
+  find(key: string): number {
+    const hash = this.hash(key);
+    for (let slot = this.heads[hash & MASK]!; slot !== NONE; slot = this.next[slot]!) {
+      if (this.hashes[slot] === hash && this.slab.holds(this.keys[slot]!, key)) return slot;
+    }
+    return NONE;
+  }
+
+  /** False when there is no room for the key. */
+  add(key: string, slot: number): boolean {
+    const kept = this.slab.put(key);
+    if (kept === NO_TEXT) return false;
+    if (slot >= this.next.length) this.grow(slot);
+    const hash = this.hash(key);
+    this.hashes[slot] = hash;
+    this.keys[slot] = kept;
+    this.next[slot] = this.heads[hash & MASK]!;
+    this.heads[hash & MASK] = slot;
+    return true;
+  }
+
+  remove(slot: number): void {
+    this.slab.free(this.keys[slot]!);
+    this.keys[slot] = NO_TEXT;
+    const at = this.hashes[slot]! & MASK;
+    if (this.heads[at] === slot) {
+      this.heads[at] = this.next[slot]!;
+      return;
+    }
+    let before = this.heads[at]!;
+    while (this.next[before] !== slot) before = this.next[before]!;
+    this.next[before] = this.next[slot]!;
+  }
+
+  private grow(slot: number): void {
+    const size = Math.max(this.next.length * 2, slot + 1);
+    this.next = grown(this.next, size);
+    this.hashes = grown(this.hashes, size);
+    this.keys = grown(this.keys, size);
+  }
+
+  private hash(key: string): number {
+    let hash = this.seed;
+    for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+    return hash ^ (hash >>> 15);
+  }
+}
+
+function grown(old: Int32Array, size: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(size);
+  larger.set(old);
+  return larger;
+}

@@ -1,0 +1,243 @@
+/**
+ * The transaction layer: message → its transaction, or a new one. RFC 3261 §17.
+ * Transactions are pooled: a slot and a generation name one, and our branch carries both, so a response finds its
+ * client transaction by an array index and a stale or forged one finds nobody.
+ */
+import { Slab } from '../base/slab.ts';
+import type { World } from '../base/world.ts';
+import type { SipRequest, SipResponse } from '../sip/message.ts';
+import { hasMagicCookie, topVia, type ViaSpan } from '../sip/via.ts';
+import type { Flow } from '../transport/flow.ts';
+import { ClientTransaction, type ClientUser } from './client-transaction.ts';
+import { transactionKey } from './key.ts';
+import { KeyTable } from './key-table.ts';
+import { ServerTransaction } from './server-transaction.ts';
+import { serverTimer } from './timer-codes.ts';
+import { TimerRings, TRYING_AFTER } from './timers.ts';
+
+const SLAB_BYTES_MAX = 2 * 1024 ** 3;
+/** Slots are written with eight digits, so that equal messages have equal lengths on the wire. */
+const SLOT_BASE = 10_000_000;
+const GENERATION_BASE = 100_000_000;
+const GENERATION_MAX = 999_999_999;
+
+export interface LayerCounters {
+  received: number;
+  retransmitted: number;
+  serverFailed: number;
+  clientFailed: number;
+  strayResponses: number;
+  refused: number;
+}
+
+export class TransactionLayer {
+  readonly slab = new Slab(SLAB_BYTES_MAX);
+  readonly counters: LayerCounters = {
+    received: 0,
+    retransmitted: 0,
+    serverFailed: 0,
+    clientFailed: 0,
+    strayResponses: 0,
+    refused: 0,
+  };
+  /** Begins every branch of ours: a Via that holds it came from us. */
+  readonly branchPrefix: string;
+  private readonly keys: KeyTable;
+  private readonly servers: ServerTransaction[] = [];
+  private readonly clients: ClientTransaction[] = [];
+  private readonly freeServers: number[] = [];
+  private readonly freeClients: number[] = [];
+  private readonly timers: TimerRings;
+  private readonly transactionsMax: number;
+  private readonly world: World;
+  private readonly cookie: string;
+  private generation: number;
+
+  constructor(world: World, options: { transactionsMax: number }) {
+    this.world = world;
+    this.transactionsMax = options.transactionsMax;
+    this.cookie = world.random.token(36);
+    this.branchPrefix = `z9hG4bK${this.cookie}`;
+    this.keys = new KeyTable(world.random.below(0x7fffffff));
+    this.generation = GENERATION_BASE + world.random.below(GENERATION_BASE * 8);
+    this.timers = new TimerRings(world.clock, this.expire);
+  }
+
+  /** Transactions that live, both kinds. */
+  get count(): number {
+    return this.serverCount + this.clientCount;
+  }
+
+  get serverCount(): number {
+    return this.servers.length - this.freeServers.length;
+  }
+
+  get clientCount(): number {
+    return this.clients.length - this.freeClients.length;
+  }
+
+  // ─── server transactions ─────────────────────────────────────────────────────────────────────
+
+  /** The transaction this request belongs to: a retransmission's own, an ACK's INVITE. */
+  findServer(request: SipRequest, via: ViaSpan, method: string): ServerTransaction | undefined {
+    const slot = this.keys.find(transactionKey(request, via, method));
+    return slot < 0 ? undefined : this.servers[slot];
+  }
+
+  /** Undefined when a limit is reached: the request is answered 503 without a transaction. */
+  openServer(request: SipRequest, via: ViaSpan, flow: Flow, order: number): ServerTransaction | undefined {
+    const slot = this.freeServers.pop() ?? this.servers.length;
+    if (this.count >= this.transactionsMax || !this.keys.add(transactionKey(request, via, request.method), slot)) {
+      if (slot < this.servers.length) this.freeServers.push(slot);
+      this.counters.refused++;
+      return undefined;
+    }
+    const server = (this.servers[slot] ??= new ServerTransaction(slot, this));
+    server.generation = this.nextGeneration();
+    server.begin(request, this.flowBack(request, via, flow), order, this.toTag(request, via));
+    return server;
+  }
+
+  serverAt(slot: number, generation: number): ServerTransaction | undefined {
+    const server = this.servers[slot];
+    return server !== undefined && server.generation === generation ? server : undefined;
+  }
+
+  /**
+   * Responses over UDP go to the port of sent-by, unless the peer asked for symmetric routing by `rport`.
+   * RFC 3261 §18.2.2, RFC 3581 §4. `maddr` is not followed: a stranger would aim our answers with it.
+   */
+  flowBack(request: SipRequest, via: ViaSpan, flow: Flow): Flow {
+    if (flow.reliable || hasRport(request.headers.text, via)) return flow;
+    const port = via.port === 0 ? 5060 : via.port;
+    return port === flow.remote.port ? flow : flow.toPort(port);
+  }
+
+  /** Our To tag for a request: the same for its retransmissions, also when no transaction is kept (§8.2.7). */
+  toTag(request: SipRequest, via: ViaSpan): string {
+    const { text } = request.headers;
+    let hash = 0x811c9dc5;
+    const from = hasMagicCookie(text, via) ? via.branchStart : via.sentByStart;
+    const to = hasMagicCookie(text, via) ? via.branchEnd : text.length;
+    for (let i = from; i < to; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    return `${this.cookie}${(hash >>> 0).toString(36)}`;
+  }
+
+  releaseServer(server: ServerTransaction): void {
+    server.generation = 0;
+    this.keys.remove(server.slot);
+    this.freeServers.push(server.slot);
+  }
+
+  startServerTimer(server: ServerTransaction, code: typeof serverTimer.silent): void {
+    this.timers.start(TRYING_AFTER, server.slot, server.generation, code);
+  }
+
+  // ─── client transactions ─────────────────────────────────────────────────────────────────────
+
+  /** Undefined when a limit is reached. The caller builds the request with `via(…)`, then calls `begin`. */
+  openClient(flow: Flow, isInvite: boolean, order: number, user: ClientUser): ClientTransaction | undefined {
+    if (this.count >= this.transactionsMax) {
+      this.counters.refused++;
+      return undefined;
+    }
+    const slot = this.freeClients.pop() ?? this.clients.length;
+    const client = (this.clients[slot] ??= new ClientTransaction(slot, this));
+    client.generation = this.nextGeneration();
+    client.reserve(flow, isInvite, order, user);
+    return client;
+  }
+
+  /** Hands a response to the transaction its topmost Via names; drops it when that is not ours. §18.1.2 */
+  receiveResponse(response: SipResponse): void {
+    const client = this.clientOf(response);
+    if (client === undefined) this.counters.strayResponses++;
+    else client.receive(response);
+  }
+
+  releaseClient(client: ClientTransaction): void {
+    client.generation = 0;
+    this.freeClients.push(client.slot);
+  }
+
+  /** A CANCEL is a non-INVITE transaction that shares the INVITE's branch. Undefined when a limit is reached. */
+  sendCancel(invite: ClientTransaction, text: string): ClientTransaction | undefined {
+    const cancel = this.openClient(invite.flow, false, invite.order, silentUser);
+    cancel?.begin(text);
+    return cancel;
+  }
+
+  /** Tells a transport error after the caller has returned, so that it sees its transaction begun. */
+  breakSoon(client: ClientTransaction): void {
+    const { generation } = client;
+    this.world.clock.soon(() => {
+      if (client.generation === generation) client.transportError();
+    });
+  }
+
+  /** `z9hG4bK<cookie><slot>.<generation>.<loop>`: all three of fixed width. RFC 3261 §16.6 step 8. */
+  branch(slot: number, generation: number, loopHash: number): string {
+    return `${this.branchPrefix}${slot + SLOT_BASE}.${generation}.${loopHash}`;
+  }
+
+  startTimer(owner: { slot: number; generation: number }, delay: number, code: number): void {
+    this.timers.start(delay, owner.slot, owner.generation, code);
+  }
+
+  /** Ends every timer; nothing is sent any more. */
+  stop(): void {
+    this.timers.stop();
+  }
+
+  private clientOf(response: SipResponse): ClientTransaction | undefined {
+    const via = topVia(response.headers);
+    if (via === undefined) return undefined;
+    const { text } = response.headers;
+    const { branchPrefix } = this;
+    if (!text.startsWith(branchPrefix, via.branchStart)) return undefined;
+    const slotStart = via.branchStart + branchPrefix.length;
+    const slot = digits(text, slotStart, 8) - SLOT_BASE;
+    const generation = digits(text, slotStart + 9, 9);
+    const client = this.clients[slot];
+    if (client === undefined || client.generation !== generation) return undefined;
+    if (!client.isInvite || response.method === 'INVITE') return client;
+    const cancel = response.method === 'CANCEL' ? this.clients[client.cancelSlot] : undefined;
+    return cancel?.generation === client.cancelGeneration ? cancel : undefined;
+  }
+
+  private readonly expire = (slot: number, generation: number, code: number): void => {
+    if (code < 16) {
+      const server = this.servers[slot];
+      if (server !== undefined && server.generation === generation) server.timerFired(code);
+      return;
+    }
+    const client = this.clients[slot];
+    if (client !== undefined && client.generation === generation) client.timerFired(code);
+  };
+
+  private nextGeneration(): number {
+    this.generation = this.generation === GENERATION_MAX ? GENERATION_BASE : this.generation + 1;
+    return this.generation;
+  }
+}
+
+/** The value of a fixed run of digits; -1 when one is none. */
+function digits(text: string, from: number, count: number): number {
+  let value = 0;
+  for (let i = from; i < from + count; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (!(digit >= 0 && digit <= 9)) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** Whether the topmost Via carried `rport`; `stampReceived` has given it its value by now. */
+function hasRport(text: string, via: ViaSpan): boolean {
+  if (via.rportEnd > 0) return true;
+  const at = text.indexOf(';rport=', via.sentByEnd);
+  return at >= 0 && at < via.valueEnd;
+}
+
+/** The answer to a CANCEL tells us nothing: the INVITE's own final response does. §9.1 */
+const silentUser: ClientUser = { response() {}, failed() {}, timer() {} };
