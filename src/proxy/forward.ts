@@ -1,0 +1,69 @@
+/** The steps from a received request to a branch's request: one pass over the text. RFC 3261 §16.6. */
+import { MAX_FORWARDS } from '../sip/header-table.ts';
+import type { SipRequest } from '../sip/message.ts';
+import type { RouteView } from './loose-route.ts';
+
+/** Put in when a request has no Max-Forwards. §16.6 step 3. */
+const MAX_FORWARDS_DEFAULT = 70;
+
+export interface ForwardParts {
+  readonly uriText: string;
+  /** Our Via line, whole. */
+  readonly via: string;
+  /** Record-Route lines, or ''. */
+  readonly recordRoute: string;
+  /** Route values to put on top: a Path. */
+  readonly path: string | undefined;
+  readonly route: RouteView;
+}
+
+/** The text that goes out. Everything not named here leaves as it came. */
+export function forwardText(request: SipRequest, parts: ForwardParts): string {
+  const { headers } = request;
+  const { text, startsAt } = headers;
+  let out = `${request.method} ${parts.uriText} SIP/2.0\r\n${parts.via}${parts.recordRoute}`;
+  if (parts.path !== undefined) out += `Route: ${parts.path}\r\n`;
+  const { cutFrom, cutTo } = parts.route;
+  const place = headers.find(MAX_FORWARDS);
+  if (place < 0) {
+    out += `Max-Forwards: ${MAX_FORWARDS_DEFAULT}\r\n`;
+    return cutTo === 0 ? out + text.substring(startsAt) : out + text.substring(startsAt, cutFrom) + text.substring(cutTo);
+  }
+  const from = headers.valueStart(place);
+  const to = headers.valueEnd(place);
+  const hops = Number(text.substring(from, to)) - 1;
+  if (cutTo === 0) return out + text.substring(startsAt, from) + hops + text.substring(to);
+  return cutFrom < from
+    ? out + text.substring(startsAt, cutFrom) + text.substring(cutTo, from) + hops + text.substring(to)
+    : out + text.substring(startsAt, from) + hops + text.substring(to, cutFrom) + text.substring(cutTo);
+}
+
+/**
+ * The loop mark of a request: the same request coming back has the same, a spiral another. §16.3 step 4, §16.6
+ * step 8; RFC 5393 §4.2. Nine digits, so that branches have one length.
+ */
+export function loopHash(request: SipRequest): number {
+  const { text } = request.headers;
+  let hash = hashRange(0x811c9dc5, text, 0, text.indexOf(' ', request.method.length + 1));
+  hash = hashText(hash, request.headers.get('route') ?? '');
+  hash = hashText(hash, request.callId);
+  hash = hashText(hash, request.fromTag);
+  hash = hashText(hash, request.toTag);
+  hash = Math.imul(hash ^ request.cseq, 0x01000193);
+  return ((hash >>> 0) % 900_000_000) + 100_000_000;
+}
+
+/** One number a call: its messages keep their order on the wire. */
+export function callOrder(callId: string): number {
+  return hashText(0x811c9dc5, callId);
+}
+
+function hashText(seed: number, text: string): number {
+  return hashRange(seed, text, 0, text.length);
+}
+
+function hashRange(seed: number, text: string, from: number, to: number): number {
+  let hash = seed;
+  for (let i = from; i < to; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash;
+}

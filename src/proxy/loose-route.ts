@@ -1,0 +1,82 @@
+/** Route header fields in: which of them are ours, and where the next one leads. RFC 3261 §16.4, §16.12. */
+import { ROUTE } from '../sip/header-table.ts';
+import type { Headers } from '../sip/headers.ts';
+import { parseNameAddr } from '../sip/name-addr.ts';
+import type { Uri } from '../sip/uri.ts';
+
+/** The topmost Route values of a request, as far as they are ours. */
+export interface RouteView {
+  /** What to leave out when forwarding: our values; both 0 when none is ours. */
+  readonly cutFrom: number;
+  readonly cutTo: number;
+  /** The `d` parameter of our first value. */
+  readonly token: string | undefined;
+  /** The value behind ours, where the request goes next. */
+  readonly next: Uri | undefined;
+}
+
+const NO_ROUTE: RouteView = { cutFrom: 0, cutTo: 0, token: undefined, next: undefined };
+
+/** Two of ours stand together where transports change (RFC 5658 §3): both are taken. */
+const OWN_VALUES_MAX = 2;
+
+/** Throws SipError 400 when a value is malformed. */
+export function viewRoutes(headers: Headers, isOwn: (host: string, port: number | undefined) => boolean): RouteView {
+  let place = headers.find(ROUTE);
+  if (place < 0) return NO_ROUTE;
+  let cutFrom = 0;
+  let cutTo = 0;
+  let token: string | undefined;
+  let from = headers.valueStart(place);
+  for (let own = 0; ; own++) {
+    const end = valueEndAt(headers, place, from);
+    const { uri } = parseNameAddr(headers.text.substring(from, end));
+    if (own === OWN_VALUES_MAX || !isOwn(uri.host, uri.port)) return { cutFrom, cutTo, token, next: uri };
+    const mark = uri.params['d'];
+    if (own === 0 && typeof mark === 'string') token = mark;
+    const lineDone = end === headers.valueEnd(place);
+    if (own > 0 && !lineDone && cutFrom < headers.lineStart(place)) {
+      headers.splice(cutFrom, headers.lineStart(place), ''); // A cut is one range: take the first line out for good.
+      return viewRoutes(headers, isOwn);
+    }
+    if (own === 0) cutFrom = from;
+    if (lineDone && cutFrom > headers.lineStart(place)) cutFrom = headers.lineStart(place);
+    cutTo = lineDone ? headers.lineEnd(place) : afterComma(headers.text, end);
+    const follows = headers.findFrom(ROUTE, place + 4);
+    if (!lineDone) from = cutTo;
+    else if (follows < 0) return { cutFrom, cutTo, token, next: undefined };
+    else if (follows === place + 4) {
+      place = follows;
+      from = headers.valueStart(place);
+    } else return { cutFrom, cutTo, token, next: firstUri(headers, follows) };
+  }
+}
+
+function firstUri(headers: Headers, place: number): Uri {
+  const from = headers.valueStart(place);
+  return parseNameAddr(headers.text.substring(from, valueEndAt(headers, place, from))).uri;
+}
+
+/** The end of the value that begins at `from`: a comma outside quotes and brackets, or the end of the field. */
+function valueEndAt(headers: Headers, place: number, from: number): number {
+  const { text } = headers;
+  const end = headers.valueEnd(place);
+  let quoted = false;
+  let bracketed = false;
+  for (let at = from; at < end; at++) {
+    const c = text.charCodeAt(at);
+    if (c === 92 && quoted) at++;
+    else if (c === 34) quoted = !quoted;
+    else if (quoted) continue;
+    else if (c === 60) bracketed = true;
+    else if (c === 62) bracketed = false;
+    else if (c === 44 && !bracketed) return at;
+  }
+  return end;
+}
+
+function afterComma(text: string, comma: number): number {
+  let at = comma + 1;
+  while (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9) at++;
+  return at;
+}

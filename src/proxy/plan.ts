@@ -1,0 +1,47 @@
+/** Whom to ring, and in which order: a fork as data. RFC 3261 §16.6. */
+import type { Millis } from '../base/world.ts';
+import type { Uri } from '../sip/uri.ts';
+import type { Hop } from '../transport/transports.ts';
+
+/** One branch's destination. */
+export interface Target {
+  readonly uri: Uri;
+  /** The URI as text, when it is at hand: saves printing it. */
+  readonly uriText?: string;
+  /** Where to send it, when that is not where `uri` resolves: the far side of a NAT, an outbound proxy. */
+  readonly hop?: Hop | undefined;
+  /** Route values to put on top: the Path it registered by. RFC 3327. */
+  readonly path?: string | undefined;
+  /** 0 to 1. RFC 3261 §20.10. */
+  readonly q?: number | undefined;
+  readonly replyMs?: Millis | undefined;
+  readonly ringMs?: Millis | undefined;
+}
+
+/** A fork of any depth: `serial(parallel(desk, mobile), home)`. */
+export type Plan = Target | { readonly parallel: readonly Plan[] } | { readonly serial: readonly Plan[] };
+
+/** Branches that one request may have in all. */
+export const BRANCHES_MAX = 32;
+
+export function parallel(...plans: Plan[]): Plan {
+  return { parallel: plans };
+}
+
+export function serial(...plans: Plan[]): Plan {
+  return { serial: plans };
+}
+
+/** Equal q ring together, lower q after them. RFC 3261 §16.6. */
+export function byPreference(targets: readonly Target[]): Plan {
+  if (targets.length === 1) return targets[0]!;
+  const groups = new Map<number, Target[]>();
+  for (const target of targets) {
+    const q = target.q ?? 1;
+    const group = groups.get(q);
+    if (group === undefined) groups.set(q, [target]);
+    else group.push(target);
+  }
+  const ordered = [...groups].sort(([a], [b]) => b - a).map(([, group]) => parallel(...group));
+  return ordered.length === 1 ? ordered[0]! : serial(...ordered);
+}

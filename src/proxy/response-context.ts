@@ -1,0 +1,254 @@
+/**
+ * The response context: all that is known of one relayed request until its one final answer. RFC 3261 §16.7.
+ *
+ *                        ┌─ branch 0 ── client transaction
+ *   server transaction ──┤─ branch 1 ── client transaction
+ *                        └─ …            best failure so far
+ */
+import { SipError } from '../base/errors.ts';
+import type { Millis } from '../base/world.ts';
+import { SipRequest, type SipResponse } from '../sip/message.ts';
+import { parseMessage } from '../sip/parse.ts';
+import { printUri } from '../sip/uri.ts';
+import type { ClientTransaction } from '../transaction/client-transaction.ts';
+import type { ServerTransaction, ServerUser } from '../transaction/server-transaction.ts';
+import { TIMER_C } from '../transaction/timers.ts';
+import type { Flow } from '../transport/flow.ts';
+import type { Hop } from '../transport/transports.ts';
+import { BestFailure } from './best.ts';
+import { Branch, REPLY_MS, RING_MS } from './branch.ts';
+import type { Fork } from './fork.ts';
+import { PlanRun } from './fork.ts';
+import { forwardText, loopHash } from './forward.ts';
+import { viewRoutes } from './loose-route.ts';
+import type { Plan, Target } from './plan.ts';
+import type { Proxy } from './proxy.ts';
+import { withoutTopVia } from './reply-path.ts';
+
+/** How a branch ended. */
+export interface BranchEnd {
+  readonly target: Target;
+  readonly status: number;
+  readonly timedOut: boolean;
+}
+
+/** What the whole plan came to. */
+export interface PlanFailure {
+  readonly status: number;
+  readonly timedOut: boolean;
+  readonly ends: readonly BranchEnd[];
+}
+
+/** What whoever relays wants to see and change on the way. None of these waits. */
+export interface RelayHooks {
+  /** A branch is ready; edits reach it alone. False: skip it. */
+  branch?(request: SipRequest, target: Target, index: number): boolean;
+  /** A response came. False drops it, if it is a 1xx. */
+  reply?(response: SipResponse, target: Target): boolean;
+  /** The plan failed and the caller still waits. Whoever takes this calls `pass`, or answers another way. */
+  failed?(failure: PlanFailure): void;
+  /** A final response goes to the caller. */
+  finished?(status: number): void;
+}
+
+export interface RelayOptions {
+  readonly replyMs?: Millis | undefined;
+  readonly ringMs?: Millis | undefined;
+  readonly recordRoute: boolean;
+  readonly advanceOn?: ((end: { readonly status: number; readonly timedOut: boolean }) => boolean) | undefined;
+  /** The number of the call's record, 0 for none. */
+  readonly call: number;
+  readonly hooks: RelayHooks;
+}
+
+export class ResponseContext implements ServerUser {
+  private readonly proxy: Proxy;
+  private readonly server: ServerTransaction;
+  private readonly serverGeneration: number;
+  private readonly options: RelayOptions;
+  private readonly branches: Branch[] = [];
+  private readonly best = new BestFailure();
+  private readonly run = new PlanRun(this);
+  /** The request while we are still in the turn that relayed it; later it is read from the transaction. */
+  private requestAtHand: SipRequest | undefined;
+  private breadth: number | undefined = undefined;
+  private answered = false;
+  private cancelledByCaller = false;
+  private planOver = false;
+
+  constructor(proxy: Proxy, server: ServerTransaction, request: SipRequest, options: RelayOptions) {
+    this.proxy = proxy;
+    this.server = server;
+    this.serverGeneration = server.generation;
+    this.requestAtHand = request;
+    this.options = options;
+  }
+
+  start(plan: Plan, breadth: number | undefined): void {
+    this.breadth = breadth;
+    this.server.user = this;
+    this.run.start(plan);
+    this.requestAtHand = undefined;
+    if (this.server.generation === this.serverGeneration && this.server.status < 200 && !this.server.keepRequest()) {
+      this.cancelAll();
+      this.answer(503);
+    }
+  }
+
+  now(): Millis {
+    return this.proxy.world.clock.now();
+  }
+
+  // ─── branches ────────────────────────────────────────────────────────────────────────────────
+
+  launch(target: Target, index: number, parent: Fork | undefined, isLast: boolean): void {
+    const ringMs = target.ringMs ?? this.options.ringMs ?? (isLast ? TIMER_C : RING_MS);
+    const branch = new Branch(this, target, index, parent, ringMs);
+    this.branches.push(branch);
+    const request = this.branchRequest();
+    if (this.options.hooks.branch?.(request, target, index) === false) {
+      branch.end(480);
+      return;
+    }
+    const hop = this.hopFor(request, target);
+    if (hop instanceof Promise) void hop.then((found) => this.send(branch, this.branchRequest(request), found));
+    else this.send(branch, request, hop);
+  }
+
+  advances(branch: Branch): boolean {
+    const { status, timedOut } = branch;
+    if (this.options.advanceOn !== undefined) return this.options.advanceOn({ status, timedOut });
+    return status !== 401 && status !== 407 && status < 600;
+  }
+
+  provisional(branch: Branch, response: SipResponse): void {
+    if (this.answered || this.planOver) return;
+    if (this.options.hooks.reply?.(response, branch.target) === false) return;
+    this.server.respond(response.status, withoutTopVia(response));
+  }
+
+  /** Every 2xx goes back to the caller at once, and the other branches are given up. §16.7 step 5 and 10 */
+  succeeded(branch: Branch, response: SipResponse, late: boolean): void {
+    const first = !this.answered;
+    this.answered = true;
+    this.run.stopped = true;
+    this.options.hooks.reply?.(response, branch.target);
+    const text = withoutTopVia(response);
+    if (branch.client?.isInvite) this.proxy.answerLate(branch.client, this.server);
+    if (this.server.generation === this.serverGeneration) this.server.respond(response.status, text);
+    if (!first || late) return;
+    for (const other of this.branches) other.cancel('SIP;cause=200;text="Call completed elsewhere"');
+    this.options.hooks.finished?.(response.status);
+  }
+
+  refused(branch: Branch, response: SipResponse): void {
+    this.options.hooks.reply?.(response, branch.target);
+    this.best.add({ status: response.status, response });
+    if (response.status >= 600) {
+      this.run.stopped = true;
+      for (const other of this.branches) other.cancel();
+    }
+    this.run.branchEnded(branch);
+  }
+
+  /** It ended without a response to keep: silent, broken or cancelled. */
+  branchEnded(branch: Branch): void {
+    this.best.add({ status: branch.status, response: undefined });
+    this.run.branchEnded(branch);
+  }
+
+  planEnded(): void {
+    if (this.answered || this.planOver) return;
+    this.planOver = true;
+    const { hooks } = this.options;
+    if (hooks.failed === undefined || this.cancelledByCaller) this.pass();
+    else hooks.failed(this.failure());
+  }
+
+  // ─── the caller ──────────────────────────────────────────────────────────────────────────────
+
+  /** §16.10: CANCEL goes to every pending branch; the final answer is what they make of it. */
+  cancelled(): void {
+    this.cancelledByCaller = true;
+    this.cancelAll();
+    if (this.planOver) this.pass();
+  }
+
+  /** Lets the best failure go back to the caller. §16.7 steps 6 to 9 */
+  pass(): void {
+    if (this.cancelledByCaller) return this.answer(487);
+    const best = this.best.best;
+    if (best === undefined) return this.answer(this.server.isInvite ? 480 : 500);
+    if (best.response === undefined) return this.answer(best.status === 503 ? 500 : best.status);
+    // A 503 would take the caller's whole traffic away from us: §16.7 step 6.
+    if (best.status === 503) return this.answer(500);
+    this.options.hooks.finished?.(best.status);
+    this.server.respond(best.status, withoutTopVia(best.response, this.best.textWithChallenges(best.response)));
+  }
+
+  private failure(): PlanFailure {
+    const ends = this.branches.map(({ target, status, timedOut }) => ({ target, status, timedOut }));
+    const best = this.best.best;
+    const timedOut = this.branches.length > 0 && this.branches.every((branch) => branch.timedOut);
+    return { status: best?.status ?? 480, timedOut, ends };
+  }
+
+  private answer(status: number): void {
+    if (this.server.generation !== this.serverGeneration || this.server.status >= 200) return;
+    this.options.hooks.finished?.(status);
+    // RFC 4320 §4.1: no 408 for a request that is no INVITE; it would only come too late.
+    if (status === 408 && !this.server.isInvite) this.server.abandon();
+    else this.server.reply(status);
+  }
+
+  private cancelAll(): void {
+    this.run.stopped = true;
+    for (const branch of this.branches) branch.cancel();
+  }
+
+  // ─── sending ─────────────────────────────────────────────────────────────────────────────────
+
+  /** The request a branch may edit: a copy when a hook might, else the one at hand. */
+  private branchRequest(edited?: SipRequest): SipRequest {
+    if (edited !== undefined) return edited;
+    const request = this.requestAtHand ?? this.server.request;
+    if (this.options.hooks.branch === undefined && this.breadth === undefined) return request;
+    const copy = parseMessage(request.text);
+    if (copy.kind !== 'request') throw new SipError('BAD_MESSAGE', 500, 'an edit broke the request');
+    if (this.breadth !== undefined) copy.headers.set('Max-Breadth', this.breadth);
+    return copy;
+  }
+
+  private hopFor(request: SipRequest, target: Target): Hop | undefined | Promise<Hop | undefined> {
+    if (target.hop !== undefined) return target.hop;
+    const next = target.path === undefined ? viewRoutes(request.headers, this.proxy.isOwn).next : undefined;
+    return this.proxy.locate(next ?? target.uri, target.path);
+  }
+
+  private send(branch: Branch, request: SipRequest, hop: Hop | undefined): void {
+    if (this.answered || this.run.stopped) return branch.end(487);
+    const flow = hop === undefined ? undefined : this.proxy.flowTo(hop);
+    const client = flow === undefined ? undefined : this.proxy.openClient(flow, request, this.server.order, branch);
+    if (flow === undefined || client === undefined) return branch.end(flow === undefined ? 480 : 503);
+    const { target } = branch;
+    const text = forwardText(request, {
+      uriText: target.uriText ?? printUri(target.uri),
+      via: client.via(loopHash(request)),
+      recordRoute: this.recordRoute(flow, request),
+      path: target.path,
+      route: viewRoutes(request.headers, this.proxy.isOwn),
+    });
+    branch.begin(client, text, target.replyMs ?? this.options.replyMs ?? REPLY_MS);
+  }
+
+  private recordRoute(flow: Flow, request: SipRequest): string {
+    if (!this.options.recordRoute) return '';
+    return this.proxy.recordRoute(this.server.flow, flow, request.callId, this.options.call);
+  }
+}
+
+/** Ties a client transaction that was answered 2xx to its upstream, so that the context can go. */
+export function upstreamOf(client: ClientTransaction, server: ServerTransaction): void {
+  client.upstreamSlot = server.slot;
+  client.upstreamGeneration = server.generation;
+}
