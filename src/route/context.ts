@@ -1,0 +1,203 @@
+/** What a route may see and ask for. One object a request; the decisions it makes are plain data. */
+import type { Logger } from '../base/world.ts';
+import type { Plan, Target } from '../proxy/plan.ts';
+import type { BranchEnd } from '../proxy/response-context.ts';
+import { FROM, TO } from '../sip/header-table.ts';
+import type { Method, SipRequest, SipResponse } from '../sip/message.ts';
+import { parseNameAddr, type NameAddr } from '../sip/name-addr.ts';
+import type { Uri } from '../sip/uri.ts';
+import type { Flow } from '../transport/flow.ts';
+import type { Hop } from '../transport/transports.ts';
+import {
+  DROP, PASS, type Drop, type Forward, type Pass, type Redirect, type Relay, type RelayOptions, type Reply,
+} from './decision.ts';
+
+/** What every route sees. `V`: what middlewares learned and handed on by `next({ … })`. */
+export class Context<V> {
+  readonly var: V;
+  readonly log: Logger;
+  readonly callId: string;
+  readonly method: Method;
+
+  constructor(variables: V, log: Logger, callId: string, method: Method) {
+    this.var = variables;
+    this.log = log;
+    this.callId = callId;
+    this.method = method;
+  }
+}
+
+/** `req` is the working copy: edits here reach every branch, edits in `onBranch` reach one. */
+export class RequestContext<V = {}> extends Context<V> {
+  readonly req: SipRequest;
+  readonly source: Flow;
+  private readonly provisional: (status: number, reason: string | undefined) => void;
+  private fromField: NameAddr | undefined = undefined;
+  private toField: NameAddr | undefined = undefined;
+
+  constructor(
+    variables: V,
+    log: Logger,
+    req: SipRequest,
+    source: Flow,
+    provisional: (status: number, reason: string | undefined) => void,
+  ) {
+    super(variables, log, req.callId, req.method);
+    this.req = req;
+    this.source = source;
+    this.provisional = provisional;
+  }
+
+  /** The Request-URI. Set it to send the request elsewhere. */
+  get uri(): Uri {
+    return this.req.uri;
+  }
+
+  set uri(uri: Uri) {
+    this.req.uri = uri;
+  }
+
+  get from(): NameAddr {
+    return (this.fromField ??= parseNameAddr(this.req.headers.raw(FROM) ?? ''));
+  }
+
+  get to(): NameAddr {
+    return (this.toField ??= parseNameAddr(this.req.headers.raw(TO) ?? ''));
+  }
+
+  /** Sends a 1xx at once. */
+  progress(status: number, reason?: string): void {
+    this.provisional(status, reason);
+  }
+
+  reply(status: number, reason?: string, headers?: Readonly<Record<string, string>>, body?: string): Reply {
+    return { do: 'reply', status, reason, headers: headers && Object.entries(headers), body };
+  }
+
+  /** Without a plan: to where `uri` resolves. */
+  relay(plan: Plan = { uri: this.uri }, options: RelayOptions<V> = {}): Relay {
+    return { do: 'relay', plan, options: options as unknown as RelayOptions<never> }; // see Relay.options
+  }
+
+  /** Along the route set of its dialog. RFC 3261 §16.12. */
+  follow(options: RelayOptions<V> = {}): Relay {
+    const target: Target = { uri: this.uri, uriText: this.req.uriText };
+    return this.relay(target, { recordRoute: false, ...options });
+  }
+
+  redirect(...to: Uri[]): Redirect {
+    return { do: 'redirect', to };
+  }
+
+  forward(to: Hop): Forward {
+    return { do: 'forward', to };
+  }
+
+  drop(): Drop {
+    return DROP;
+  }
+}
+
+/** A branch is ready, not yet sent. */
+export class BranchContext<V> extends Context<V> {
+  readonly req: SipRequest;
+  readonly target: Target;
+  readonly index: number;
+
+  constructor(base: Context<V>, req: SipRequest, target: Target, index: number) {
+    super(base.var, base.log, base.callId, base.method);
+    this.req = req;
+    this.target = target;
+    this.index = index;
+  }
+
+  send(): Pass {
+    return PASS;
+  }
+
+  skip(): Drop {
+    return DROP;
+  }
+}
+
+/** A reply came for a branch. */
+export class ReplyContext<V> extends Context<V> {
+  readonly res: SipResponse;
+  readonly target: Target;
+
+  constructor(base: Context<V>, res: SipResponse, target: Target) {
+    super(base.var, base.log, base.callId, base.method);
+    this.res = res;
+    this.target = target;
+  }
+
+  get status(): number {
+    return this.res.status;
+  }
+
+  pass(): Pass {
+    return PASS;
+  }
+
+  /** 1xx only; a final reply goes on whatever this says. */
+  drop(): Drop {
+    return DROP;
+  }
+}
+
+/** The whole plan failed and the caller still waits. `req` is the request as the request route left it. */
+export class FailureContext<V> extends Context<V> {
+  readonly req: SipRequest;
+  readonly source: Flow;
+  /** The best failure, RFC 3261 §16.7 step 6; 408 and `timedOut` when nobody answered. */
+  readonly status: number;
+  readonly timedOut: boolean;
+  readonly ends: readonly BranchEnd[];
+  private readonly request: RequestContext<V>;
+
+  constructor(
+    request: RequestContext<V>,
+    failure: { readonly status: number; readonly timedOut: boolean; readonly ends: readonly BranchEnd[] },
+  ) {
+    super(request.var, request.log, request.callId, request.method);
+    this.request = request;
+    this.req = request.req;
+    this.source = request.source;
+    this.status = failure.status;
+    this.timedOut = failure.timedOut;
+    this.ends = failure.ends;
+  }
+
+  get uri(): Uri {
+    return this.request.uri;
+  }
+
+  set uri(uri: Uri) {
+    this.request.uri = uri;
+  }
+
+  get from(): NameAddr {
+    return this.request.from;
+  }
+
+  get to(): NameAddr {
+    return this.request.to;
+  }
+
+  reply(status: number, reason?: string, headers?: Readonly<Record<string, string>>): Reply {
+    return this.request.reply(status, reason, headers);
+  }
+
+  relay(plan?: Plan, options?: RelayOptions<V>): Relay {
+    return this.request.relay(plan, options);
+  }
+
+  redirect(...to: Uri[]): Redirect {
+    return this.request.redirect(...to);
+  }
+
+  /** Let the failure go back to the caller. */
+  pass(): Pass {
+    return PASS;
+  }
+}

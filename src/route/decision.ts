@@ -1,0 +1,62 @@
+/** What a route may answer. Data: nothing happens until it is returned. */
+import type { Millis } from '../base/world.ts';
+import type { Plan } from '../proxy/plan.ts';
+import type { Uri } from '../sip/uri.ts';
+import type { Hop } from '../transport/transports.ts';
+import type { BranchRoute, FailureRoute, ReplyRoute } from './router.ts';
+
+export type Awaitable<T> = T | Promise<T>;
+
+export interface Reply {
+  readonly do: 'reply';
+  readonly status: number;
+  readonly reason?: string | undefined;
+  readonly headers?: readonly (readonly [string, string])[] | undefined;
+  readonly body?: string | undefined;
+}
+
+export interface Relay {
+  readonly do: 'relay';
+  readonly plan: Plan;
+  // The variables' type is the route's own business: by here it has been checked.
+  readonly options: RelayOptions<never>;
+}
+
+export interface Redirect {
+  readonly do: 'redirect';
+  readonly to: readonly Uri[];
+}
+
+/** Stateless: no transaction, no forking, no failure route. RFC 3261 §16.11. */
+export interface Forward {
+  readonly do: 'forward';
+  readonly to: Hop;
+}
+
+export interface Drop {
+  readonly do: 'drop';
+}
+
+export interface Pass {
+  readonly do: 'pass';
+}
+
+export type RequestDecision = Reply | Relay | Redirect | Forward | Drop;
+export type FailureDecision = Reply | Relay | Redirect | Pass;
+
+export interface RelayOptions<V> {
+  /** Longest wait for the first reply. Default 5 s; a target may say otherwise. */
+  readonly replyMs?: Millis;
+  /** Longest wait for the final reply. Default 30 s when another target follows, else timer C, 181 s. */
+  readonly ringMs?: Millis;
+  /** Whether we stay on the path of the dialog. Default: yes for requests that may begin one. */
+  readonly recordRoute?: boolean;
+  /** Whether a failed branch moves a serial plan on. Default: any but 401, 407 and 6xx. */
+  readonly advanceOn?: (end: { readonly status: number; readonly timedOut: boolean }) => boolean;
+  readonly onBranch?: BranchRoute<V>;
+  readonly onReply?: ReplyRoute<V>;
+  readonly onFailure?: FailureRoute<V>;
+}
+
+export const DROP: Drop = { do: 'drop' };
+export const PASS: Pass = { do: 'pass' };

@@ -1,0 +1,61 @@
+/**
+ * A request that came in, until it is decided what becomes of it.
+ * A server transaction is opened only when somebody has to wait: a challenge or a refusal that can be given at once
+ * is given without one (RFC 3261 §8.2.7), so a stranger's request leaves nothing behind.
+ */
+import { replyTo } from '../sip/build.ts';
+import type { SipRequest } from '../sip/message.ts';
+import type { ViaSpan } from '../sip/via.ts';
+import type { TransactionLayer } from '../transaction/layer.ts';
+import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import type { Flow } from '../transport/flow.ts';
+
+type HeaderLines = readonly (readonly [string, string])[];
+
+export class Incoming {
+  readonly request: SipRequest;
+  readonly flow: Flow;
+  readonly order: number;
+  /** The number of the call's record, 0 for none. */
+  call = 0;
+  server: ServerTransaction | undefined = undefined;
+  private readonly via: ViaSpan;
+  private readonly layer: TransactionLayer;
+
+  constructor(layer: TransactionLayer, request: SipRequest, via: ViaSpan, flow: Flow, order: number) {
+    this.layer = layer;
+    this.request = request;
+    this.via = via;
+    this.flow = flow;
+    this.order = order;
+  }
+
+  /** Opens the server transaction, once. Undefined when there is no room: the request has been answered 503. */
+  open(): ServerTransaction | undefined {
+    this.server ??= this.layer.openServer(this.request, this.via, this.flow, this.order);
+    if (this.server === undefined) this.replyStateless(503, undefined, [['Retry-After', '5']]);
+    return this.server;
+  }
+
+  /** Whether the caller has been told its end, or has given up. */
+  get over(): boolean {
+    return this.server !== undefined && (this.server.status >= 200 || this.server.cancelled);
+  }
+
+  reply(status: number, reason?: string, headers: HeaderLines = [], body?: string): void {
+    const stateful = status < 200 || (this.request.method === 'INVITE' && status !== 401 && status !== 407);
+    if (this.server === undefined && stateful) this.open();
+    if (this.server === undefined) {
+      if (!stateful) this.replyStateless(status, reason, headers, body);
+      return;
+    }
+    const toTag = this.server.toTag;
+    this.server.respond(status, replyTo(this.request, status, { reason, toTag, headers, body }));
+  }
+
+  replyStateless(status: number, reason?: string, headers: HeaderLines = [], body?: string): void {
+    const toTag = this.layer.toTag(this.request, this.via);
+    const text = replyTo(this.request, status, { reason, toTag, headers, body });
+    this.layer.flowBack(this.request, this.via, this.flow).send(text, this.order);
+  }
+}

@@ -1,0 +1,195 @@
+/** A decision becomes an answer, branches or nothing. */
+import type { Logger } from '../base/world.ts';
+import { SipError } from '../base/errors.ts';
+import type { PlanFailure, RelayHooks } from '../proxy/response-context.ts';
+import { forwardText, loopHash } from '../proxy/forward.ts';
+import { viewRoutes } from '../proxy/loose-route.ts';
+import type { Proxy } from '../proxy/proxy.ts';
+import type { SipRequest, SipResponse } from '../sip/message.ts';
+import { printUri } from '../sip/uri.ts';
+import type { Target } from '../proxy/plan.ts';
+import type { CallObserver } from './call-observer.ts';
+import { BranchContext, FailureContext, ReplyContext, RequestContext } from './context.ts';
+import type { FailureDecision, Forward, Relay, RequestDecision } from './decision.ts';
+import type { Incoming } from './incoming.ts';
+import type { ReplyRoute, Router } from './router.ts';
+
+/** Requests that may begin a dialog: we stay on its path unless the script says otherwise. */
+const DIALOG_FORMING = new Set(['INVITE', 'SUBSCRIBE', 'REFER']);
+
+export interface PerformerParts {
+  readonly proxy: Proxy;
+  readonly calls: CallObserver;
+  readonly log: Logger;
+  /** Where a script's failure is answered: the error's status, else 500. */
+  readonly failed: (incoming: Incoming, error: unknown) => void;
+  /** Runs a promise of a script under the route's time limit. */
+  readonly watch: <T>(work: Promise<T>, incoming: Incoming, done: (value: T) => void) => void;
+}
+
+export class Performer {
+  private readonly parts: PerformerParts;
+
+  constructor(parts: PerformerParts) {
+    this.parts = parts;
+  }
+
+  /** `router` is the generation that decided: its reply routes stay with the request. */
+  perform(decision: RequestDecision, incoming: Incoming, c: RequestContext<never>, router: Router<never>): void {
+    if (incoming.server?.cancelled) {
+      this.finish(incoming, 487);
+      return;
+    }
+    if (incoming.over) return;
+    switch (decision.do) {
+      case 'reply':
+        if (decision.status >= 200) this.record(incoming, decision.status);
+        incoming.reply(decision.status, decision.reason, decision.headers, decision.body);
+        break;
+      case 'redirect':
+        this.record(incoming, 302);
+        incoming.reply(302, undefined, [['Contact', decision.to.map((uri) => `<${printUri(uri)}>`).join(', ')]]);
+        break;
+      case 'relay':
+        this.relay(decision, incoming, c, router);
+        break;
+      case 'forward':
+        this.forward(decision, incoming);
+        break;
+      case 'drop':
+        if (incoming.server !== undefined && !incoming.server.isInvite) incoming.server.abandon();
+        else if (incoming.server !== undefined) incoming.reply(480);
+        break;
+    }
+  }
+
+  /** A record for an INVITE that is refused before it was relayed; a challenge is not the end of the attempt. */
+  private record(incoming: Incoming, status: number): void {
+    if (incoming.request.method !== 'INVITE' || status === 401 || status === 407) return;
+    if (incoming.request.toTag !== '') return;
+    if (incoming.call === 0) incoming.call = this.parts.calls.opened(incoming.request, incoming.flow);
+    this.parts.calls.finished(incoming.call, status);
+  }
+
+  private finish(incoming: Incoming, status: number): void {
+    if ((incoming.server?.status ?? 0) >= 200) return;
+    this.record(incoming, status);
+    incoming.reply(status);
+  }
+
+  private relay(decision: Relay, incoming: Incoming, c: RequestContext<never>, router: Router<never>): void {
+    const server = incoming.open();
+    if (server === undefined) return;
+    const { request } = incoming;
+    const { options } = decision;
+    const begins = request.toTag === '';
+    if (begins && request.method === 'INVITE' && incoming.call === 0) {
+      incoming.call = this.parts.calls.opened(request, incoming.flow);
+    }
+    const hooks = this.hooks(decision, incoming, c, router, () => context);
+    const context = this.parts.proxy.relay(server, c.req, decision.plan, {
+      replyMs: options.replyMs,
+      ringMs: options.ringMs,
+      recordRoute: options.recordRoute ?? (begins && DIALOG_FORMING.has(request.method)),
+      advanceOn: options.advanceOn,
+      call: incoming.call,
+      hooks,
+    });
+  }
+
+  private hooks(
+    decision: Relay,
+    incoming: Incoming,
+    c: RequestContext<never>,
+    router: Router<never>,
+    context: () => { pass(): void },
+  ): RelayHooks {
+    const { onBranch, onReply, onFailure } = decision.options;
+    const routes = [router.onReply, onReply].filter((route) => route !== undefined);
+    const { call } = incoming;
+    return {
+      ...(onBranch && {
+        branch: (request: SipRequest, target: Target, index: number): boolean =>
+          this.guard(incoming, true, () => onBranch(new BranchContext(c, request, target, index)).do === 'pass'),
+      }),
+      ...(routes.length > 0 && {
+        reply: (response: SipResponse, target: Target): boolean =>
+          this.guard(incoming, true, () => replyPasses(routes, c, response, target)),
+      }),
+      ...(onFailure && {
+        failed: (failure: PlanFailure): void => this.onFailure(decision, failure, incoming, c, router, context()),
+      }),
+      ...(call !== 0 && incoming.request.toTag === '' && {
+        finished: (status: number): void => this.parts.calls.finished(call, status),
+      }),
+    };
+  }
+
+  private onFailure(
+    decision: Relay,
+    failure: PlanFailure,
+    incoming: Incoming,
+    c: RequestContext<never>,
+    router: Router<never>,
+    context: { pass(): void },
+  ): void {
+    const server = incoming.server;
+    const { onFailure } = decision.options;
+    if (server === undefined || onFailure === undefined) return context.pass();
+    // A fresh copy: the request as the request route left it.
+    const again = new RequestContext<never>(c.var, c.log, server.request, c.source, (status, reason) =>
+      incoming.reply(status, reason),
+    );
+    const act = (next: FailureDecision): void => {
+      if (incoming.over) return;
+      if (next.do === 'pass') context.pass();
+      else this.perform(next, incoming, again, router);
+    };
+    const fail = (error: unknown): void => this.parts.failed(incoming, error);
+    try {
+      const next = onFailure(new FailureContext(again, failure));
+      if (next instanceof Promise) this.parts.watch(next, incoming, act);
+      else act(next);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** Branch and reply routes that throw harm their own branch only. */
+  private guard(incoming: Incoming, otherwise: boolean, run: () => boolean): boolean {
+    try {
+      return run();
+    } catch (error) {
+      const call = incoming.request.callId;
+      this.parts.log.error('a branch or reply route threw', { call, why: String(error) });
+      return otherwise;
+    }
+  }
+
+  /** Stateless: the branch is made of the request's own, so its retransmissions have the same. §16.11 */
+  private forward(decision: Forward, incoming: Incoming): void {
+    const { proxy } = this.parts;
+    const flow = proxy.flowTo(decision.to);
+    if (flow === undefined) throw new SipError('BAD_HEADER', 500, `no listener speaks ${decision.to.transport}`);
+    const { request } = incoming;
+    const text = forwardText(request, {
+      uriText: request.uriText,
+      via: proxy.statelessVia(flow, loopHash(request)),
+      recordRoute: '',
+      path: undefined,
+      route: viewRoutes(request.headers, proxy.isOwn),
+    });
+    flow.send(text, incoming.order);
+  }
+}
+
+function replyPasses(
+  routes: readonly ReplyRoute<never>[],
+  c: RequestContext<never>,
+  response: SipResponse,
+  target: Target,
+): boolean {
+  const context = new ReplyContext<never>(c, response, target);
+  for (const route of routes) if (route(context).do === 'drop') return false;
+  return true;
+}

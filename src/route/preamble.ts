@@ -1,0 +1,47 @@
+/** What every request must pass before a script sees it. RFC 3261 §16.3; nothing here is for a script to decide. */
+import { SipError } from '../base/errors.ts';
+import { MAX_FORWARDS, PROXY_REQUIRE, REQUIRE } from '../sip/header-table.ts';
+import type { SipRequest } from '../sip/message.ts';
+import { viewRoutes } from '../proxy/loose-route.ts';
+import type { Proxy } from '../proxy/proxy.ts';
+
+/** Option tags that we understand as the registrar, where `Require` is meant for us. */
+const REGISTRAR_OPTIONS = new Set(['path']);
+
+/** What the preamble found out about a request that it lets through. */
+export interface Admitted {
+  readonly inDialog: boolean;
+  /** The call's record number, when our Route says which; 0 otherwise. */
+  readonly call: number;
+}
+
+/** Throws SipError with the answer when the request may not go on. */
+export function admit(request: SipRequest, proxy: Proxy): Admitted {
+  const hops = request.headers.raw(MAX_FORWARDS);
+  if (hops !== undefined && Number(hops) === 0) throw new SipError('BAD_HEADER', 483, 'no hops left');
+  if (proxy.isLooping(request)) throw new SipError('BAD_HEADER', 482, 'the request came back unchanged');
+  refuseUnknown(request, PROXY_REQUIRE, new Set());
+  if (request.method === 'REGISTER') refuseUnknown(request, REQUIRE, REGISTRAR_OPTIONS);
+  const route = viewRoutes(request.headers, proxy.isOwn);
+  if (request.toTag === '') {
+    // RFC 3261 §16.4 lets us pop our own value; one that leads elsewhere would make us a stranger's relay.
+    if (route.next !== undefined) throw new SipError('BAD_HEADER', 403, 'a preloaded route leads elsewhere');
+    return { inDialog: false, call: 0 };
+  }
+  const call = proxy.verifyRoute(route.token, request.callId);
+  if (call === undefined) throw new SipError('BAD_HEADER', 481, 'a To tag without a route set of ours');
+  return { inDialog: true, call };
+}
+
+/** RFC 3261 §16.3 step 5, §8.2.2.3: what we do not understand is listed in Unsupported. */
+function refuseUnknown(request: SipRequest, id: number, known: ReadonlySet<string>): void {
+  if (request.headers.find(id) < 0) return;
+  const name = id === REQUIRE ? 'Require' : 'Proxy-Require';
+  const unknown = request.headers
+    .all(name)
+    .flatMap((value) => value.split(','))
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '' && !known.has(tag.toLowerCase()));
+  if (unknown.length === 0) return;
+  throw new SipError('BAD_EXTENSION', 420, `${name} asks for what we do not know`, { Unsupported: unknown.join(', ') });
+}

@@ -1,0 +1,158 @@
+/** The routes of a script, by the traffic they are for. A route decides; the core performs. */
+import { silentLogger } from '../base/silent-logger.ts';
+import { Endpoint } from '../base/endpoint.ts';
+import { SipError } from '../base/errors.ts';
+import { parseMessage } from '../sip/parse.ts';
+import type { SipRequest } from '../sip/message.ts';
+import type { Flow } from '../transport/flow.ts';
+import { type BranchContext, type FailureContext, type ReplyContext, RequestContext } from './context.ts';
+import type { Awaitable, Drop, FailureDecision, Pass, RequestDecision } from './decision.ts';
+import type { Services } from './services.ts';
+
+export type RequestRoute<V> = (c: RequestContext<V>) => Awaitable<RequestDecision>;
+export type FailureRoute<V> = (c: FailureContext<V>) => Awaitable<FailureDecision>;
+/** Branch and reply routes may not wait: they run inside the transaction, in order. */
+export type BranchRoute<V> = (c: BranchContext<V>) => Pass | Drop;
+export type ReplyRoute<V> = (c: ReplyContext<V>) => Pass | Drop;
+/** Goes on to the next middleware or the route, handing on what was learned. */
+export type Next<A> = (...add: {} extends A ? [] | [A] : [A]) => Awaitable<RequestDecision>;
+/** Runs before the route: decides itself, or hands on what it learned: `next({ caller })`. */
+export type Middleware<V = {}, A = {}> = (c: RequestContext<V>, next: Next<A>) => Awaitable<RequestDecision>;
+
+export interface On<V, R> {
+  (route: RequestRoute<V>): R;
+  <A>(a: Middleware<V, A>, route: RequestRoute<V & A>): R;
+  <A, B>(a: Middleware<V, A>, b: Middleware<V & A, B>, route: RequestRoute<V & A & B>): R;
+  <A, B, C>(
+    a: Middleware<V, A>,
+    b: Middleware<V & A, B>,
+    c: Middleware<V & A & B, C>,
+    route: RequestRoute<V & A & B & C>,
+  ): R;
+}
+
+// Inside, variables have no type: the overloads of `On` have checked how middlewares and route fit together.
+type AnyRoute = (c: RequestContext<never>) => Awaitable<RequestDecision>;
+type AnyMiddleware = (c: RequestContext<never>, next: (add?: object) => Awaitable<RequestDecision>) => Awaitable<RequestDecision>;
+type Chain = readonly [...AnyMiddleware[], AnyRoute];
+
+const CATCH_ALL = '*';
+const IN_DIALOG = 'in dialog';
+
+export class Router<V = {}> {
+  private readonly routes = new Map<string, AnyRoute>();
+  private readonly middlewares: AnyMiddleware[] = [];
+  private replyRoute: ReplyRoute<V> | undefined = undefined;
+
+  /** A middleware before every request route. */
+  use<A>(middleware: Middleware<V, A>): Router<V & A> {
+    this.middlewares.push(middleware as unknown as AnyMiddleware); // see AnyMiddleware
+    return this as unknown as Router<V & A>;
+  }
+
+  /** Any method that has no route of its own. */
+  readonly request: On<V, this> = (...chain: unknown[]) => this.on(CATCH_ALL, chain);
+  readonly invite: On<V, this> = (...chain: unknown[]) => this.on('INVITE', chain);
+  readonly register: On<V, this> = (...chain: unknown[]) => this.on('REGISTER', chain);
+  readonly message: On<V, this> = (...chain: unknown[]) => this.on('MESSAGE', chain);
+  readonly options: On<V, this> = (...chain: unknown[]) => this.on('OPTIONS', chain);
+  readonly subscribe: On<V, this> = (...chain: unknown[]) => this.on('SUBSCRIBE', chain);
+  readonly publish: On<V, this> = (...chain: unknown[]) => this.on('PUBLISH', chain);
+  readonly refer: On<V, this> = (...chain: unknown[]) => this.on('REFER', chain);
+  /** Requests with a To tag. Unless given: `(c) => c.follow()`. */
+  readonly inDialog: On<V, this> = (...chain: unknown[]) => this.on(IN_DIALOG, chain);
+
+  /** Every reply of every branch, before the relay's own `onReply`. */
+  reply(route: ReplyRoute<V>): this {
+    this.replyRoute = route;
+    return this;
+  }
+
+  /** The global reply route; for the core. */
+  get onReply(): ReplyRoute<V> | undefined {
+    return this.replyRoute;
+  }
+
+  /** Runs the route for a request that begins something new. No route: 405 with Allow. RFC 3261 §8.2.1 */
+  route(c: RequestContext<never>): Awaitable<RequestDecision> {
+    const route = this.routes.get(c.method) ?? this.routes.get(CATCH_ALL);
+    if (route !== undefined) return route(c);
+    const allow = [...this.routes.keys()].filter((name) => name !== IN_DIALOG).join(', ');
+    return { do: 'reply', status: 405, headers: [['Allow', allow]] };
+  }
+
+  /** Runs the route for a request within a dialog. */
+  routeInDialog(c: RequestContext<never>): Awaitable<RequestDecision> {
+    const route = this.routes.get(IN_DIALOG);
+    return route === undefined ? c.follow() : route(c);
+  }
+
+  /**
+   * The test door: runs the routes on one request and answers the decision. No network, no clock.
+   * A text may leave out what the route does not look at.
+   */
+  async decide(request: SipRequest | string): Promise<RequestDecision> {
+    const req = typeof request === 'string' ? requestFromSketch(request) : request;
+    const c = new RequestContext<never>({} as never, silentLogger, req, nowhere, () => {});
+    return req.toTag === '' ? this.route(c) : this.routeInDialog(c);
+  }
+
+  private on(name: string, chain: unknown[]): this {
+    const route = compose([...this.middlewares, ...chain] as unknown as Chain);
+    this.routes.set(name, route);
+    return this;
+  }
+}
+
+/** Middlewares in order, then the route. What stays synchronous costs no promise. */
+function compose(chain: Chain): AnyRoute {
+  const route = chain.at(-1) as AnyRoute;
+  if (chain.length === 1) return route;
+  const middlewares = chain.slice(0, -1) as AnyMiddleware[];
+  const runFrom = (i: number, c: RequestContext<never>): Awaitable<RequestDecision> => {
+    const middleware = middlewares[i];
+    if (middleware === undefined) return route(c);
+    return middleware(c, (add) => {
+      if (add !== undefined) Object.assign(c.var as object, add);
+      return runFrom(i + 1, c);
+    });
+  };
+  return (c) => runFrom(0, c);
+}
+
+/** A script is a function from services to a router: typed, testable with fakes, reloadable. */
+export type Script = (services: Services) => Router<never>;
+
+/** Marks a script file's default export. */
+export function script<V>(make: (services: Services) => Router<V>): Script {
+  return make as unknown as Script; // The router's variables matter inside its own routes only.
+}
+
+/** `INVITE sip:bob@example.com SIP/2.0\nFrom: …`: what is missing of the mandatory fields is put in. */
+function requestFromSketch(text: string): SipRequest {
+  const [first = '', ...rest] = text.trim().split(/\r?\n/);
+  const method = first.split(' ')[0] ?? '';
+  const has = (name: string): boolean => rest.some((line) => line.toLowerCase().startsWith(`${name.toLowerCase()}:`));
+  const defaults: [string, string][] = [
+    ['Via', 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKsketch'],
+    ['From', '<sip:caller@example.net>;tag=1'],
+    ['To', `<${first.split(' ')[1] ?? ''}>`],
+    ['Call-ID', 'sketch'],
+    ['CSeq', `1 ${method}`],
+  ];
+  const missing = defaults.filter(([name]) => !has(name)).map(([name, value]) => `${name}: ${value}`);
+  const message = parseMessage([first, ...rest, ...missing, '', ''].join('\r\n'));
+  if (message.kind !== 'request') throw new SipError('BAD_MESSAGE', 400, `not a request: ${first}`);
+  return message;
+}
+
+const nowhere: Flow = {
+  transport: 'udp',
+  reliable: false,
+  remote: new Endpoint('192.0.2.1', 5060),
+  sentBy: '192.0.2.2:5060',
+  open: true,
+  toPort: () => nowhere,
+  send: () => true,
+  onBreak: () => ({ cancel() {} }),
+};

@@ -1,0 +1,61 @@
+/** The time limit of a route: one that takes longer than five seconds is answered 500, and counted. */
+import { SipError } from '../base/errors.ts';
+import type { Clock, Millis } from '../base/world.ts';
+import type { Incoming } from './incoming.ts';
+
+/** How long a route may take to decide. */
+export const ROUTE_MS = 5_000;
+const SWEEP_MS = 1_000;
+
+export class RouteWatch {
+  /** Routes that took too long. */
+  timedOut = 0;
+  private readonly clock: Clock;
+  private readonly failed: (incoming: Incoming, error: unknown) => void;
+  /** Requests whose route has not decided yet, oldest first, and since when. */
+  private readonly pending = new Map<Incoming, Millis>();
+  private sweeping = false;
+
+  constructor(clock: Clock, failed: (incoming: Incoming, error: unknown) => void) {
+    this.clock = clock;
+    this.failed = failed;
+  }
+
+  /** `done` gets the decision, unless the time limit came first. */
+  watch<T>(work: Promise<T>, incoming: Incoming, done: (value: T) => void): void {
+    this.pending.set(incoming, this.clock.now());
+    if (!this.sweeping) this.sweepLater();
+    work.then(
+      (value) => {
+        if (!this.pending.delete(incoming)) return;
+        try {
+          done(value);
+        } catch (error) {
+          this.failed(incoming, error);
+        }
+      },
+      (error: unknown) => {
+        if (this.pending.delete(incoming)) this.failed(incoming, error);
+      },
+    );
+  }
+
+  private sweepLater(): void {
+    this.sweeping = true;
+    this.clock.after(SWEEP_MS, () => {
+      this.sweep();
+      if (this.pending.size > 0) this.sweepLater();
+      else this.sweeping = false;
+    });
+  }
+
+  private sweep(): void {
+    const late = this.clock.now() - ROUTE_MS;
+    for (const [incoming, since] of this.pending) {
+      if (since > late) return;
+      this.pending.delete(incoming);
+      this.timedOut++;
+      this.failed(incoming, new SipError('STORE_FAILED', 500, 'the route took longer than five seconds'));
+    }
+  }
+}
