@@ -1,0 +1,55 @@
+/** Every limit of this room. A limit that is reached costs a datagram, a stream or a millisecond, never memory. */
+export const limits = {
+  /** What may wait unsent in one stream before `write` refuses. */
+  streamQueueBytes: 1 << 20,
+  /** How long a stream that was ended may take to send the rest. */
+  streamEndMs: 5_000,
+
+  /** Asked of the kernel for each UDP socket, each way; it may grant less. */
+  socketBufferBytes: 4 << 20,
+  /** What libuv may hold back for one dgram socket while the kernel takes no more. */
+  dgramQueueBytes: 4 << 20,
+  /** The longest UDP payload over IPv4: 65,535 less 20 bytes of IP and 8 of UDP. */
+  datagramBytes: 65_507,
+  /** Remote endpoints a socket remembers; a collision forgets the older one. */
+  endpointSlots: 65_536,
+
+  /** Datagrams read by one recvmmsg. */
+  receiveBatch: 64,
+  /** Batches read in one turn of the event loop before timers and streams get theirs. */
+  batchesPerTurn: 2,
+  /** Datagrams queued before they are sent without waiting for the end of the batch. */
+  sendBatch: 256,
+  /** Their bytes; must hold the longest datagram. */
+  sendArenaBytes: 512 << 10,
+  /** How often one flush waits for room in the kernel's send buffer, and how long each time. */
+  sendWaits: 3,
+  sendWaitMs: 2,
+
+  /** UDP_MAX_SEGMENTS of older kernels. */
+  gsoSegments: 64,
+  gsoBytes: 65_000,
+  /** A segment must fit the path; RFC 3261 §18.1.1 draws the same line for a path it does not know. */
+  gsoSegmentBytes: 1_300,
+  /** Refusals by the kernel before a socket does without GSO for good. */
+  gsoRefusals: 8,
+
+  /** The rate is taken over this long. */
+  paceWindowMs: 10,
+  paceTickMs: 1,
+  /** Datagrams expected in a tick from which on we look once a tick, and below which we are woken again. */
+  pacePackets: 3,
+  paceLeavePackets: 2,
+  paceEmptyTicks: 4,
+
+  /** libuv counts whole milliseconds of a clock that may lag by one: so much earlier a timer may fire. */
+  timerGrainMs: 2,
+  /** Random bytes made at once. */
+  randomPoolBytes: 4_096,
+  /** How long the list of our own addresses is believed. */
+  localAddressMs: 10_000,
+  /** Node tells no TTL for SRV records, nor for the hosts file. */
+  ttlUnknownMs: 60_000,
+  dnsTryMs: 2_000,
+  dnsTries: 3,
+} as const;

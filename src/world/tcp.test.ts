@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { connect, createServer } from 'node:net';
+import { describe, test } from 'node:test';
+import type { ByteStream, Logger, Net, StreamEnd, StreamUser } from '../base/world.ts';
+import { limits } from './limits.ts';
+import { nodeWorld } from './node-world.ts';
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+const loopback = { host: '127.0.0.1', port: 0 };
+
+/** Keeps what a stream tells; `end` is awaited by tests. */
+class Talk implements StreamUser {
+  text = '';
+  closes = 0;
+  readonly ended = Promise.withResolvers<{ why: StreamEnd; detail: string }>();
+  onData: (text: string) => void = () => {};
+
+  data(text: string): void {
+    this.text += text;
+    this.onData(text);
+  }
+
+  closed(why: StreamEnd, detail: string): void {
+    this.closes++;
+    this.ended.resolve({ why, detail });
+  }
+}
+
+async function pair(net: Net): Promise<{ client: ByteStream; server: ByteStream; near: Talk; far: Talk }> {
+  const near = new Talk();
+  const far = new Talk();
+  const accepted = Promise.withResolvers<ByteStream>();
+  const listener = await net.listen(loopback, (stream) => {
+    accepted.resolve(stream);
+    return far;
+  });
+  const client = net.connect(listener.local, near);
+  const server = await accepted.promise;
+  listener.close();
+  return { client, server, near, far };
+}
+
+describe('TCP', { timeout: 10_000 }, () => {
+  const { net } = nodeWorld({ log: silent });
+
+  test('every byte arrives unchanged, written before the connection stands', async () => {
+    const bytes = String.fromCharCode(...Array.from({ length: 256 }, (_, i) => i)).repeat(40);
+    const far = new Talk();
+    const listener = await net.listen(loopback, () => far);
+    const near = new Talk();
+    const client = net.connect(listener.local, near);
+
+    const taken = client.write(bytes);
+    client.end();
+    const end = await far.ended.promise;
+
+    assert.equal(taken, true);
+    assert.equal(far.text, bytes);
+    assert.equal(end.why, 'end');
+    assert.equal((await near.ended.promise).why, 'local');
+    listener.close();
+  });
+
+  test('both ends know their addresses', async () => {
+    const { client, server, far } = await pair(net);
+    client.write('x');
+    await new Promise<void>((heard) => (far.onData = () => heard()));
+
+    assert.equal(client.local.key, server.remote.key);
+    assert.equal(client.remote.key, server.local.key);
+    client.destroy();
+    await far.ended.promise;
+  });
+
+  test('closed is told once, whoever closes', async () => {
+    const { client, server, near, far } = await pair(net);
+
+    server.end();
+    server.end();
+    server.destroy();
+    client.destroy();
+    await Promise.all([near.ended.promise, far.ended.promise]);
+    await new Promise(setImmediate);
+
+    assert.deepEqual([near.closes, far.closes], [1, 1]);
+    assert.equal(server.write('too late'), false);
+  });
+
+  test('nobody listens: closed with error and the reason', async () => {
+    const listener = await net.listen(loopback, () => new Talk());
+    listener.close();
+    const talk = new Talk();
+
+    net.connect(listener.local, talk);
+    const end = await talk.ended.promise;
+
+    assert.equal(end.why, 'error');
+    assert.match(end.detail, /ECONNREFUSED/);
+  });
+
+  test('a peer that breaks off is an error', async () => {
+    const far = new Talk();
+    const accepted = Promise.withResolvers<void>();
+    const listener = await net.listen(loopback, () => {
+      accepted.resolve();
+      return far;
+    });
+    const raw = connect(listener.local.port, listener.local.host);
+    await accepted.promise;
+
+    raw.resetAndDestroy();
+    const end = await far.ended.promise;
+
+    assert.equal(end.why, 'error');
+    assert.match(end.detail, /ECONNRESET/);
+    listener.close();
+  });
+
+  test('write refuses once more than the limit waits, and takes again when it has left', async () => {
+    const peer = createServer((socket) => socket.pause());
+    await new Promise<void>((listening) => peer.listen(0, '127.0.0.1', listening));
+    const address = peer.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const talk = new Talk();
+    const stream = net.connect({ host: '127.0.0.1', port }, talk);
+    const half = 'x'.repeat(limits.streamQueueBytes / 2);
+
+    const taken = [stream.write(half), stream.write(half), stream.write('1'), stream.write('2')];
+
+    assert.deepEqual(taken, [true, true, true, false]);
+    stream.destroy();
+    assert.equal((await talk.ended.promise).why, 'local');
+    peer.close();
+  });
+
+  test('a port in use is EADDRINUSE', async () => {
+    const first = await net.listen(loopback, () => new Talk());
+
+    await assert.rejects(
+      net.listen(first.local, () => new Talk()),
+      { code: 'EADDRINUSE' },
+    );
+    first.close();
+  });
+});

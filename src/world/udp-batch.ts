@@ -1,0 +1,182 @@
+import { Endpoint, intToIp4, ip4ToInt } from '../base/endpoint.ts';
+import type { HostPort, Millis, UdpReceiver, UdpSocket } from '../base/world.ts';
+import { type Kernel, systemError } from './kernel.ts';
+import { limits } from './limits.ts';
+import { Pace } from './pace.ts';
+import { ReadPoll } from './read-poll.ts';
+import { ReceiveArena } from './receive-arena.ts';
+import { Region } from './region.ts';
+import { SendArena } from './send-arena.ts';
+import type { Soon } from './soon.ts';
+import type { UdpCounts } from './udp-counts.ts';
+
+/** What the batch sockets of one World share. */
+export interface BatchParts {
+  readonly kernel: Kernel;
+  readonly soon: Soon;
+  readonly now: () => Millis;
+  readonly counts: UdpCounts;
+  /** Let the kernel cut groups of equal datagrams to one peer. */
+  readonly gso: boolean;
+  /** Look once a millisecond under load instead of being woken by each datagram. */
+  readonly pacing: boolean;
+}
+
+/** Opens an IPv4 socket that reads and sends in batches. Throws with a Node-style `code`. */
+export function openUdpBatch(at: HostPort, receive: UdpReceiver, parts: BatchParts): UdpSocket {
+  const fd = openSocket(parts.kernel);
+  try {
+    const local = bindSocket(parts.kernel, fd, at);
+    return new BatchSocket(fd, local, receive, parts);
+  } catch (error) {
+    parts.kernel.call.close(fd);
+    throw error;
+  }
+}
+
+/**
+ * One turn of the event loop, woken:       poll: readable → check: read a batch, microtasks, soon, flush
+ * One turn of the event loop, paced:       timers: read a batch, microtasks → check: soon, flush
+ */
+class BatchSocket implements UdpSocket {
+  readonly local: Endpoint;
+  private readonly fd: number;
+  private readonly receive: UdpReceiver;
+  private readonly parts: BatchParts;
+  private readonly incoming: ReceiveArena;
+  private readonly outgoing: SendArena;
+  private readonly poll: ReadPoll;
+  private readonly pace = new Pace();
+  private ticks: NodeJS.Timeout | undefined;
+  private readPending = false;
+  private flushPending = false;
+  private closed = false;
+
+  constructor(fd: number, local: Endpoint, receive: UdpReceiver, parts: BatchParts) {
+    this.fd = fd;
+    this.local = local;
+    this.receive = receive;
+    this.parts = parts;
+    this.incoming = new ReceiveArena(parts.kernel);
+    this.outgoing = new SendArena(parts.kernel, fd, parts.gso, parts.counts);
+    this.poll = new ReadPoll(parts.kernel, fd, this.readInCheckPhase);
+    this.poll.start();
+  }
+
+  send(text: string, to: Endpoint, order: number): void {
+    if (this.closed) return;
+    if (to.ip4 === 0 || to.port < 1 || to.port > 65_535 || text.length > limits.datagramBytes) {
+      this.parts.counts.dropped++;
+      return;
+    }
+    if (!this.flushPending) {
+      this.flushPending = true;
+      this.parts.soon.addLast(this.flush);
+    }
+    this.outgoing.add(text, to.ip4, to.port, order);
+  }
+
+  /** Sends what is queued first: it was asked for before. */
+  close(): void {
+    if (this.closed) return;
+    this.outgoing.flush();
+    this.closed = true;
+    clearInterval(this.ticks);
+    this.poll.close();
+    this.parts.kernel.call.close(this.fd);
+  }
+
+  private readonly flush = (): void => {
+    this.flushPending = false;
+    if (!this.closed) this.outgoing.flush();
+  };
+
+  /** `soon` takes its place right behind the reading, so that answers leave in the same turn. */
+  private readonly readInCheckPhase = (): void => {
+    if (this.readPending) return;
+    this.readPending = true;
+    setImmediate(this.readPendingNow);
+    this.parts.soon.arm();
+  };
+
+  private readonly readPendingNow = (): void => {
+    this.readPending = false;
+    this.read();
+  };
+
+  private readonly read = (): void => {
+    if (this.closed) return;
+    let packets = 0;
+    let count = 0;
+    for (let batches = 0; batches < limits.batchesPerTurn; batches++) {
+      count = this.incoming.read(this.fd);
+      packets += count;
+      this.deliver(count);
+      if (this.closed) return;
+      if (count < limits.receiveBatch) break;
+    }
+    this.parts.counts.received += packets;
+    // After a full batch more is waiting: to sleep now would lose it.
+    if (count === limits.receiveBatch) this.readInCheckPhase();
+    this.waitForMore(packets);
+  };
+
+  private deliver(count: number): void {
+    for (let i = 0; i < count && !this.closed; i++) {
+      try {
+        this.receive(this.incoming.text(i), this.incoming.from(i));
+      } catch (error) {
+        // The rest of the batch is ours already, so it is delivered; the process hears of the mistake all the same.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  private waitForMore(packets: number): void {
+    if (this.parts.pacing && this.pace.afterLook(packets, this.parts.now())) {
+      if (this.ticks !== undefined) return;
+      this.poll.stop();
+      this.ticks = setInterval(this.read, limits.paceTickMs);
+      return;
+    }
+    if (this.ticks !== undefined) {
+      clearInterval(this.ticks);
+      this.ticks = undefined;
+    }
+    this.poll.start();
+  }
+}
+
+const AF_INET = 2;
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+
+function openSocket(kernel: Kernel): number {
+  const fd = kernel.call.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw systemError(kernel.errno, 'socket', 'udp4');
+  const size = new Region(kernel, 4);
+  size.words[0] = limits.socketBufferBytes;
+  kernel.call.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, size.pointer, 4);
+  kernel.call.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, size.pointer, 4);
+  return fd;
+}
+
+function bindSocket(kernel: Kernel, fd: number, at: HostPort): Endpoint {
+  const name = new Region(kernel, 16);
+  const nameLength = new Region(kernel, 4);
+  name.bytes.writeUInt16LE(AF_INET, 0);
+  name.bytes.writeUInt16BE(at.port, 2);
+  name.words[1] = ip4ToInt(at.host);
+  if (kernel.call.bind(fd, name.pointer, 16) !== 0) {
+    throw systemError(kernel.errno, 'bind', `${at.host}:${at.port}`);
+  }
+  nameLength.words[0] = 16;
+  kernel.call.getsockname(fd, name.pointer, nameLength.pointer);
+  return new Endpoint(intToIp4(name.words[1]!), name.bytes.readUInt16BE(2));
+}
