@@ -1,0 +1,30 @@
+/** The hashes of digest authentication, old and SHA-256. RFC 2617 §3.2.2, RFC 7616 §3.4, RFC 8760 */
+import { hash } from 'node:crypto';
+
+export type DigestAlgorithm = 'SHA-256' | 'MD5';
+
+/** What the client put into its answer. */
+export interface DigestParts {
+  readonly nonce: string;
+  readonly uri: string;
+  readonly nc?: string | undefined;
+  readonly cnonce?: string | undefined;
+  /** Undefined for a client of RFC 2069. */
+  readonly qop?: string | undefined;
+}
+
+const HASH_NAMES = { 'SHA-256': 'sha256', MD5: 'md5' } as const;
+
+/** Hex of the hash over user, realm and password: all that a server need keep of a password. */
+export function digestHa1(algorithm: DigestAlgorithm, user: string, realm: string, password: string): string {
+  return hash(HASH_NAMES[algorithm], `${user}:${realm}:${password}`);
+}
+
+/** The `response` that proves knowledge of `ha1` for this request. */
+export function digestResponse(algorithm: DigestAlgorithm, ha1: string, method: string, parts: DigestParts): string {
+  const name = HASH_NAMES[algorithm];
+  const ha2 = hash(name, `${method}:${parts.uri}`);
+  const { nonce, nc = '', cnonce = '', qop } = parts;
+  if (qop === undefined) return hash(name, `${ha1}:${nonce}:${ha2}`);
+  return hash(name, `${ha1}:${nonce}:${nc}:${cnonce}:${qop}:${ha2}`);
+}

@@ -1,0 +1,134 @@
+/**
+ * The header fields this product looks at: name, compact form, whether it may stand in a message once only.
+ * Ids below 32 fit in the bit masks of `Headers`. RFC 3261 §7.3.3, §20.
+ */
+
+export const VIA = 1;
+export const FROM = 2;
+export const TO = 3;
+export const CALL_ID = 4;
+export const CSEQ = 5;
+export const CONTACT = 6;
+export const CONTENT_LENGTH = 7;
+export const ROUTE = 8;
+export const RECORD_ROUTE = 9;
+export const MAX_FORWARDS = 10;
+export const EXPIRES = 11;
+export const CONTENT_TYPE = 12;
+export const REQUIRE = 13;
+export const PROXY_REQUIRE = 14;
+export const SUPPORTED = 15;
+export const AUTHORIZATION = 16;
+export const PROXY_AUTHORIZATION = 17;
+export const PATH = 18;
+export const MIN_EXPIRES = 19;
+export const EVENT = 20;
+export const MAX_BREADTH = 21;
+export const DATE = 22;
+export const P_ASSERTED_IDENTITY = 23;
+export const WWW_AUTHENTICATE = 24;
+export const PROXY_AUTHENTICATE = 25;
+export const RETRY_AFTER = 26;
+export const USER_AGENT = 27;
+export const TIMESTAMP = 28;
+/** A header field without a row of its own. */
+export const OTHER = 0;
+
+interface Row {
+  readonly id: number;
+  readonly name: string;
+  readonly compact?: string;
+  /** May stand once only. RFC 3261 §7.3.1. */
+  readonly single?: true;
+}
+
+const rows: readonly Row[] = [
+  { id: VIA, name: 'Via', compact: 'v' },
+  { id: FROM, name: 'From', compact: 'f', single: true },
+  { id: TO, name: 'To', compact: 't', single: true },
+  { id: CALL_ID, name: 'Call-ID', compact: 'i', single: true },
+  { id: CSEQ, name: 'CSeq', single: true },
+  { id: CONTACT, name: 'Contact', compact: 'm' },
+  { id: CONTENT_LENGTH, name: 'Content-Length', compact: 'l', single: true },
+  { id: ROUTE, name: 'Route' },
+  { id: RECORD_ROUTE, name: 'Record-Route' },
+  { id: MAX_FORWARDS, name: 'Max-Forwards', single: true },
+  { id: EXPIRES, name: 'Expires', single: true },
+  { id: CONTENT_TYPE, name: 'Content-Type', compact: 'c', single: true },
+  { id: REQUIRE, name: 'Require' },
+  { id: PROXY_REQUIRE, name: 'Proxy-Require' },
+  { id: SUPPORTED, name: 'Supported', compact: 'k' },
+  { id: AUTHORIZATION, name: 'Authorization' },
+  { id: PROXY_AUTHORIZATION, name: 'Proxy-Authorization' },
+  { id: PATH, name: 'Path' },
+  { id: MIN_EXPIRES, name: 'Min-Expires', single: true },
+  { id: EVENT, name: 'Event', compact: 'o', single: true },
+  { id: MAX_BREADTH, name: 'Max-Breadth', single: true },
+  { id: DATE, name: 'Date', single: true },
+  { id: P_ASSERTED_IDENTITY, name: 'P-Asserted-Identity' },
+  { id: WWW_AUTHENTICATE, name: 'WWW-Authenticate' },
+  { id: PROXY_AUTHENTICATE, name: 'Proxy-Authenticate' },
+  { id: RETRY_AFTER, name: 'Retry-After', single: true },
+  { id: USER_AGENT, name: 'User-Agent', single: true },
+  { id: TIMESTAMP, name: 'Timestamp', single: true },
+];
+
+/** Compact forms of fields that have no row: they still name the same field. */
+const otherCompact = new Map([
+  ['s', 'subject'],
+  ['e', 'content-encoding'],
+  ['r', 'refer-to'],
+  ['b', 'referred-by'],
+  ['x', 'session-expires'],
+  ['u', 'allow-events'],
+  ['a', 'accept-contact'],
+  ['j', 'reject-contact'],
+  ['d', 'request-disposition'],
+  ['y', 'identity'],
+]);
+
+/** One bit for each field that may stand once only. */
+export const SINGLE_MASK = rows.reduce((mask, row) => (row.single ? mask | (1 << row.id) : mask), 0);
+/** What every request and response must carry. RFC 3261 §8.1.1; Max-Forwards is inserted when missing, §16.6. */
+export const MANDATORY_MASK = (1 << VIA) | (1 << FROM) | (1 << TO) | (1 << CALL_ID) | (1 << CSEQ);
+
+const names: string[] = [];
+const byLength: { name: string; id: number }[][] = Array.from({ length: 32 }, () => []);
+for (const row of rows) {
+  names[row.id] = row.name;
+  byLength[row.name.length]!.push({ name: row.name.toLowerCase(), id: row.id });
+  if (row.compact !== undefined) byLength[1]!.push({ name: row.compact, id: row.id });
+}
+
+/** `Via` for VIA. */
+export function headerName(id: number): string {
+  return names[id] ?? '';
+}
+
+/** The id of the name that stands at [at, at + length) of the text, letter case aside; OTHER if it has no row. */
+export function headerIdAt(text: string, at: number, length: number): number {
+  const candidates = length < 32 ? byLength[length]! : undefined;
+  if (candidates === undefined) return OTHER;
+  const first = text.charCodeAt(at) | 32;
+  for (let k = 0; k < candidates.length; k++) {
+    const { name, id } = candidates[k]!;
+    if (name.charCodeAt(0) === first && sameLetters(text, at, name)) return id;
+  }
+  return OTHER;
+}
+
+function sameLetters(text: string, at: number, name: string): boolean {
+  for (let i = 1; i < name.length; i++) {
+    const c = text.charCodeAt(at + i);
+    const wanted = name.charCodeAt(i);
+    if (c !== wanted && (c < 65 || c > 90 || (c | 32) !== wanted)) return false;
+  }
+  return true;
+}
+
+/** A name as it is compared: lower case, long form. */
+export function fullName(name: string): string {
+  const lower = name.toLowerCase();
+  const id = headerIdAt(lower, 0, lower.length);
+  return id === OTHER ? (otherCompact.get(lower) ?? lower) : headerName(id).toLowerCase();
+}

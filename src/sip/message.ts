@@ -1,0 +1,214 @@
+/** SipRequest and SipResponse: the text of a message and what is read from it when asked. RFC 3261 §7. */
+import { CALL_ID, CSEQ, FROM, TO, VIA } from './header-table.ts';
+import type { Headers } from './headers.ts';
+import { skipBlanks } from './scan.ts';
+import { parseUri, printUri, type Uri } from './uri.ts';
+
+export type Method =
+  | 'INVITE' | 'ACK' | 'BYE' | 'CANCEL' | 'OPTIONS' | 'REGISTER' | 'PRACK' | 'UPDATE' | 'INFO'
+  | 'REFER' | 'SUBSCRIBE' | 'NOTIFY' | 'PUBLISH' | 'MESSAGE' | (string & {});
+
+export class SipRequest {
+  readonly kind = 'request';
+  readonly method: Method;
+  readonly headers: Headers;
+  private parsedUri: Uri | undefined;
+
+  constructor(method: Method, headers: Headers) {
+    this.method = method;
+    this.headers = headers;
+    this.parsedUri = undefined;
+  }
+
+  /** The Request-URI as it came. */
+  get uriText(): string {
+    const { text, startsAt } = this.headers;
+    return text.substring(this.method.length + 1, uriEnd(text, startsAt));
+  }
+
+  set uriText(uri: string) {
+    const { text, startsAt } = this.headers;
+    this.headers.splice(this.method.length + 1, uriEnd(text, startsAt), uri);
+    this.parsedUri = undefined;
+  }
+
+  /** Throws SipError 400 or 416 when it is malformed or of a scheme we do not know. */
+  get uri(): Uri {
+    return (this.parsedUri ??= parseUri(this.uriText));
+  }
+
+  set uri(uri: Uri) {
+    this.uriText = printUri(uri);
+  }
+
+  get callId(): string {
+    return (this.headers.callIdSeen ??= this.headers.raw(CALL_ID) ?? '');
+  }
+
+  /** The sequence number of CSeq. */
+  get cseq(): number {
+    return cseqNumber(this.headers);
+  }
+
+  get fromTag(): string {
+    return (this.headers.fromTagSeen ??= tagOf(this.headers, FROM));
+  }
+
+  /** Empty outside a dialog. */
+  get toTag(): string {
+    return (this.headers.toTagSeen ??= tagOf(this.headers, TO));
+  }
+
+  /** Latin1: one character a byte. */
+  get body(): string {
+    return this.headers.text.substring(this.headers.bodyAt);
+  }
+
+  /** The message as it stands, edits included. */
+  get text(): string {
+    return this.headers.text;
+  }
+}
+
+export class SipResponse {
+  readonly kind = 'response';
+  readonly status: number;
+  readonly headers: Headers;
+
+  constructor(status: number, headers: Headers) {
+    this.status = status;
+    this.headers = headers;
+  }
+
+  get reason(): string {
+    return this.headers.text.substring(12, this.headers.startsAt).trimEnd();
+  }
+
+  /** The method of CSeq: what this responds to. */
+  get method(): Method {
+    return cseqMethod(this.headers);
+  }
+
+  get callId(): string {
+    return (this.headers.callIdSeen ??= this.headers.raw(CALL_ID) ?? '');
+  }
+
+  get cseq(): number {
+    return cseqNumber(this.headers);
+  }
+
+  get fromTag(): string {
+    return (this.headers.fromTagSeen ??= tagOf(this.headers, FROM));
+  }
+
+  get toTag(): string {
+    return (this.headers.toTagSeen ??= tagOf(this.headers, TO));
+  }
+
+  get body(): string {
+    return this.headers.text.substring(this.headers.bodyAt);
+  }
+
+  get text(): string {
+    return this.headers.text;
+  }
+
+  /** Whether a second Via stands below ours: without one nobody is left to send this to. */
+  get hasNextVia(): boolean {
+    const { headers } = this;
+    const first = headers.find(VIA);
+    if ((headers.twice & (1 << VIA)) !== 0) return true;
+    return headers.value(first).includes(',');
+  }
+}
+
+export type SipMessage = SipRequest | SipResponse;
+
+const SP = 32;
+
+/** Where the Request-URI ends: at the last space of the request line. */
+function uriEnd(text: string, startsAt: number): number {
+  let at = startsAt - 1;
+  while (text.charCodeAt(at) !== SP) at--;
+  return at;
+}
+
+/** The number in CSeq; -1 when it is no number from 0 to 2^31 - 1. RFC 3261 §8.1.1.5. */
+export function cseqNumber(headers: Headers): number {
+  const place = headers.find(CSEQ);
+  if (place < 0) return -1;
+  const end = headers.valueEnd(place);
+  let at = headers.valueStart(place);
+  let value = -1;
+  for (; at < end; at++) {
+    const digit = headers.text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) break;
+    value = (value < 0 ? 0 : value) * 10 + digit;
+    if (value > 0x7fffffff) return -1;
+  }
+  return value;
+}
+
+/** The method in CSeq; empty when there is none. */
+export function cseqMethod(headers: Headers): Method {
+  const place = headers.find(CSEQ);
+  if (place < 0) return '';
+  const value = headers.value(place);
+  let at = 0;
+  while (at < value.length && value.charCodeAt(at) >= 48 && value.charCodeAt(at) <= 57) at++;
+  while (at < value.length && (value.charCodeAt(at) === SP || value.charCodeAt(at) === 9)) at++;
+  return value.substring(at);
+}
+
+/** The `tag` parameter of From or To; empty when there is none. Skips quoted strings and what stands in `<…>`. */
+export function tagOf(headers: Headers, id: number): string {
+  const place = headers.find(id);
+  if (place < 0) return '';
+  const { text } = headers;
+  const end = headers.valueEnd(place);
+  let at = nextParam(text, headers.valueStart(place), end);
+  while (at >= 0) {
+    const name = skipBlanks(text, at + 1, end);
+    if (isTagName(text, name)) {
+      const equals = skipBlanks(text, name + 3, end);
+      if (text.charCodeAt(equals) === 61 && equals < end) {
+        const from = skipBlanks(text, equals + 1, end);
+        return text.substring(from, paramEnd(text, from, end));
+      }
+    }
+    at = nextParam(text, name, end);
+  }
+  return '';
+}
+
+/** The next `;` outside quoted strings and brackets, or -1. */
+function nextParam(text: string, from: number, end: number): number {
+  let quoted = false;
+  let at = from;
+  for (; at < end; at++) {
+    const c = text.charCodeAt(at);
+    if (c === 92 && quoted) at++;
+    else if (c === 34) quoted = !quoted;
+    else if (quoted) continue;
+    else if (c === 60) {
+      const close = text.indexOf('>', at);
+      if (close < 0 || close >= end) return -1;
+      at = close;
+    } else if (c === 59) return at;
+  }
+  return -1;
+}
+
+function isTagName(text: string, at: number): boolean {
+  if ((text.charCodeAt(at) | 32) !== 116 || (text.charCodeAt(at + 1) | 32) !== 97) return false;
+  return (text.charCodeAt(at + 2) | 32) === 103;
+}
+
+function paramEnd(text: string, from: number, end: number): number {
+  let at = from;
+  for (; at < end; at++) {
+    const c = text.charCodeAt(at);
+    if (c === 59 || c === SP || c === 9 || c === 13 || c === 10 || c === 44) break;
+  }
+  return at;
+}

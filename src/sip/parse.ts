@@ -1,0 +1,148 @@
+/** Bytes → request or response, header fields unparsed: one index pass over one string. RFC 3261 §7. */
+import { CONTENT_LENGTH } from './header-table.ts';
+import { Headers, indexed, indexHeaders, isToken, MISSING_END } from './headers.ts';
+import { type Method, SipRequest, SipResponse } from './message.ts';
+
+/** What cannot be a message. `headers` are there when the fields could still be read, so that it can be answered. */
+export interface BadMessage {
+  readonly kind: 'bad';
+  /** What to answer when it is a request. */
+  readonly status: number;
+  readonly why: string;
+  /** Empty when not even a request line was found. */
+  readonly method: Method;
+  readonly headers: Headers | undefined;
+}
+
+/** A message longer than this is refused. */
+export const MESSAGE_BYTES_MAX = 65_535;
+
+const CR = 13;
+
+/** Never throws. Bytes behind the Content-Length of a datagram are cut off (§18.3). */
+export function parseMessage(text: string): SipRequest | SipResponse | BadMessage {
+  const lineFeed = text.indexOf('\n');
+  if (lineFeed < 0) return bad(400, 'the start line has no end');
+  const lineEnd = text.charCodeAt(lineFeed - 1) === CR ? lineFeed - 1 : lineFeed;
+  const index = indexHeaders(text, lineFeed + 1);
+  if (index === MISSING_END) return cutShort(text, lineFeed, lineEnd);
+  if (typeof index === 'string') return bad(400, index);
+  const carriageReturn = text.indexOf('\r');
+  if (carriageReturn >= 0 && carriageReturn < lineEnd) return bad(400, 'a CR stands alone');
+  if (indexed.bareLineFeeds || lineEnd === lineFeed) return parseMessage(withCrlf(text, indexed.bodyAt));
+  const headers = new Headers(text, index, lineFeed + 1);
+  const cut = cutBody(headers);
+  const message = text.startsWith('SIP/') ? parseStatusLine(headers, lineEnd) : parseRequestLine(headers, lineEnd);
+  return cut === '' || message.kind === 'bad' ? message : bad(400, cut, methodOf(message), headers);
+}
+
+/**
+ * Whoever we send this to may know CRLF alone as a line end: he must see the fields and the body that we saw.
+ */
+function withCrlf(text: string, bodyAt: number): string {
+  return text.substring(0, bodyAt).replace(/\r?\n/g, '\r\n') + text.substring(bodyAt);
+}
+
+/** The fields are read as far as they came, so that a request that was cut short can be answered. */
+function cutShort(text: string, lineFeed: number, lineEnd: number): BadMessage {
+  const index = indexHeaders(`${text}\r\n\r\n`, lineFeed + 1);
+  if (typeof index === 'string') return bad(400, MISSING_END);
+  const headers = new Headers(`${text}\r\n\r\n`, index, lineFeed + 1);
+  const message = parseRequestLine(headers, lineEnd);
+  return bad(400, MISSING_END, message.method, headers);
+}
+
+function methodOf(message: SipRequest | SipResponse): Method {
+  return message.kind === 'request' ? message.method : '';
+}
+
+function parseRequestLine(headers: Headers, lineEnd: number): SipRequest | BadMessage {
+  const { text } = headers;
+  const space = text.indexOf(' ');
+  if (space <= 0 || space >= lineEnd) return bad(400, 'the request line has no method');
+  const method = knownMethod(text, space) ?? text.substring(0, space);
+  if (!isToken(method)) return bad(400, 'the method is no token');
+  const second = text.indexOf(' ', space + 1);
+  if (second <= space + 1 || second >= lineEnd) return bad(400, 'the request line has no Request-URI', method, headers);
+  if (!isVersion2(text, second + 1, lineEnd)) return badVersion(text.substring(second + 1, lineEnd), method, headers);
+  return new SipRequest(method, headers);
+}
+
+/** `SIP/2.0`, in any letter case (§7.1). */
+function isVersion2(text: string, at: number, end: number): boolean {
+  return end - at === 7 && (text.startsWith('SIP/2.0', at) || text.substring(at, end).toUpperCase() === 'SIP/2.0');
+}
+
+function badVersion(version: string, method: Method, headers: Headers): BadMessage {
+  const other = /^SIP\/\d+\.\d+$/i.test(version);
+  return other
+    ? bad(505, `SIP version ${version}`, method, headers)
+    : bad(400, 'the request line is not method, Request-URI and version with one space between', method, headers);
+}
+
+function parseStatusLine(headers: Headers, lineEnd: number): SipResponse | BadMessage {
+  const { text } = headers;
+  if (!text.startsWith('SIP/2.0 ')) return bad(400, 'the status line is not of SIP/2.0');
+  let status = 0;
+  for (let i = 8; i < 11; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return bad(400, 'the status code is no number');
+    status = status * 10 + digit;
+  }
+  const after = text.charCodeAt(11);
+  if ((after !== 32 && lineEnd > 11) || status < 100 || status > 699) return bad(400, 'the status code is not 100 to 699');
+  return new SipResponse(status, headers);
+}
+
+/** Applies Content-Length to a datagram: answers '' or what is wrong. */
+function cutBody(headers: Headers): string {
+  const place = headers.find(CONTENT_LENGTH);
+  if (place < 0) return '';
+  const length = contentLength(headers, place);
+  if (length < 0) return 'Content-Length is no number';
+  if ((headers.twice & (1 << CONTENT_LENGTH)) !== 0) return 'Content-Length stands twice';
+  const there = headers.text.length - headers.bodyAt;
+  if (length > there) return `Content-Length says ${length}, the body has ${there} bytes`;
+  if (length < there) headers.text = headers.text.substring(0, headers.bodyAt + length);
+  return '';
+}
+
+/** The number in the Content-Length at this place; -1 when it is none, or above what any message may have. */
+export function contentLength(headers: Headers, place: number): number {
+  const { text } = headers;
+  const end = headers.valueEnd(place);
+  let at = headers.valueStart(place);
+  if (at === end) return -1;
+  let length = 0;
+  for (; at < end; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    length = length * 10 + digit;
+    if (length > 0x7fffffff) return -1;
+  }
+  return length;
+}
+
+function bad(status: number, why: string, method: Method = '', headers?: Headers): BadMessage {
+  return { kind: 'bad', status, why, method, headers };
+}
+
+/** The usual methods without a copy. */
+function knownMethod(text: string, length: number): Method | undefined {
+  const candidates = methodsByLength[length];
+  if (candidates !== undefined) for (const method of candidates) if (text.startsWith(method)) return method;
+  return undefined;
+}
+
+const methodsByLength: readonly (readonly Method[] | undefined)[] = [
+  undefined,
+  undefined,
+  undefined,
+  ['ACK', 'BYE'],
+  ['INFO'],
+  ['REFER', 'PRACK'],
+  ['INVITE', 'CANCEL', 'UPDATE', 'NOTIFY'],
+  ['OPTIONS', 'MESSAGE', 'PUBLISH'],
+  ['REGISTER'],
+  ['SUBSCRIBE'],
+];

@@ -1,0 +1,67 @@
+/** Small steps over characters that several parsers of this room share. RFC 3261 §25.1. */
+
+const TAB = 9;
+const LF = 10;
+const CR = 13;
+const SP = 32;
+const QUOTE = 34;
+const BACKSLASH = 92;
+
+/** Blank, tab or a part of a folded line end: what LWS is made of. */
+export function isBlank(c: number): boolean {
+  return c === SP || c === TAB || c === CR || c === LF;
+}
+
+/** The first place in [from, to) that is not LWS, or `to`. */
+export function skipBlanks(text: string, from: number, to: number): number {
+  let at = from;
+  while (at < to && isBlank(text.charCodeAt(at))) at++;
+  return at;
+}
+
+/** The place behind the closing quote of the quoted string that opens at `from`; -1 when it does not close. */
+export function quotedEnd(text: string, from: number, to: number): number {
+  for (let at = from + 1; at < to; at++) {
+    const c = text.charCodeAt(at);
+    if (c === QUOTE) return at + 1;
+    if (c === BACKSLASH) at++;
+  }
+  return -1;
+}
+
+/** What a quoted string says, given what stands between its quotes. */
+export function unquoted(inner: string): string {
+  if (!inner.includes('\\')) return inner;
+  let out = '';
+  let from = 0;
+  for (let at = inner.indexOf('\\'); at >= 0; at = inner.indexOf('\\', from + 1)) {
+    out += inner.substring(from, at);
+    from = at + 1;
+  }
+  return out + inner.substring(from);
+}
+
+/** The text as a quoted string. */
+export function quoted(text: string): string {
+  if (!text.includes('"') && !text.includes('\\')) return `"${text}"`;
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}
+
+export function isDigit(c: number): boolean {
+  return c >= 48 && c <= 57;
+}
+
+export function isLetter(c: number): boolean {
+  return (c >= 97 && c <= 122) || (c >= 65 && c <= 90);
+}
+
+export function isHex(c: number): boolean {
+  return isDigit(c) || (c >= 97 && c <= 102) || (c >= 65 && c <= 70);
+}
+
+/** A set of characters as a table with one entry a character code. */
+export function charSet(characters: string): Uint8Array {
+  const set = new Uint8Array(256);
+  for (let i = 0; i < characters.length; i++) set[characters.charCodeAt(i)] = 1;
+  return set;
+}

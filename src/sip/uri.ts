@@ -1,0 +1,261 @@
+/** SIP, SIPS and tel URIs: parse, print, compare. RFC 3261 §19.1, RFC 3966. */
+import { SipError } from '../base/errors.ts';
+import { canonicalEscapes, isEscapeAt, UNRESERVED } from './escapes.ts';
+import { hostEndAt, portEndAt } from './host.ts';
+import { charSet, isDigit, isHex, isLetter } from './scan.ts';
+
+export { escapeUser, unescapeUser } from './escapes.ts';
+
+/** Parameters by lower-case name; `true` when one stands without a value. Without a prototype: any name is safe. */
+export type Params = Readonly<Record<string, string | true>>;
+
+/** A value, never changed in place: `{ ...contact.uri, user: '4930…' }`. */
+export interface Uri {
+  readonly scheme: 'sip' | 'sips' | 'tel';
+  /** Escaped as it came; the number of a tel URI. */
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  /** Lower case; an IPv6 address without its brackets; empty in a tel URI. */
+  readonly host: string;
+  readonly port?: number | undefined;
+  readonly params: Params;
+  /** What stands behind the `?`, as it came. */
+  readonly headers?: string | undefined;
+}
+
+/** What everything without parameters shares. */
+export const NO_PARAMS: Params = Object.freeze(emptyParams());
+
+/** A record that any name from the wire may be put into. */
+export function emptyParams(): Record<string, string | true> {
+  return Object.create(null) as Record<string, string | true>;
+}
+
+const HASH = 35;
+const PERCENT = 37;
+const STAR = 42;
+const PLUS = 43;
+const COLON = 58;
+const SEMICOLON = 59;
+const EQUALS = 61;
+const OPEN = 91;
+
+/** `#` must be escaped, but phones dial `#31#…` unescaped. */
+const USER = charSet(`${UNRESERVED}&=+$,;?/#`);
+const PARAM_NAME = charSet(`${UNRESERVED}[]/:&+$`);
+/** With `=`, for peers that put unescaped base64 into a Route. */
+const PARAM_VALUE = charSet(`${UNRESERVED}[]/:&+$=`);
+const HEADERS = charSet(`${UNRESERVED}[]/?:+$&=`);
+const SEPARATORS = charSet('-.()');
+
+/** Throws SipError: 416 for a scheme we do not know, 400 when the URI is malformed. */
+export function parseUri(text: string): Uri {
+  const c = text.charCodeAt(0) | 32;
+  if (c === 115 && (text.charCodeAt(1) | 32) === 105 && (text.charCodeAt(2) | 32) === 112) {
+    if (text.charCodeAt(3) === COLON) return parseSipUri('sip', text, 4);
+    if ((text.charCodeAt(3) | 32) === 115 && text.charCodeAt(4) === COLON) return parseSipUri('sips', text, 5);
+  } else if (c === 116 && (text.charCodeAt(1) | 32) === 101 && (text.charCodeAt(2) | 32) === 108) {
+    if (text.charCodeAt(3) === COLON) return parseTelUri(text, 4);
+  }
+  const colon = schemeEndAt(text, 0, text.length);
+  if (colon < 0) throw malformed('no scheme', text);
+  throw new SipError('UNSUPPORTED_SCHEME', 416, `expected a sip, sips or tel URI, got ${shown(text)}`);
+}
+
+/** Where the colon behind a scheme stands, or -1. RFC 3261 §25.1 `scheme`. */
+export function schemeEndAt(text: string, from: number, to: number): number {
+  let at = from;
+  for (; at < to; at++) {
+    const c = text.charCodeAt(at);
+    if (isLetter(c)) continue;
+    if (at === from || !(isDigit(c) || c === PLUS || c === 45 || c === 46)) break;
+  }
+  return at > from && at < to && text.charCodeAt(at) === COLON ? at : -1;
+}
+
+function parseSipUri(scheme: 'sip' | 'sips', text: string, from: number): Uri {
+  const sign = text.indexOf('@', from);
+  let user: string | undefined;
+  let password: string | undefined;
+  if (sign >= 0) {
+    const userEnd = userEndAt(text, from, sign);
+    user = text.substring(from, userEnd);
+    if (userEnd < sign) password = text.substring(userEnd + 1, sign);
+  }
+  const hostStart = sign + 1 > from ? sign + 1 : from;
+  const hostEnd = hostEndAt(text, hostStart, text.length);
+  if (hostEnd < 0) throw malformed('no valid host', text);
+  const bracket = text.charCodeAt(hostStart) === OPEN ? 1 : 0;
+  const host = text.substring(hostStart + bracket, hostEnd - bracket).toLowerCase();
+  let at = hostEnd;
+  let port: number | undefined;
+  if (text.charCodeAt(at) === COLON) {
+    const portStart = at + 1;
+    at = portEndAt(text, portStart, text.length);
+    if (at < 0) throw malformed('a bad port', text);
+    port = portNumber(text, portStart, at);
+  }
+  if (at === text.length) return { scheme, user, password, host, port, params: NO_PARAMS, headers: undefined };
+  const question = text.indexOf('?', at);
+  const paramsEnd = question < 0 ? text.length : question;
+  const params = at < paramsEnd ? parseParams(text, at, paramsEnd) : NO_PARAMS;
+  const headers = question < 0 ? undefined : parseHeaders(text, question + 1);
+  return { scheme, user, password, host, port, params, headers };
+}
+
+/** Where the user part ends: at the colon before the password or at the `@`. */
+function userEndAt(text: string, from: number, sign: number): number {
+  let colon = -1;
+  for (let at = from; at < sign; at++) {
+    const c = text.charCodeAt(at);
+    if (USER[c] === 1) continue;
+    if (c === COLON && colon < 0) colon = at;
+    else if (c === PERCENT && isEscapeAt(text, at)) at += 2;
+    else throw malformed('a bad character before the @', text);
+  }
+  const end = colon < 0 ? sign : colon;
+  if (end === from) throw malformed('an empty user part', text);
+  return end;
+}
+
+function portNumber(text: string, from: number, to: number): number {
+  let port = 0;
+  for (let at = from; at < to; at++) port = port * 10 + text.charCodeAt(at) - 48;
+  return port;
+}
+
+/** `;name=value;name`, each name once (§19.1.1). */
+function parseParams(text: string, from: number, to: number): Params {
+  const params = emptyParams();
+  let at = from;
+  while (at < to) {
+    if (text.charCodeAt(at) !== SEMICOLON) throw malformed('a bad character in or before the parameters', text);
+    const nameStart = at + 1;
+    at = runEndAt(text, nameStart, to, PARAM_NAME);
+    if (at === nameStart) throw malformed('a parameter without a name', text);
+    const name = canonicalEscapes(text.substring(nameStart, at)).toLowerCase();
+    if (name in params) throw malformed(`the parameter ${name} twice`, text);
+    params[name] = true;
+    if (at === to || text.charCodeAt(at) !== EQUALS) continue;
+    const valueStart = at + 1;
+    at = runEndAt(text, valueStart, to, PARAM_VALUE);
+    if (at === valueStart) throw malformed(`the parameter ${name} without its value`, text);
+    params[name] = canonicalEscapes(text.substring(valueStart, at));
+  }
+  return params;
+}
+
+function parseHeaders(text: string, from: number): string {
+  const end = runEndAt(text, from, text.length, HEADERS);
+  if (end < text.length || end === from) throw malformed('a bad character behind the ?', text);
+  return text.substring(from);
+}
+
+/** The end of a run of allowed characters and escapes. */
+function runEndAt(text: string, from: number, to: number, allowed: Uint8Array): number {
+  let at = from;
+  for (; at < to; at++) {
+    const c = text.charCodeAt(at);
+    if (allowed[c] === 1) continue;
+    if (c !== PERCENT || at + 2 >= to || !isEscapeAt(text, at)) break;
+    at += 2;
+  }
+  return at;
+}
+
+/** RFC 3966 §3. A local number without `phone-context` is taken, since PBX phones dial so. */
+function parseTelUri(text: string, from: number): Uri {
+  let at = from;
+  let digits = 0;
+  for (; at < text.length; at++) {
+    const c = text.charCodeAt(at);
+    if (isHex(c) || c === STAR || c === HASH) digits++;
+    else if (SEPARATORS[c] !== 1 && !(c === PLUS && at === from)) break;
+  }
+  if (digits === 0) throw malformed('no digits', text);
+  const params = at < text.length ? parseParams(text, at, text.length) : NO_PARAMS;
+  const user = text.substring(from, at);
+  return { scheme: 'tel', user, password: undefined, host: '', port: undefined, params, headers: undefined };
+}
+
+function malformed(what: string, text: string): SipError {
+  return new SipError('BAD_HEADER', 400, `a URI with ${what}: ${shown(text)}`);
+}
+
+const SHOWN_MAX = 80;
+
+/** Ends up in the reason phrase of a 400, so it holds latin1 only. */
+function shown(text: string): string {
+  return JSON.stringify(text.length > SHOWN_MAX ? `${text.substring(0, SHOWN_MAX)}...` : text);
+}
+
+/** The URI as text; parses to an equal one. */
+export function printUri(uri: Uri): string {
+  let out = `${uri.scheme}:`;
+  if (uri.user !== undefined) out += uri.user;
+  if (uri.scheme !== 'tel') {
+    if (uri.password !== undefined) out += `:${uri.password}`;
+    if (uri.user !== undefined) out += '@';
+    out += uri.host.includes(':') ? `[${uri.host}]` : uri.host;
+    if (uri.port !== undefined) out += `:${uri.port}`;
+  }
+  for (const name in uri.params) out += uri.params[name] === true ? `;${name}` : `;${name}=${uri.params[name]}`;
+  return uri.headers === undefined ? out : `${out}?${uri.headers}`;
+}
+
+/** Whether both name the same thing. RFC 3261 §19.1.4, RFC 3966 §4. */
+export function sameUri(a: Uri, b: Uri): boolean {
+  if (a.scheme !== b.scheme) return false;
+  if (a.scheme === 'tel') return telNumber(a) === telNumber(b) && haveSameParams(a.params, b.params, true);
+  return (
+    canonicalEscapes(a.user ?? '') === canonicalEscapes(b.user ?? '') &&
+    canonicalEscapes(a.password ?? '') === canonicalEscapes(b.password ?? '') &&
+    a.host === b.host &&
+    a.port === b.port &&
+    haveSameParams(a.params, b.params, false) &&
+    canonicalHeaders(a.headers) === canonicalHeaders(b.headers)
+  );
+}
+
+/** These never match a URI without them; any other that stands on one side only is ignored. */
+const DECISIVE = ['user', 'ttl', 'method', 'maddr', 'transport'];
+
+function haveSameParams(a: Params, b: Params, all: boolean): boolean {
+  for (const name in a) {
+    if (name in b ? !isSameValue(a[name], b[name]) : all || DECISIVE.includes(name)) return false;
+  }
+  for (const name in b) if (!(name in a) && (all || DECISIVE.includes(name))) return false;
+  return true;
+}
+
+function isSameValue(a: string | true | undefined, b: string | true | undefined): boolean {
+  if (typeof a !== 'string' || typeof b !== 'string') return a === b;
+  return canonicalEscapes(a).toLowerCase() === canonicalEscapes(b).toLowerCase();
+}
+
+/** Header names in any letter case and in any order. */
+function canonicalHeaders(headers: string | undefined): string {
+  if (headers === undefined) return '';
+  const fields = canonicalEscapes(headers).split('&').map((field) => {
+    const equals = field.indexOf('=');
+    return equals < 0 ? field.toLowerCase() : field.substring(0, equals).toLowerCase() + field.substring(equals);
+  });
+  return fields.sort().join('&');
+}
+
+/**
+ * The address-of-record as the location table knows it: `user@host`, one spelling for all that are equal.
+ * No port and no parameters; for a tel URI its digits, with the `+`. RFC 3261 §10.3 step 5.
+ */
+export function aorOf(uri: Uri): string {
+  if (uri.scheme === 'tel') return telNumber(uri);
+  const host = uri.host.toLowerCase();
+  return uri.user === undefined ? host : `${canonicalEscapes(uri.user)}@${host}`;
+}
+
+function telNumber(uri: Uri): string {
+  const text = uri.user ?? '';
+  let number = '';
+  for (let at = 0; at < text.length; at++) if (SEPARATORS[text.charCodeAt(at)] !== 1) number += text[at];
+  return number.toLowerCase();
+}
