@@ -1,0 +1,102 @@
+/** The SQLite file behind kysely: opened and brought up to date at start, and read by the command line. */
+import { existsSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import { Kysely, SqliteDialect } from 'kysely';
+import type { SqliteDatabase } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import { TandemError } from '../base/errors.ts';
+import { migrationProvider } from './migrations.ts';
+import type { Schema, SubscriberTable } from './schema.ts';
+import { connect, connectToRead } from './sqlite-connection.ts';
+import type { Synchronous } from './sqlite-connection.ts';
+import type { Value } from './writer.ts';
+
+/** Typed queries on our tables. */
+export type Database = Kysely<Schema>;
+
+/** Opens the file, creating it and its tables when they are missing. `db.destroy()` closes it. */
+export async function open(file: string, options: { synchronous?: Synchronous } = {}): Promise<Database> {
+  const db = queriesOn(opened(file, () => connect(file, options.synchronous ?? 'NORMAL')));
+  const { error } = await new Migrator({ db, provider: migrationProvider }).migrateToLatest();
+  if (error === undefined) return db;
+  await db.destroy();
+  throw new TandemError(
+    'DATA_FOLDER',
+    `the tables in ${file} cannot be brought up to date: ${textOf(error)}`,
+    {
+      cause: error,
+      hint: 'if a newer release wrote this file, run that release, or restore the copy made before it',
+    },
+  );
+}
+
+/** Opens a file that exists for reading alone, also while an exchange writes to it. */
+export function openToRead(file: string): Database {
+  if (!existsSync(file)) {
+    throw new TandemError('NOT_FOUND', `no database at ${file}`, {
+      hint: 'start the exchange once, or name its data folder',
+    });
+  }
+  return queriesOn(opened(file, () => connectToRead(file)));
+}
+
+/** The secret of that name; made and kept the first time it is asked for. */
+export async function secret(db: Database, name: string, make: () => string): Promise<string> {
+  await db
+    .insertInto('secret')
+    .values({ name, value: make() })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .execute();
+  const row = await db
+    .selectFrom('secret')
+    .select('value')
+    .where('name', '=', name)
+    .executeTakeFirstOrThrow();
+  return row.value;
+}
+
+/** Every account, as `new Subscribers` takes them. */
+export async function readSubscribers(db: Database): Promise<readonly SubscriberRow[]> {
+  return db.selectFrom('subscriber').selectAll().execute();
+}
+
+/** A row of `subscriber` as it is read. */
+export type SubscriberRow = Omit<SubscriberTable, 'email_address'> & { email_address: string | null };
+
+function opened(file: string, how: () => DatabaseSync): DatabaseSync {
+  try {
+    return how();
+  } catch (error) {
+    throw new TandemError('DATA_FOLDER', `the database ${file} does not open: ${textOf(error)}`, {
+      cause: error,
+      hint: 'check that the folder exists, is writable by this user, and that the disk is not full',
+    });
+  }
+}
+
+function queriesOn(connection: DatabaseSync): Database {
+  return new Kysely<Schema>({ dialect: new SqliteDialect({ database: asKyselyWants(connection) }) });
+}
+
+/** What our typed tables hold, and so all that kysely binds. */
+type Bound = readonly Value[];
+
+/** node:sqlite takes parameters one by one and does not say whether a statement answers rows. */
+function asKyselyWants(connection: DatabaseSync): SqliteDatabase {
+  return {
+    close: () => connection.close(),
+    prepare(sql) {
+      const statement = connection.prepare(sql);
+      return {
+        reader: statement.columns().length > 0,
+        all: (parameters) => statement.all(...(parameters as Bound)),
+        run: (parameters) => statement.run(...(parameters as Bound)),
+        iterate: (parameters) => statement.iterate(...(parameters as Bound)),
+      };
+    },
+  };
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
