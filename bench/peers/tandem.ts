@@ -1,0 +1,106 @@
+/** Our exchange, started as an operator starts it. */
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { passwordOf } from '../loads.ts';
+import { SERVER_CORE, start, type Started } from '../processes.ts';
+import type { Scenario } from '../scenarios.ts';
+import { logFile, type Peer, waitUntilReady } from './peer.ts';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '..', '..');
+const program = join(root, 'src', 'cli', 'main.ts');
+
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4'];
+
+/** Where a profile is to be left, and by which tool. */
+export interface Profile {
+  readonly tool: 'cpu' | 'perf';
+  readonly folder: string;
+}
+
+/** Ours; with a profile, node is told to make one or to name its code for perf. */
+export function tandem(profile: Profile | undefined): Peer {
+  return {
+    name: 'tandem',
+    version,
+    start: (scenario, port, folder) => startTandem(scenario, port, folder, profile),
+  };
+}
+
+async function version(): Promise<string> {
+  const { version: ours } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  const commit = await run('git', ['rev-parse', '--short', 'HEAD'], { cwd: root }).catch(() => ({
+    stdout: '',
+  }));
+  return `tandem ${ours} ${commit.stdout.trim()} on node ${process.version}`;
+}
+
+async function startTandem(
+  scenario: Scenario,
+  port: number,
+  folder: string,
+  profile: Profile | undefined,
+): Promise<Started> {
+  const config = join(folder, 'tandem.toml');
+  mkdirSync(join(folder, 'data'));
+  writeFileSync(config, configuration(scenario, port, folder));
+  if (scenario.settings.auth) await importUsers(scenario.users, config, folder);
+  const server = start(
+    process.execPath,
+    [...NODE_FLAGS, ...profileFlags(profile), program, 'start', '--config', config],
+    { core: SERVER_CORE, folder, output: logFile(folder) },
+  );
+  await waitUntilReady(server, port, folder);
+  return server;
+}
+
+/** SIPp and Kamailio speak MD5 only; and neither server writes a line for a call. */
+function configuration(scenario: Scenario, port: number, folder: string): string {
+  const { auth, durableLocation, callRecords, udp, gso } = scenario.settings;
+  const file = join(root, 'bench', 'scripts', auth ? 'digest.ts' : 'plain.ts');
+  return `[sip]
+listen = ["udp:127.0.0.1:${port}"]
+domains = ["bench.local", "127.0.0.1"]
+udp = ${JSON.stringify(udp)}
+gso = ${gso}
+
+[auth]
+algorithms = ["MD5"]
+
+[location]
+durable = ${durableLocation}
+
+[calls]
+records = ${callRecords}
+
+[data]
+folder = ${JSON.stringify(join(folder, 'data'))}
+
+[script]
+file = ${JSON.stringify(file)}
+
+[log]
+level = "warn"
+`;
+}
+
+async function importUsers(users: number, config: string, folder: string): Promise<void> {
+  const file = join(folder, 'users.csv');
+  const rows = Array.from(
+    { length: users },
+    (_, number) => `user${number},bench.local,${passwordOf(`user${number}`)}`,
+  );
+  writeFileSync(file, `${['username,domain,password', ...rows].join('\n')}\n`);
+  await run(process.execPath, [...NODE_FLAGS, program, 'users', 'import', file, '--config', config]);
+}
+
+function profileFlags(profile: Profile | undefined): readonly string[] {
+  if (profile === undefined) return [];
+  return profile.tool === 'cpu'
+    ? ['--cpu-prof', `--cpu-prof-dir=${profile.folder}`]
+    : ['--perf-basic-prof', '--interpreted-frames-native-stack'];
+}

@@ -1,0 +1,18 @@
+/** As plain.ts, but a REGISTER must prove who sends it. */
+import { byPreference, Router, script } from '../../src/index.ts';
+
+export default script(({ auth, location }) => {
+  const app = new Router();
+
+  app.options((c) => c.reply(200));
+
+  app.register(auth.digest(), (c) => location.save(c));
+
+  app.request(async (c) => {
+    const phones = await location.lookup(c.uri);
+    if (phones.length === 0) return c.reply(404);
+    return c.relay(byPreference(phones), { recordRoute: true });
+  });
+
+  return app;
+});

@@ -1,0 +1,111 @@
+/** Our exchange as an operator runs it: the command line, a configuration file, a data folder, users. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { freePorts, startPeer, waitForPort } from './peer.ts';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '..', '..');
+const NODE = ['--disable-warning=ExperimentalWarning', join(root, 'src', 'cli', 'main.ts')];
+
+const LOOK_EVERY_MS = 50;
+const RECORDS_MS = 5000;
+
+/** A call as `tandem calls ls --json` shows it. */
+export interface CallRecord {
+  readonly id: string;
+  readonly callId: string;
+  readonly caller: string;
+  readonly callee: string;
+  readonly startedAt: string;
+  readonly answeredAt: string | null;
+  readonly endedAt: string | null;
+  readonly durationMs: number | null;
+  readonly status: number | null;
+  readonly endedBy: string | null;
+  readonly state: string;
+}
+
+/** A running exchange with its own folder. */
+export interface Exchange {
+  readonly domain: string;
+  readonly port: number;
+  /** For what its peers write. */
+  readonly folder: string;
+  /** The records of these calls, once there are as many as asked for and each is closed. */
+  records(callIds: ReadonlySet<string>): Promise<readonly CallRecord[]>;
+  /** What it logged. */
+  output(): string;
+  stop(): Promise<void>;
+}
+
+/** The password of a user of the tests. */
+export function passwordOf(user: string): string {
+  return `secret-${user}`;
+}
+
+/** Starts the exchange with the default script, and adds the users. */
+export async function startExchange(users: readonly string[]): Promise<Exchange> {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-peers-'));
+  const domain = 'tandem.test';
+  const [port = 0] = await freePorts(1);
+  const config = join(folder, 'tandem.toml');
+  writeFileSync(config, configuration(domain, port, folder));
+  const server = startPeer(process.execPath, [...NODE, 'start', '--config', config], folder);
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await waitForPort(server, 'udp', port);
+    for (const user of users) {
+      await command(config, ['users', 'add', `${user}@${domain}`, '--password', passwordOf(user)]);
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    domain,
+    port,
+    folder,
+    records: (ids) => closedRecords(config, ids),
+    output: () => server.output(),
+    stop,
+  };
+}
+
+function configuration(domain: string, port: number, folder: string): string {
+  return `[sip]
+listen = ["udp:127.0.0.1:${port}", "tcp:127.0.0.1:${port}"]
+domains = [${JSON.stringify(domain)}]
+
+[data]
+folder = ${JSON.stringify(join(folder, 'data'))}
+
+[script]
+file = ${JSON.stringify(join(root, 'examples', 'registrar-proxy.ts'))}
+`;
+}
+
+/** Records are written soon after, not while, a call ends. */
+async function closedRecords(config: string, callIds: ReadonlySet<string>): Promise<readonly CallRecord[]> {
+  const giveUpAt = performance.now() + RECORDS_MS;
+  for (;;) {
+    const text = await command(config, ['calls', 'ls', '--limit', '10000', '--json']);
+    const records = (JSON.parse(text) as readonly CallRecord[]).filter(({ callId }) => callIds.has(callId));
+    const closed = records.filter(({ endedAt }) => endedAt !== null);
+    if (closed.length >= callIds.size || performance.now() > giveUpAt) return records;
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+async function command(config: string, words: readonly string[]): Promise<string> {
+  const { stdout } = await run(process.execPath, [...NODE, ...words, '--config', config], {
+    maxBuffer: 64 << 20,
+  });
+  return stdout;
+}

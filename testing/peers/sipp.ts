@@ -1,0 +1,142 @@
+/** SIPp with the scenarios of sipp/: phones that do exactly what their file says, and log it. */
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Exchange, passwordOf } from './exchange.ts';
+import { freePorts, type Peer, startPeer, waitForPort } from './peer.ts';
+
+const scenarios = join(import.meta.dirname, '..', '..', 'sipp');
+
+/** What one SIPp did. */
+export interface SippRun {
+  /** 0: every call went as its scenario says. */
+  readonly code: number;
+  /** What it logged: the word of the scenario (`answered`, `ended`, …) → the Call-IDs. */
+  readonly logged: ReadonlyMap<string, readonly string[]>;
+  /** What it has to say about calls that went otherwise. */
+  readonly errors: string;
+}
+
+/** A SIPp that waits for calls. */
+export interface Callee {
+  readonly port: number;
+  /** Settles when it has had all its calls. */
+  done(): Promise<SippRun>;
+  stop(): Promise<void>;
+}
+
+/** How long a SIPp may take altogether. */
+const RUN_SECONDS = 60;
+const RATE = 50;
+
+/** Starts a callee for so many calls. */
+export async function startCallee(exchange: Exchange, scenario: string, calls: number): Promise<Callee> {
+  const [port = 0] = await freePorts(1);
+  const started = await startSipp(exchange, scenario, port, ['-s', 'callee', '-m', String(calls)]);
+  await waitForPort(started.peer, 'udp', port);
+  return { port, done: () => finish(started), stop: () => started.peer.stop() };
+}
+
+/** A phone of a user that wants to be registered. */
+export interface Registration {
+  readonly user: string;
+  readonly port: number;
+  readonly q?: number;
+  /** Unless given, the right one. */
+  readonly password?: string;
+}
+
+/** Registers a contact with digest. */
+export async function register(exchange: Exchange, phone: Registration): Promise<SippRun> {
+  const { user, port, q = 1, password } = phone;
+  const contact = ['-key', 'contactPort', String(port), '-key', 'q', q.toFixed(1)];
+  return runCaller(exchange, 'register', ['-s', user, ...credentials(user, password), ...contact, '-m', '1']);
+}
+
+/** So many calls of one user to another, 50 a second. */
+export async function dial(
+  exchange: Exchange,
+  scenario: string,
+  caller: string,
+  callee: string,
+  calls: number,
+): Promise<SippRun> {
+  const pace = ['-m', String(calls), '-r', String(RATE)];
+  return runCaller(exchange, scenario, [
+    '-s',
+    callee,
+    ...credentials(caller),
+    '-key',
+    'caller',
+    caller,
+    ...pace,
+  ]);
+}
+
+function credentials(user: string, password = passwordOf(user)): readonly string[] {
+  return ['-au', user, '-ap', password];
+}
+
+async function runCaller(exchange: Exchange, scenario: string, args: readonly string[]): Promise<SippRun> {
+  const [port = 0] = await freePorts(1);
+  const target = [`127.0.0.1:${exchange.port}`, '-key', 'domain', exchange.domain];
+  return finish(await startSipp(exchange, scenario, port, [...target, ...args]));
+}
+
+interface StartedSipp {
+  readonly peer: Peer;
+  readonly folder: string;
+}
+
+async function startSipp(
+  exchange: Exchange,
+  scenario: string,
+  port: number,
+  args: readonly string[],
+): Promise<StartedSipp> {
+  const folder = mkdtempSync(join(exchange.folder, `${scenario}-`));
+  const [controlPort = 0] = await freePorts(1);
+  const peer = startPeer(
+    'sipp',
+    [
+      '-sf',
+      join(scenarios, `${scenario}.xml`),
+      '-i',
+      '127.0.0.1',
+      '-p',
+      String(port),
+      '-t',
+      'u1',
+      '-ci',
+      '127.0.0.1',
+      '-cp',
+      String(controlPort),
+      '-nostdin',
+      '-timeout',
+      String(RUN_SECONDS),
+      '-timeout_error',
+      '-trace_logs',
+      '-log_file',
+      join(folder, 'log'),
+      '-trace_err',
+      '-error_file',
+      join(folder, 'errors'),
+      ...args,
+    ],
+    folder,
+  );
+  return { peer, folder };
+}
+
+async function finish({ peer, folder }: StartedSipp): Promise<SippRun> {
+  const code = await peer.ended;
+  const read = (name: string): string => {
+    const file = join(folder, name);
+    return existsSync(file) ? readFileSync(file, 'latin1') : '';
+  };
+  const logged = new Map<string, string[]>();
+  for (const line of read('log').split('\n')) {
+    const [word, callId] = line.split(' ');
+    if (word !== undefined && callId !== undefined) logged.set(word, [...(logged.get(word) ?? []), callId]);
+  }
+  return { code, logged, errors: read('errors') };
+}
