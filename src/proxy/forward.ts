@@ -1,5 +1,5 @@
 /** The steps from a received request to a branch's request: one pass over the text. RFC 3261 §16.6. */
-import { MAX_FORWARDS } from '../sip/header-table.ts';
+import { MAX_FORWARDS, ROUTE } from '../sip/header-table.ts';
 import type { SipRequest } from '../sip/message.ts';
 import type { RouteView } from './loose-route.ts';
 
@@ -45,12 +45,13 @@ export function forwardText(request: SipRequest, parts: ForwardParts): string {
 export function loopHash(request: SipRequest): number {
   const { text } = request.headers;
   let hash = hashRange(0x811c9dc5, text, 0, text.indexOf(' ', request.method.length + 1));
-  hash = hashText(hash, request.headers.get('route') ?? '');
   hash = hashText(hash, request.callId);
   hash = hashText(hash, request.fromTag);
   hash = hashText(hash, request.toTag);
+  const route = request.headers.find(ROUTE);
+  if (route >= 0) hash = hashText(hash, request.headers.value(route));
   hash = Math.imul(hash ^ request.cseq, 0x01000193);
-  return ((hash >>> 0) % 900_000_000) + 100_000_000;
+  return (hash >>> 3) + 100_000_000;
 }
 
 /** One number a call: its messages keep their order on the wire. */

@@ -6,6 +6,8 @@ import type { Uri } from '../sip/uri.ts';
 
 /** The topmost Route values of a request, as far as they are ours. */
 export interface RouteView {
+  /** The text these positions are in: after an edit the view must be taken anew. */
+  readonly text: string;
   /** What to leave out when forwarding: our values; both 0 when none is ours. */
   readonly cutFrom: number;
   readonly cutTo: number;
@@ -15,41 +17,62 @@ export interface RouteView {
   readonly next: Uri | undefined;
 }
 
-const NO_ROUTE: RouteView = { cutFrom: 0, cutTo: 0, token: undefined, next: undefined };
+/** How to tell which Route values are ours. */
+export interface OwnRoutes {
+  isOwn(host: string, port: number | undefined): boolean;
+  /** How the values that we put into Record-Route begin, up to the mark: the usual case, told without parsing. */
+  readonly prefixes: readonly string[];
+}
 
 /** Two of ours stand together where transports change (RFC 5658 §3): both are taken. */
 const OWN_VALUES_MAX = 2;
 
 /** Throws SipError 400 when a value is malformed. */
-export function viewRoutes(headers: Headers, isOwn: (host: string, port: number | undefined) => boolean): RouteView {
+export function viewRoutes(headers: Headers, own: OwnRoutes): RouteView {
+  const { text } = headers;
   let place = headers.find(ROUTE);
-  if (place < 0) return NO_ROUTE;
+  if (place < 0) return { text, cutFrom: 0, cutTo: 0, token: undefined, next: undefined };
   let cutFrom = 0;
   let cutTo = 0;
   let token: string | undefined;
   let from = headers.valueStart(place);
-  for (let own = 0; ; own++) {
+  for (let taken = 0; ; taken++) {
     const end = valueEndAt(headers, place, from);
-    const { uri } = parseNameAddr(headers.text.substring(from, end));
-    if (own === OWN_VALUES_MAX || !isOwn(uri.host, uri.port)) return { cutFrom, cutTo, token, next: uri };
-    const mark = uri.params['d'];
-    if (own === 0 && typeof mark === 'string') token = mark;
-    const lineDone = end === headers.valueEnd(place);
-    if (own > 0 && !lineDone && cutFrom < headers.lineStart(place)) {
-      headers.splice(cutFrom, headers.lineStart(place), ''); // A cut is one range: take the first line out for good.
-      return viewRoutes(headers, isOwn);
+    const value = readValue(text, from, end, own);
+    if (taken === OWN_VALUES_MAX || value.uri !== undefined) {
+      return { text, cutFrom, cutTo, token, next: value.uri ?? parseNameAddr(text.substring(from, end)).uri };
     }
-    if (own === 0) cutFrom = from;
+    if (taken === 0) token = value.token;
+    const lineDone = end === headers.valueEnd(place);
+    if (taken > 0 && !lineDone && cutFrom < headers.lineStart(place)) {
+      headers.splice(cutFrom, headers.lineStart(place), ''); // A cut is one range: take the first line out for good.
+      return viewRoutes(headers, own);
+    }
+    if (taken === 0) cutFrom = from;
     if (lineDone && cutFrom > headers.lineStart(place)) cutFrom = headers.lineStart(place);
-    cutTo = lineDone ? headers.lineEnd(place) : afterComma(headers.text, end);
+    cutTo = lineDone ? headers.lineEnd(place) : afterComma(text, end);
     const follows = headers.findFrom(ROUTE, place + 4);
     if (!lineDone) from = cutTo;
-    else if (follows < 0) return { cutFrom, cutTo, token, next: undefined };
+    else if (follows < 0) return { text, cutFrom, cutTo, token, next: undefined };
     else if (follows === place + 4) {
       place = follows;
       from = headers.valueStart(place);
-    } else return { cutFrom, cutTo, token, next: firstUri(headers, follows) };
+    } else return { text, cutFrom, cutTo, token, next: firstUri(headers, follows) };
   }
+}
+
+/** A value of ours has a mark or none; any other has a URI. */
+function readValue(text: string, from: number, end: number, own: OwnRoutes): { token?: string; uri?: Uri } {
+  for (const prefix of own.prefixes) {
+    if (!text.startsWith(prefix, from)) continue;
+    const close = text.indexOf('>', from);
+    const token = text.substring(from + prefix.length, close);
+    if (close > 0 && close < end && !token.includes(';')) return { token };
+  }
+  const { uri } = parseNameAddr(text.substring(from, end));
+  if (!own.isOwn(uri.host, uri.port)) return { uri };
+  const mark = uri.params['d'];
+  return typeof mark === 'string' ? { token: mark } : {};
 }
 
 function firstUri(headers: Headers, place: number): Uri {

@@ -10,12 +10,15 @@ import type { Flow } from '../transport/flow.ts';
 import type { Locator, Located } from '../transport/locate.ts';
 import type { Hop, Transports } from '../transport/transports.ts';
 import { maxBreadth, breadthShare } from './breadth.ts';
-import { callOrder, forwardText, loopHash } from './forward.ts';
-import { viewRoutes } from './loose-route.ts';
+import { forwardText, loopHash } from './forward.ts';
+import { type OwnRoutes, type RouteView, viewRoutes } from './loose-route.ts';
 import type { Plan } from './plan.ts';
 import { withoutTopVia } from './reply-path.ts';
 import { type RelayOptions, ResponseContext, upstreamOf } from './response-context.ts';
-import type { RouteSigner } from './route-signer.ts';
+import type { RouteMark, RouteSigner } from './route-signer.ts';
+
+/** Ways to begin our Record-Route that are recognised without parsing; we have few addresses. */
+const PREFIXES_MAX = 16;
 
 export interface ProxyParts {
   readonly world: World;
@@ -31,6 +34,11 @@ export class Proxy {
   private readonly transports: Transports;
   private readonly locator: Locator;
   private readonly signer: RouteSigner;
+  private readonly prefixes: string[] = [];
+  private readonly own: OwnRoutes = {
+    isOwn: (host, port) => this.transports.isOwn(host, port ?? 5060),
+    prefixes: this.prefixes,
+  };
 
   constructor(parts: ProxyParts) {
     this.world = parts.world;
@@ -53,20 +61,10 @@ export class Proxy {
   }
 
   /** An ACK for a 2xx has no transaction: it goes on along its route set, once for each time it comes. §16.11 */
-  async forwardAck(request: SipRequest): Promise<void> {
-    const route = viewRoutes(request.headers, this.isOwn);
-    const located = this.locate(route.next ?? request.uri);
-    const hop = located instanceof Promise ? await located : located;
-    if (hop !== undefined) this.sendAck(request, hop);
-  }
-
-  /** The same, at once, when the next hop is an address. */
-  forwardAckNow(request: SipRequest): boolean {
-    const route = viewRoutes(request.headers, this.isOwn);
+  forwardAck(request: SipRequest, route: RouteView, order: number): void {
     const hop = this.locate(route.next ?? request.uri);
-    if (hop instanceof Promise) return false;
-    if (hop !== undefined) this.sendAck(request, hop);
-    return true;
+    if (hop instanceof Promise) void hop.then((found) => this.sendAck(request, route, found, order));
+    else this.sendAck(request, route, hop, order);
   }
 
   /** Whether this request has been here before and nothing was changed since. §16.3 step 4, RFC 5393 §4.2 */
@@ -82,11 +80,15 @@ export class Proxy {
     return false;
   }
 
-  readonly isOwn = (host: string, port: number | undefined): boolean => this.transports.isOwn(host, port ?? 5060);
+  /** The Route values of a request; `seen`, when it was looked at before and not edited since. */
+  routes(request: SipRequest, seen?: RouteView): RouteView {
+    return seen?.text === request.headers.text ? seen : viewRoutes(request.headers, this.own);
+  }
 
-  /** The call's record number when the request carries our mark for this call; undefined when it does not. */
-  verifyRoute(token: string | undefined, callId: string): number | undefined {
-    return token === undefined ? undefined : this.signer.verify(token, callId);
+  /** What our mark in the request's Route says; undefined when there is none for this call. */
+  verifyRoute(request: SipRequest, route: RouteView): RouteMark | undefined {
+    if (route.token === undefined) return undefined;
+    return this.signer.verify(route.token, request.callId, request.fromTag);
   }
 
   /** Where a URI lives; with a Path, where the Path's first value lives. */
@@ -104,10 +106,11 @@ export class Proxy {
   }
 
   /** One value, or two where the transport or our address changes between the two sides. RFC 5658 §3 */
-  recordRoute(from: Flow, to: Flow, callId: string, call: number): string {
-    const mark = this.signer.sign(callId, call);
-    const out = recordRouteLine(to, mark);
-    return from.sentBy === to.sentBy && from.transport === to.transport ? out : out + recordRouteLine(from, mark);
+  recordRoute(from: Flow, to: Flow, request: SipRequest, call: number): string {
+    const mark = this.signer.sign(request.callId, request.fromTag, call);
+    const out = this.recordRouteLine(to, mark);
+    const changes = from.sentBy !== to.sentBy || from.transport !== to.transport;
+    return changes ? out + this.recordRouteLine(from, mark) : out;
   }
 
   /** A Via for a request without a transaction: the same request gets the same. §16.11 */
@@ -131,21 +134,23 @@ export class Proxy {
     timer() {},
   };
 
-  private sendAck(request: SipRequest, hop: Hop): void {
-    const flow = this.transports.flowTo(hop);
+  private recordRouteLine(flow: Flow, mark: string): string {
+    const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
+    const prefix = `<sip:${flow.sentBy}${transport};lr;d=`;
+    if (!this.prefixes.includes(prefix) && this.prefixes.length < PREFIXES_MAX) this.prefixes.push(prefix);
+    return `Record-Route: ${prefix}${mark}>\r\n`;
+  }
+
+  private sendAck(request: SipRequest, route: RouteView, hop: Hop | undefined, order: number): void {
+    const flow = hop === undefined ? undefined : this.transports.flowTo(hop);
     if (flow === undefined) return;
     const text = forwardText(request, {
       uriText: request.uriText,
       via: this.statelessVia(flow, loopHash(request)),
       recordRoute: '',
       path: undefined,
-      route: viewRoutes(request.headers, this.isOwn),
+      route: this.routes(request, route),
     });
-    flow.send(text, callOrder(request.callId));
+    flow.send(text, order);
   }
-}
-
-function recordRouteLine(flow: Flow, mark: string): string {
-  const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
-  return `Record-Route: <sip:${flow.sentBy}${transport};lr;d=${mark}>\r\n`;
 }

@@ -20,7 +20,7 @@ import { Branch, REPLY_MS, RING_MS } from './branch.ts';
 import type { Fork } from './fork.ts';
 import { PlanRun } from './fork.ts';
 import { forwardText, loopHash } from './forward.ts';
-import { viewRoutes } from './loose-route.ts';
+import type { RouteView } from './loose-route.ts';
 import type { Plan, Target } from './plan.ts';
 import type { Proxy } from './proxy.ts';
 import { withoutTopVia } from './reply-path.ts';
@@ -42,13 +42,13 @@ export interface PlanFailure {
 /** What whoever relays wants to see and change on the way. None of these waits. */
 export interface RelayHooks {
   /** A branch is ready; edits reach it alone. False: skip it. */
-  branch?(request: SipRequest, target: Target, index: number): boolean;
+  readonly branch?: ((request: SipRequest, target: Target, index: number) => boolean) | undefined;
   /** A response came. False drops it, if it is a 1xx. */
-  reply?(response: SipResponse, target: Target): boolean;
+  readonly reply?: ((response: SipResponse, target: Target) => boolean) | undefined;
   /** The plan failed and the caller still waits. Whoever takes this calls `pass`, or answers another way. */
-  failed?(failure: PlanFailure): void;
+  readonly failed?: ((failure: PlanFailure) => void) | undefined;
   /** A final response goes to the caller. */
-  finished?(status: number): void;
+  readonly finished?: ((status: number) => void) | undefined;
 }
 
 export interface RelayOptions {
@@ -58,6 +58,8 @@ export interface RelayOptions {
   readonly advanceOn?: ((end: { readonly status: number; readonly timedOut: boolean }) => boolean) | undefined;
   /** The number of the call's record, 0 for none. */
   readonly call: number;
+  /** The request's Route values, when they were looked at already. */
+  readonly route?: RouteView | undefined;
   readonly hooks: RelayHooks;
 }
 
@@ -221,7 +223,7 @@ export class ResponseContext implements ServerUser {
 
   private hopFor(request: SipRequest, target: Target): Hop | undefined | Promise<Hop | undefined> {
     if (target.hop !== undefined) return target.hop;
-    const next = target.path === undefined ? viewRoutes(request.headers, this.proxy.isOwn).next : undefined;
+    const next = target.path === undefined ? this.proxy.routes(request, this.options.route).next : undefined;
     return this.proxy.locate(next ?? target.uri, target.path);
   }
 
@@ -236,14 +238,14 @@ export class ResponseContext implements ServerUser {
       via: client.via(loopHash(request)),
       recordRoute: this.recordRoute(flow, request),
       path: target.path,
-      route: viewRoutes(request.headers, this.proxy.isOwn),
+      route: this.proxy.routes(request, this.options.route),
     });
     branch.begin(client, text, target.replyMs ?? this.options.replyMs ?? REPLY_MS);
   }
 
   private recordRoute(flow: Flow, request: SipRequest): string {
     if (!this.options.recordRoute) return '';
-    return this.proxy.recordRoute(this.server.flow, flow, request.callId, this.options.call);
+    return this.proxy.recordRoute(this.server.flow, flow, request, this.options.call);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { RouteMark } from '../proxy/route-signer.ts';
 import type { SipRequest } from '../sip/message.ts';
 import type { Flow } from '../transport/flow.ts';
 
@@ -8,7 +9,7 @@ export interface CallObserver {
   /** The final response to that INVITE. */
   finished(call: number, status: number): void;
   /** A request within the call: its BYE ends it. */
-  within(call: number, request: SipRequest): void;
+  within(mark: RouteMark, request: SipRequest): void;
 }
 
 /** Keeps no records. */

@@ -15,7 +15,9 @@ import { SipRequest } from '../sip/message.ts';
 import { type BadMessage, parseMessage } from '../sip/parse.ts';
 import { checkRequest, checkResponse } from '../sip/sanity.ts';
 import { responseAddress, stampReceived, topVia, type ViaSpan } from '../sip/via.ts';
+import { transactionKey } from '../transaction/key.ts';
 import type { TransactionLayer } from '../transaction/layer.ts';
+import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { CallObserver } from './call-observer.ts';
 import { RequestContext } from './context.ts';
@@ -45,6 +47,8 @@ export class Dispatcher {
   readonly counters: DispatcherCounters = { requests: 0, responses: 0, badMessages: 0, scriptErrors: 0 };
   /** The generation of the script that new requests go to. */
   router: Router<never>;
+  /** We are about to stop: nothing new is begun. */
+  draining = false;
   private readonly world: World;
   private readonly layer: TransactionLayer;
   private readonly proxy: Proxy;
@@ -92,20 +96,23 @@ export class Dispatcher {
       this.counters.badMessages++;
       return;
     }
+    const { method } = request;
     const fault = checkRequest(request);
-    const order = callOrder(request.callId);
+    const ofInvite = method === 'ACK' || method === 'CANCEL';
+    const key = transactionKey(request, via, ofInvite ? 'INVITE' : method);
+    const incoming = new Incoming(this.layer, request, via, key, flow, callOrder(request.callId));
     if (fault !== undefined) {
       this.counters.badMessages++;
-      const headers = Object.entries(fault.headers ?? {});
-      const incoming = new Incoming(this.layer, request, via, flow, order);
-      if (request.method !== 'ACK') incoming.replyStateless(fault.status, fault.why, headers);
+      if (method !== 'ACK') incoming.replyStateless(fault.status, fault.why);
       return;
     }
-    if (request.method === 'ACK') return this.receiveAck(request, via);
-    if (request.method === 'CANCEL') return this.receiveCancel(request, via, flow, order);
-    const known = this.layer.findServer(request, via, request.method);
-    if (known !== undefined) known.requestAgain();
-    else this.begin(new Incoming(this.layer, request, via, flow, order));
+    const known = this.layer.findServer(key);
+    if (method === 'ACK') this.receiveAck(incoming, known);
+    else if (method === 'CANCEL') this.receiveCancel(incoming, known);
+    else if (known !== undefined) known.requestAgain();
+    else if (this.draining && request.toTag === '') {
+      incoming.replyStateless(503, undefined, [['Retry-After', '10']]);
+    } else this.begin(incoming);
   }
 
   /** Undefined when the topmost Via cannot be read: nobody can be answered. */
@@ -118,25 +125,21 @@ export class Dispatcher {
   }
 
   /** An ACK belongs to an INVITE we refused, or goes on along the route set of its dialog. RFC 3261 §17.1.1.3 */
-  private receiveAck(request: SipRequest, via: ViaSpan): void {
-    const invite = this.layer.findServer(request, via, 'INVITE');
+  private receiveAck(incoming: Incoming, invite: ServerTransaction | undefined): void {
     if (invite !== undefined) {
       invite.acknowledged();
       return;
     }
     try {
-      if (!admit(request, this.proxy).inDialog) return;
+      const { mark, route } = admit(incoming.request, this.proxy);
+      if (mark !== undefined) this.proxy.forwardAck(incoming.request, route, incoming.order);
     } catch (error) {
-      if (error instanceof SipError) return; // An ACK is never answered.
-      throw error;
+      if (!(error instanceof SipError)) throw error; // An ACK is never answered.
     }
-    if (!this.proxy.forwardAckNow(request)) void this.proxy.forwardAck(request);
   }
 
   /** RFC 3261 §9.2: hop by hop, answered at once, whatever becomes of the INVITE. */
-  private receiveCancel(request: SipRequest, via: ViaSpan, flow: Flow, order: number): void {
-    const invite = this.layer.findServer(request, via, 'INVITE');
-    const incoming = new Incoming(this.layer, request, via, flow, order);
+  private receiveCancel(incoming: Incoming, invite: ServerTransaction | undefined): void {
     incoming.replyStateless(invite === undefined ? 481 : 200);
     if (invite === undefined || invite.status >= 200 || invite.cancelled) return;
     invite.cancelled = true;
@@ -150,10 +153,10 @@ export class Dispatcher {
     );
     const { router } = this;
     try {
-      const admitted = admit(request, this.proxy);
-      incoming.call = admitted.call;
-      if (admitted.call !== 0) this.calls.within(admitted.call, request);
-      this.decided(admitted.inDialog ? router.routeInDialog(c) : router.route(c), incoming, c, router);
+      const { mark, route } = admit(request, this.proxy);
+      incoming.route = route;
+      if (mark !== undefined && mark.call !== 0) this.calls.within(mark, request);
+      this.decided(mark === undefined ? router.route(c) : router.routeInDialog(c), incoming, c, router);
     } catch (error) {
       this.fail(incoming, error);
     }
@@ -173,7 +176,8 @@ export class Dispatcher {
 
   /** A route that throws: the error's SIP status, else 500. It harms no other call. */
   private readonly fail = (incoming: Incoming, error: unknown): void => {
-    if (incoming.over) return;
+    // Who gave up meanwhile still waits for the 487 of its INVITE.
+    if (incoming.server !== undefined && incoming.server.status >= 200) return;
     const known = error instanceof SipError ? error : undefined;
     if (known === undefined) {
       this.counters.scriptErrors++;
@@ -201,7 +205,7 @@ export class Dispatcher {
     if (via === undefined) return;
     const address = responseAddress(headers);
     const back = flow.reliable || address === undefined ? flow : flow.toPort(address.port);
-    back.send(replyTo(request, bad.status, { reason: bad.why, toTag: this.layer.toTag(request, via) }), 0);
+    back.send(replyTo(request, bad.status, { reason: bad.why, toTag: this.layer.toTag(request) }), 0);
   }
 }
 

@@ -6,8 +6,10 @@
 import { replyTo } from '../sip/build.ts';
 import type { SipRequest } from '../sip/message.ts';
 import type { ViaSpan } from '../sip/via.ts';
+import type { TransactionKey } from '../transaction/key.ts';
 import type { TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import type { RouteView } from '../proxy/loose-route.ts';
 import type { Flow } from '../transport/flow.ts';
 
 type HeaderLines = readonly (readonly [string, string])[];
@@ -18,21 +20,36 @@ export class Incoming {
   readonly order: number;
   /** The number of the call's record, 0 for none. */
   call = 0;
+  /** Its Route values, once the preamble has looked at them. */
+  route: RouteView | undefined = undefined;
   server: ServerTransaction | undefined = undefined;
   private readonly via: ViaSpan;
+  private readonly key: TransactionKey;
   private readonly layer: TransactionLayer;
 
-  constructor(layer: TransactionLayer, request: SipRequest, via: ViaSpan, flow: Flow, order: number) {
+  constructor(
+    layer: TransactionLayer,
+    request: SipRequest,
+    via: ViaSpan,
+    key: TransactionKey,
+    flow: Flow,
+    order: number,
+  ) {
     this.layer = layer;
+    this.key = key;
     this.request = request;
     this.via = via;
     this.flow = flow;
     this.order = order;
   }
 
+  private get flowBack(): Flow {
+    return this.layer.flowBack(this.request, this.via, this.flow);
+  }
+
   /** Opens the server transaction, once. Undefined when there is no room: the request has been answered 503. */
   open(): ServerTransaction | undefined {
-    this.server ??= this.layer.openServer(this.request, this.via, this.flow, this.order);
+    this.server ??= this.layer.openServer(this.key, this.request, this.flowBack, this.order);
     if (this.server === undefined) this.replyStateless(503, undefined, [['Retry-After', '5']]);
     return this.server;
   }
@@ -49,13 +66,13 @@ export class Incoming {
       if (!stateful) this.replyStateless(status, reason, headers, body);
       return;
     }
-    const toTag = this.server.toTag;
+    const toTag = this.layer.toTag(this.request);
     this.server.respond(status, replyTo(this.request, status, { reason, toTag, headers, body }));
   }
 
   replyStateless(status: number, reason?: string, headers: HeaderLines = [], body?: string): void {
-    const toTag = this.layer.toTag(this.request, this.via);
+    const toTag = this.layer.toTag(this.request);
     const text = replyTo(this.request, status, { reason, toTag, headers, body });
-    this.layer.flowBack(this.request, this.via, this.flow).send(text, this.order);
+    this.flowBack.send(text, this.order);
   }
 }

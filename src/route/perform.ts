@@ -3,9 +3,8 @@ import type { Logger } from '../base/world.ts';
 import { SipError } from '../base/errors.ts';
 import type { PlanFailure, RelayHooks } from '../proxy/response-context.ts';
 import { forwardText, loopHash } from '../proxy/forward.ts';
-import { viewRoutes } from '../proxy/loose-route.ts';
 import type { Proxy } from '../proxy/proxy.ts';
-import type { SipRequest, SipResponse } from '../sip/message.ts';
+import type { SipResponse } from '../sip/message.ts';
 import { printUri } from '../sip/uri.ts';
 import type { Target } from '../proxy/plan.ts';
 import type { CallObserver } from './call-observer.ts';
@@ -16,6 +15,8 @@ import type { ReplyRoute, Router } from './router.ts';
 
 /** Requests that may begin a dialog: we stay on its path unless the script says otherwise. */
 const DIALOG_FORMING = new Set(['INVITE', 'SUBSCRIBE', 'REFER']);
+
+const NO_HOOKS: RelayHooks = {};
 
 export interface PerformerParts {
   readonly proxy: Proxy;
@@ -93,6 +94,7 @@ export class Performer {
       recordRoute: options.recordRoute ?? (begins && DIALOG_FORMING.has(request.method)),
       advanceOn: options.advanceOn,
       call: incoming.call,
+      route: incoming.route,
       hooks,
     });
   }
@@ -105,23 +107,22 @@ export class Performer {
     context: () => { pass(): void },
   ): RelayHooks {
     const { onBranch, onReply, onFailure } = decision.options;
-    const routes = [router.onReply, onReply].filter((route) => route !== undefined);
     const { call } = incoming;
+    const recorded = call !== 0 && incoming.request.toTag === '';
+    const { onReply: onEveryReply } = router;
+    if (!recorded && !onBranch && !onReply && !onFailure && !onEveryReply) return NO_HOOKS;
+    const routes = [onEveryReply, onReply].filter((route) => route !== undefined);
     return {
-      ...(onBranch && {
-        branch: (request: SipRequest, target: Target, index: number): boolean =>
-          this.guard(incoming, true, () => onBranch(new BranchContext(c, request, target, index)).do === 'pass'),
-      }),
-      ...(routes.length > 0 && {
-        reply: (response: SipResponse, target: Target): boolean =>
-          this.guard(incoming, true, () => replyPasses(routes, c, response, target)),
-      }),
-      ...(onFailure && {
-        failed: (failure: PlanFailure): void => this.onFailure(decision, failure, incoming, c, router, context()),
-      }),
-      ...(call !== 0 && incoming.request.toTag === '' && {
-        finished: (status: number): void => this.parts.calls.finished(call, status),
-      }),
+      branch:
+        onBranch &&
+        ((request, target, index) =>
+          this.guard(incoming, () => onBranch(new BranchContext(c, request, target, index)).do === 'pass')),
+      reply:
+        routes.length === 0
+          ? undefined
+          : (response, target) => this.guard(incoming, () => replyPasses(routes, c, response, target)),
+      failed: onFailure && ((failure) => this.onFailure(decision, failure, incoming, c, router, context())),
+      finished: recorded ? (status) => this.parts.calls.finished(call, status) : undefined,
     };
   }
 
@@ -156,13 +157,13 @@ export class Performer {
   }
 
   /** Branch and reply routes that throw harm their own branch only. */
-  private guard(incoming: Incoming, otherwise: boolean, run: () => boolean): boolean {
+  private guard(incoming: Incoming, run: () => boolean): boolean {
     try {
       return run();
     } catch (error) {
       const call = incoming.request.callId;
       this.parts.log.error('a branch or reply route threw', { call, why: String(error) });
-      return otherwise;
+      return true;
     }
   }
 
@@ -177,7 +178,7 @@ export class Performer {
       via: proxy.statelessVia(flow, loopHash(request)),
       recordRoute: '',
       path: undefined,
-      route: viewRoutes(request.headers, proxy.isOwn),
+      route: proxy.routes(request, incoming.route),
     });
     flow.send(text, incoming.order);
   }

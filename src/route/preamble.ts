@@ -2,7 +2,8 @@
 import { SipError } from '../base/errors.ts';
 import { MAX_FORWARDS, PROXY_REQUIRE, REQUIRE } from '../sip/header-table.ts';
 import type { SipRequest } from '../sip/message.ts';
-import { viewRoutes } from '../proxy/loose-route.ts';
+import type { RouteView } from '../proxy/loose-route.ts';
+import type { RouteMark } from '../proxy/route-signer.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 
 /** Option tags that we understand as the registrar, where `Require` is meant for us. */
@@ -10,9 +11,9 @@ const REGISTRAR_OPTIONS = new Set(['path']);
 
 /** What the preamble found out about a request that it lets through. */
 export interface Admitted {
-  readonly inDialog: boolean;
-  /** The call's record number, when our Route says which; 0 otherwise. */
-  readonly call: number;
+  /** What our mark in Route says: which call, and from which side; undefined outside a dialog. */
+  readonly mark: RouteMark | undefined;
+  readonly route: RouteView;
 }
 
 /** Throws SipError with the answer when the request may not go on. */
@@ -22,15 +23,15 @@ export function admit(request: SipRequest, proxy: Proxy): Admitted {
   if (proxy.isLooping(request)) throw new SipError('BAD_HEADER', 482, 'the request came back unchanged');
   refuseUnknown(request, PROXY_REQUIRE, new Set());
   if (request.method === 'REGISTER') refuseUnknown(request, REQUIRE, REGISTRAR_OPTIONS);
-  const route = viewRoutes(request.headers, proxy.isOwn);
+  const route = proxy.routes(request);
   if (request.toTag === '') {
     // RFC 3261 §16.4 lets us pop our own value; one that leads elsewhere would make us a stranger's relay.
     if (route.next !== undefined) throw new SipError('BAD_HEADER', 403, 'a preloaded route leads elsewhere');
-    return { inDialog: false, call: 0 };
+    return { mark: undefined, route };
   }
-  const call = proxy.verifyRoute(route.token, request.callId);
-  if (call === undefined) throw new SipError('BAD_HEADER', 481, 'a To tag without a route set of ours');
-  return { inDialog: true, call };
+  const mark = proxy.verifyRoute(request, route);
+  if (mark === undefined) throw new SipError('BAD_HEADER', 481, 'a To tag without a route set of ours');
+  return { mark, route };
 }
 
 /** RFC 3261 §16.3 step 5, §8.2.2.3: what we do not understand is listed in Unsupported. */

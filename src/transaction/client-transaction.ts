@@ -101,8 +101,11 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
     if (this.isInvite) step(inviteClient, status < 200 ? 'res1xx' : status < 300 ? 'res2xx' : 'res300', this);
     else step(requestClient, status < 200 ? 'res1xx' : 'resFinal', this);
     this.at = undefined;
-    if (status >= 200 && this.isInvite && status < 300) this.forgetRequest();
-    else if (status < 200 && this.cancelWanted && this.state === 'proceeding' && this.cancelSlot < 0) this.sendCancel();
+    if (status >= 200) {
+      const moreAnswers = this.isInvite && status < 300; // RFC 6026 §7.2
+      if (moreAnswers) this.forgetRequest();
+      else this.user = undefined;
+    } else if (this.cancelWanted && this.state === 'proceeding' && this.cancelSlot < 0) this.sendCancel();
   }
 
   startUserTimer(delay: number, code: number): void {

@@ -1,9 +1,10 @@
 /**
- * What makes two requests the same transaction → the slot of its server transaction. RFC 3261 §17.2.3.
+ * The key of a server transaction → its slot. RFC 3261 §17.2.3.
  * A chained hash over integers; the keys' bytes lie in a slab, so that a hundred thousand of them cost the
  * collector nothing. The hash is seeded: a stranger cannot choose branches that fall into one chain.
  */
 import { NO_TEXT, Slab } from '../base/slab.ts';
+import type { TransactionKey } from './key.ts';
 
 const NONE = -1;
 const KEY_BYTES_MAX = 64 * 1024 * 1024;
@@ -22,17 +23,17 @@ export class KeyTable {
   }
 
   /** The slot put in under this key, or -1. */
-  find(key: string): number {
+  find(key: TransactionKey): number {
     const hash = this.hash(key);
     for (let slot = this.heads[hash & MASK]!; slot !== NONE; slot = this.next[slot]!) {
-      if (this.hashes[slot] === hash && this.slab.holds(this.keys[slot]!, key)) return slot;
+      if (this.hashes[slot] === hash && this.isAt(slot, key)) return slot;
     }
     return NONE;
   }
 
   /** False when there is no room for the key. */
-  add(key: string, slot: number): boolean {
-    const kept = this.slab.put(key);
+  add(key: TransactionKey, slot: number): boolean {
+    const kept = this.slab.put(bytesOf(key));
     if (kept === NO_TEXT) return false;
     if (slot >= this.next.length) this.grow(slot);
     const hash = this.hash(key);
@@ -56,6 +57,10 @@ export class KeyTable {
     this.next[before] = this.next[slot]!;
   }
 
+  private isAt(slot: number, key: TransactionKey): boolean {
+    return this.slab.holds(this.keys[slot]!, bytesOf(key));
+  }
+
   private grow(slot: number): void {
     const size = Math.max(this.next.length * 2, slot + 1);
     this.next = grown(this.next, size);
@@ -63,11 +68,19 @@ export class KeyTable {
     this.keys = grown(this.keys, size);
   }
 
-  private hash(key: string): number {
-    let hash = this.seed;
-    for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  private hash(key: TransactionKey): number {
+    const { text } = key;
+    let hash = this.seed ^ key.method.length;
+    for (let i = key.from; i < key.to; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    for (let i = key.hostFrom; i < key.hostTo; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
     return hash ^ (hash >>> 15);
   }
+}
+
+/** Only made when a transaction is opened, or when the hashes are equal. */
+function bytesOf(key: TransactionKey): string {
+  const { method, text } = key;
+  return `${method} ${text.substring(key.from, key.to)} ${text.substring(key.hostFrom, key.hostTo)}`;
 }
 
 function grown(old: Int32Array, size: number): Int32Array<ArrayBuffer> {

@@ -9,7 +9,7 @@ import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { hasMagicCookie, topVia, type ViaSpan } from '../sip/via.ts';
 import type { Flow } from '../transport/flow.ts';
 import { ClientTransaction, type ClientUser } from './client-transaction.ts';
-import { transactionKey } from './key.ts';
+import type { TransactionKey } from './key.ts';
 import { KeyTable } from './key-table.ts';
 import { ServerTransaction } from './server-transaction.ts';
 import { serverTimer } from './timer-codes.ts';
@@ -68,6 +68,11 @@ export class TransactionLayer {
     return this.serverCount + this.clientCount;
   }
 
+  /** Whether a request of ours waits for its final response. */
+  get hasPending(): boolean {
+    return this.clients.some((client) => client.generation !== 0 && client.pending);
+  }
+
   get serverCount(): number {
     return this.servers.length - this.freeServers.length;
   }
@@ -79,22 +84,22 @@ export class TransactionLayer {
   // ─── server transactions ─────────────────────────────────────────────────────────────────────
 
   /** The transaction this request belongs to: a retransmission's own, an ACK's INVITE. */
-  findServer(request: SipRequest, via: ViaSpan, method: string): ServerTransaction | undefined {
-    const slot = this.keys.find(transactionKey(request, via, method));
+  findServer(key: TransactionKey): ServerTransaction | undefined {
+    const slot = this.keys.find(key);
     return slot < 0 ? undefined : this.servers[slot];
   }
 
   /** Undefined when a limit is reached: the request is answered 503 without a transaction. */
-  openServer(request: SipRequest, via: ViaSpan, flow: Flow, order: number): ServerTransaction | undefined {
+  openServer(key: TransactionKey, request: SipRequest, flowBack: Flow, order: number): ServerTransaction | undefined {
     const slot = this.freeServers.pop() ?? this.servers.length;
-    if (this.count >= this.transactionsMax || !this.keys.add(transactionKey(request, via, request.method), slot)) {
+    if (this.count >= this.transactionsMax || !this.keys.add(key, slot)) {
       if (slot < this.servers.length) this.freeServers.push(slot);
       this.counters.refused++;
       return undefined;
     }
     const server = (this.servers[slot] ??= new ServerTransaction(slot, this));
     server.generation = this.nextGeneration();
-    server.begin(request, this.flowBack(request, via, flow), order, this.toTag(request, via));
+    server.begin(request, flowBack, order);
     return server;
   }
 
@@ -114,11 +119,13 @@ export class TransactionLayer {
   }
 
   /** Our To tag for a request: the same for its retransmissions, also when no transaction is kept (§8.2.7). */
-  toTag(request: SipRequest, via: ViaSpan): string {
+  toTag(request: SipRequest): string {
     const { text } = request.headers;
+    const via = topVia(request.headers);
+    const branched = via !== undefined && hasMagicCookie(text, via);
     let hash = 0x811c9dc5;
-    const from = hasMagicCookie(text, via) ? via.branchStart : via.sentByStart;
-    const to = hasMagicCookie(text, via) ? via.branchEnd : text.length;
+    const from = branched ? via.branchStart : 0;
+    const to = branched ? via.branchEnd : text.length;
     for (let i = from; i < to; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
     return `${this.cookie}${(hash >>> 0).toString(36)}`;
   }

@@ -30,8 +30,6 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
   user: ServerUser | undefined = undefined;
   /** A CANCEL came before the request was relayed. */
   cancelled = false;
-  /** Ours, for responses we make. */
-  toTag = '';
   private flowBack: Flow | undefined = undefined;
   private requestHere: SipRequest | undefined = undefined;
   private requestKept = NO_TEXT;
@@ -44,14 +42,13 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
     this.layer = layer;
   }
 
-  begin(request: SipRequest, flow: Flow, order: number, toTag: string): void {
+  begin(request: SipRequest, flow: Flow, order: number): void {
     this.isInvite = request.method === 'INVITE';
     this.state = this.isInvite ? 'proceeding' : 'trying';
     this.status = 0;
     this.order = order;
     this.user = undefined;
     this.cancelled = false;
-    this.toTag = toTag;
     this.flowBack = flow;
     this.requestHere = request;
     if (this.isInvite) this.layer.startServerTimer(this, serverTimer.silent);
@@ -74,9 +71,12 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
     return request;
   }
 
-  /** Moves the request off the heap. False when memory for it has run out. */
+  /**
+   * Moves the request of an INVITE off the heap: the callee may take minutes. One of another method is answered
+   * soon, and stays. False when memory for it has run out.
+   */
   keepRequest(): boolean {
-    if (this.requestHere === undefined) return true;
+    if (this.requestHere === undefined || !this.isInvite) return true;
     this.requestKept = this.layer.slab.put(this.requestHere.text);
     if (this.requestKept === NO_TEXT) return false;
     this.requestHere = undefined;
@@ -90,18 +90,23 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
     if (!this.isInvite) step(requestServer, status < 200 ? 'user1xx' : 'userFinal', this);
     else step(inviteServer, status < 200 ? 'user1xx' : status < 300 ? 'user2xx' : 'user300', this);
     this.out = '';
-    if (status >= 200) this.forgetRequest();
+    if (status < 200) return;
+    this.user = undefined; // Thirty-two seconds may follow in which nothing is left to decide.
+    this.forgetRequest();
   }
 
   /** A response of our own making. */
   reply(status: number, reason?: string, headers?: readonly (readonly [string, string])[], body?: string): void {
-    this.respond(status, replyTo(this.request, status, { reason, toTag: this.toTag, headers: headers ?? [], body }));
+    const { request } = this;
+    const toTag = status === 100 ? '' : this.layer.toTag(request);
+    this.respond(status, replyTo(request, status, { reason, toTag, headers: headers ?? [], body }));
   }
 
   /** Nobody will answer: the client finds out by its timer F. RFC 4320 §4.1. */
   abandon(): void {
     assert(!this.isInvite, 'an INVITE is always answered');
     step(requestServer, 'abandon', this);
+    this.user = undefined;
     this.forgetRequest();
   }
 

@@ -3,6 +3,7 @@ import type { Endpoint } from '../base/endpoint.ts';
 import type { ByteStream, Clock, Millis, Net, Listener, StreamUser, Timer } from '../base/world.ts';
 import { Framer } from '../sip/frame.ts';
 import { replyTo } from '../sip/build.ts';
+import { SipRequest } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
 import type { Flow } from './flow.ts';
 
@@ -63,14 +64,16 @@ export class TcpFlow implements Flow, StreamUser {
   }
 
   data(text: string): void {
+    if (!this.open) return;
     this.lastUsed = this.owner.clock.now();
     const { framer } = this;
     framer.push(text);
     for (let message = framer.next(); message !== undefined; message = framer.next()) {
+      this.watchMessage(false); // What follows is another message, with its own time.
       this.owner.receive(message, this);
       if (!this.open) return;
     }
-    for (; framer.keepAlives > 0; framer.keepAlives--) this.stream?.write('\r\n');
+    for (; framer.keepAlives > 0; framer.keepAlives--) this.send('\r\n');
     if (framer.broken !== undefined) this.refuse(framer.broken);
     else this.watchMessage(framer.waiting);
   }
@@ -84,18 +87,19 @@ export class TcpFlow implements Flow, StreamUser {
     this.watchers.clear();
   }
 
+  /** Nothing more is sent or heard; what is queued still leaves. */
   close(): void {
+    this.open = false;
     this.stream?.end();
   }
 
   /** A stream whose framing is lost cannot be read any further. RFC 3261 §18.3. */
   private refuse(broken: { status: number; why: string; head: string }): void {
-    const head = parseMessage(broken.head);
-    const request = head.kind === 'request' ? head : undefined;
+    const request = requestOf(broken.head);
     if (request !== undefined && request.method !== 'ACK') {
-      this.stream?.write(replyTo(request, broken.status, { reason: broken.why, toTag: 'framing' }));
+      this.send(replyTo(request, broken.status, { reason: broken.why, toTag: 'framing' }));
     }
-    this.stream?.end();
+    this.close();
   }
 
   /** Slow senders are cut: a message may not take longer than `messageMs`, however it trickles in. */
@@ -109,10 +113,18 @@ export class TcpFlow implements Flow, StreamUser {
   private armIdle(delay: Millis): void {
     this.idleTimer = this.owner.clock.after(delay, () => {
       const left = this.lastUsed + this.owner.limits.idleMs - this.owner.clock.now();
-      if (left <= 0) this.stream?.end();
+      if (left <= 0) this.close();
       else this.armIdle(left);
     });
   }
+}
+
+/** The request that a head begins, if it begins one; what its Content-Length says is not looked at. */
+function requestOf(head: string): SipRequest | undefined {
+  const message = parseMessage(head);
+  if (message.kind === 'request') return message;
+  if (message.kind === 'response' || message.headers === undefined || message.method === '') return undefined;
+  return new SipRequest(message.method, message.headers);
 }
 
 /** All TCP connections of the process, whoever opened them, by the peer's address. */
@@ -123,9 +135,10 @@ export class TcpTransport {
   readonly listeners: Listener[] = [];
   private readonly net: Net;
   private readonly sentByFor: (local: Endpoint | undefined, remoteHost: string) => string;
+  /** Every connection, and the one that a message to an address goes by. */
+  private readonly all = new Set<TcpFlow>();
   private readonly flows = new Map<string, TcpFlow>();
   private readonly sources = new Map<string, number>();
-  private count = 0;
 
   constructor(options: {
     net: Net;
@@ -150,7 +163,7 @@ export class TcpTransport {
   /** The connection to a peer, opened when there is none. */
   flowTo(host: string, port: number): Flow {
     const known = this.flows.get(`${host} ${port}`);
-    if (known !== undefined) return known;
+    if (known?.open) return known;
     const flow = new TcpFlow(this, this.sentByFor(this.listeners[0]?.local, host));
     const stream = this.net.connect({ host, port }, flow);
     flow.attach(stream);
@@ -159,10 +172,10 @@ export class TcpTransport {
   }
 
   forget(flow: TcpFlow): void {
+    if (!this.all.delete(flow)) return;
     const { host, port } = flow.remote;
-    if (this.flows.get(`${host} ${port}`) !== flow) return;
-    this.flows.delete(`${host} ${port}`);
-    this.count--;
+    // Another connection may have taken its name: a peer has one port for two listeners of ours, or comes back.
+    if (this.flows.get(`${host} ${port}`) === flow) this.flows.delete(`${host} ${port}`);
     const left = (this.sources.get(host) ?? 1) - 1;
     if (left === 0) this.sources.delete(host);
     else this.sources.set(host, left);
@@ -170,13 +183,13 @@ export class TcpTransport {
 
   close(): void {
     for (const listener of this.listeners) listener.close();
-    for (const flow of [...this.flows.values()]) flow.close();
+    for (const flow of [...this.all]) flow.close();
   }
 
   private accept(stream: ByteStream): StreamUser {
     const { host, port } = stream.remote;
     const crowded = (this.sources.get(host) ?? 0) >= this.limits.connectionsPerSource;
-    if (crowded || this.count >= this.limits.connectionsMax) {
+    if (crowded || this.all.size >= this.limits.connectionsMax) {
       stream.destroy();
       return { data() {}, closed() {} };
     }
@@ -189,6 +202,6 @@ export class TcpTransport {
   private remember(flow: TcpFlow, host: string, port: number): void {
     this.flows.set(`${host} ${port}`, flow);
     this.sources.set(host, (this.sources.get(host) ?? 0) + 1);
-    this.count++;
+    this.all.add(flow);
   }
 }
