@@ -1,0 +1,37 @@
+/** The proxy's view of a call → its record. */
+import type { CallRecords, NewCall } from '../billing/call-records.ts';
+import type { CallObserver } from '../route/call-observer.ts';
+import { FROM, TO } from '../sip/header-table.ts';
+import type { SipRequest } from '../sip/message.ts';
+import { parseNameAddr } from '../sip/name-addr.ts';
+import { aorOf, printUri } from '../sip/uri.ts';
+import type { Flow } from '../transport/flow.ts';
+
+/** Keeps a record of each call attempt: opened by the INVITE, closed by its failure or by the BYE. */
+export function callObserver(records: CallRecords): CallObserver {
+  return {
+    opened: (request, source) => records.open(attemptOf(request, source)),
+    finished(call, status) {
+      if (status < 300) records.answered(call, status);
+      else records.ended(call, { status, by: status === 487 ? 'caller' : 'callee' });
+    },
+    within(mark, request) {
+      if (request.method !== 'BYE') return;
+      records.ended(mark.call, { status: 200, by: mark.fromCaller ? 'caller' : 'callee' });
+    },
+  };
+}
+
+function attemptOf(request: SipRequest, source: Flow): NewCall {
+  const from = parseNameAddr(request.headers.raw(FROM) ?? '').uri;
+  const to = parseNameAddr(request.headers.raw(TO) ?? '').uri;
+  return {
+    callId: request.callId,
+    fromTag: request.fromTag,
+    caller: aorOf(from),
+    callee: aorOf(request.uri),
+    fromUri: printUri(from),
+    toUri: printUri(to),
+    source: source.remote.key,
+  };
+}

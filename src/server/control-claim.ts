@@ -1,0 +1,96 @@
+/** One data folder, one exchange: `tandem.pid` in it names the process that has it. */
+import { mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { TandemError } from '../base/errors.ts';
+
+/** A data folder that is ours until released. */
+export interface Claim {
+  release(): void;
+}
+
+/** Others have no business among passwords and call records. */
+const OWNER_ONLY = 0o700;
+
+/** Makes the folder if need be, and takes it; throws CONFLICT when a living exchange has it. */
+export function claimDataFolder(folder: string): Claim {
+  const file = join(folder, 'tandem.pid');
+  try {
+    mkdirSync(folder, { recursive: true, mode: OWNER_ONLY });
+    if (!take(file)) {
+      const other = claimant(folder);
+      if (other !== undefined) throw claimed(folder, `pid ${other}`, `stop it (kill ${other})`);
+      unlinkSync(file);
+      if (!take(file)) throw claimed(folder, 'starting just now', 'let it');
+    }
+  } catch (cause) {
+    if (cause instanceof TandemError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new TandemError('DATA_FOLDER', `cannot use the data folder ${folder}: ${why}`, {
+      cause,
+      hint: 'give another one with --data, or mend its permissions',
+    });
+  }
+  return { release: () => unlinkSync(file) };
+}
+
+/** The pid of the living exchange that has the folder; undefined when none has. */
+export function claimant(folder: string): number | undefined {
+  const found = readClaim(join(folder, 'tandem.pid'));
+  return found !== undefined && isAlive(found) ? found.pid : undefined;
+}
+
+interface PidFile {
+  readonly pid: number;
+  readonly startedAt: string;
+}
+
+/** False when the file is there already. */
+function take(file: string): boolean {
+  try {
+    writeFileSync(file, `${process.pid} ${startTime(process.pid)}\n`, { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function claimed(folder: string, who: string, instead: string): TandemError {
+  return new TandemError('CONFLICT', `another exchange (${who}) has the data folder ${folder}`, {
+    hint: `${instead}, or start this one with --data and another folder`,
+  });
+}
+
+function readClaim(file: string): PidFile | undefined {
+  try {
+    const [pid = '', startedAt = ''] = readFileSync(file, 'utf8').trim().split(' ');
+    return /^\d+$/.test(pid) ? { pid: Number(pid), startedAt } : undefined;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** A pid is used again after a crash, in containers at once; together with its start time it is not. */
+function isAlive(found: PidFile): boolean {
+  if (found.pid === process.pid) return found.startedAt === startTime(process.pid);
+  try {
+    process.kill(found.pid, 0);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false;
+  }
+  const now = startTime(found.pid);
+  return now === '' || found.startedAt === '' || now === found.startedAt;
+}
+
+/** When the process began, in clock ticks since the machine did; empty where the system does not say. */
+function startTime(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The second field is the program's name in parentheses and may hold blanks; start time is the 22nd.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    // No /proc on macOS, or the process is gone: the pid alone must do.
+    return '';
+  }
+}
