@@ -1,5 +1,6 @@
 /** The proxy's view of a call → its record. */
 import type { CallRecords, NewCall } from '../billing/call-records.ts';
+import { SipError } from '../base/errors.ts';
 import type { CallObserver } from '../route/call-observer.ts';
 import { FROM, TO } from '../sip/header-table.ts';
 import type { SipRequest } from '../sip/message.ts';
@@ -23,15 +24,26 @@ export function callObserver(records: CallRecords): CallObserver {
 }
 
 function attemptOf(request: SipRequest, source: Flow): NewCall {
-  const from = parseNameAddr(request.headers.raw(FROM) ?? '').uri;
-  const to = parseNameAddr(request.headers.raw(TO) ?? '').uri;
+  const from = partyIn(request, FROM);
   return {
     callId: request.callId,
     fromTag: request.fromTag,
-    caller: aorOf(from),
+    caller: from.aor,
     callee: aorOf(request.uri),
-    fromUri: printUri(from),
-    toUri: printUri(to),
+    fromUri: from.uri,
+    toUri: partyIn(request, TO).uri,
     source: source.remote.key,
   };
+}
+
+/** A proxy relays what it cannot read (RFC 3261 §16.3), so a record holds it as it came. */
+function partyIn(request: SipRequest, id: number): { aor: string; uri: string } {
+  const value = request.headers.raw(id) ?? '';
+  try {
+    const { uri } = parseNameAddr(value);
+    return { aor: aorOf(uri), uri: printUri(uri) };
+  } catch (error) {
+    if (error instanceof SipError) return { aor: '', uri: value };
+    throw error;
+  }
 }

@@ -34,8 +34,10 @@ export function makeServices(parts: ServiceParts): Services {
       secret: stores.secrets.nonce,
       lifetimeMs: settings.auth.nonce_seconds * 1000,
     }),
+    random: world.random,
     algorithms: settings.auth.algorithms,
     realmFor: (request) => realmOf(request),
+    isOurs: isLocal,
   });
   return {
     log: world.log,

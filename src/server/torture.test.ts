@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import plain from '../../bench/scripts/plain.ts';
-import registrarProxy from '../../examples/registrar-proxy.ts';
 import { Stranger } from '../testing/stranger.ts';
 import { type TortureCase, tortureCases } from '../testing/torture-messages.ts';
 import { EXCHANGE, type Town, town } from '../testing/town.ts';
+import { openRegistrar, registrarProxy } from '../testing/town-scripts.ts';
 
 const TARGET = { host: EXCHANGE, port: 5060 };
 /** Longer than any message may take to come in whole. */
@@ -24,7 +23,7 @@ for (const message of tortureCases()) {
   for (const transport of ['udp', 'tcp'] as const) {
     test(`${message.id} over ${transport}: ${message.verdict}`, async () => {
       // Who wants to see acceptance must not be stopped by a challenge.
-      const script = message.verdict === 'accept' ? plain : registrarProxy;
+      const script = message.verdict === 'accept' ? openRegistrar : registrarProxy;
       const t = await town(script, { people: {} });
       const stranger = await new Stranger(t.world, '198.51.100.7', TARGET).open();
 
