@@ -84,7 +84,8 @@ function measure(kernel: Kernel, server: ChildProcess, port: number, rate: numbe
   const at = (share: number): string =>
     (latenciesMs[Math.floor(latenciesMs.length * share)] ?? NaN).toFixed(3);
   const lost = sent - received;
-  return `${(used / received).toFixed(1)} µs/packet  p50 ${at(0.5)} ms  p99 ${at(0.99)} ms  lost ${lost} of ${sent}`;
+  const cost = (used / received).toFixed(1);
+  return `${cost} µs/packet  p50 ${at(0.5)} ms  p99 ${at(0.99)} ms  lost ${lost} of ${sent}`;
 }
 
 /** Sends evenly spaced datagrams without an event loop of its own, and reads what comes back. */
@@ -99,7 +100,7 @@ class Blaster {
     this.kernel = kernel;
     this.port = port;
     this.fd = kernel.call.socket(2, 2, 0);
-    // An ordinary buffer overflows while this process is not on a core, and its losses would look like the server's.
+    // The default buffer fills up while this process is off its core: that would look like a server's loss.
     const size = new Region(kernel, 4);
     size.words[0] = limits.socketBufferBytes;
     kernel.call.setsockopt(this.fd, SOL_SOCKET, SO_RCVBUF, size.pointer, 4);

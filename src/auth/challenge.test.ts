@@ -34,7 +34,14 @@ async function start(
   const realmFor = (): string => realm;
   return {
     clock,
-    auth: new DigestAuth({ isOurs: (host) => host === "192.0.2.1", subscribers, nonces, random, realmFor, ...(algorithms && { algorithms }) }),
+    auth: new DigestAuth({
+      isOurs: (host) => host === '192.0.2.1',
+      subscribers,
+      nonces,
+      random,
+      realmFor,
+      ...(algorithms && { algorithms }),
+    }),
   };
 }
 
@@ -89,8 +96,8 @@ function credentials(answer: Answer): string {
   const ha2 = digest(name, `${method}:${uri}`);
   const response = digest(name, [ha1, nonce, nc, cnonce, qop, ha2].join(':'));
   return (
-    `${header}: Digest username="${user}", realm="${answer.realm ?? realm}", nonce="${nonce}", uri="${uri}", ` +
-    `response="${response}", algorithm=${algorithm}, qop=${qop}, nc=${nc}, cnonce="${cnonce}"`
+    `${header}: Digest username="${user}", realm="${answer.realm ?? realm}", nonce="${nonce}", ` +
+    `uri="${uri}", response="${response}", algorithm=${algorithm}, qop=${qop}, nc=${nc}, cnonce="${cnonce}"`
   );
 }
 
@@ -147,6 +154,9 @@ const answers: [string, Partial<Answer>, ChallengeKind, string][] = [
   ['for another method', { method: 'INVITE' }, 'www', '401'],
   ['for another Request-URI', { uri: 'sip:evil.org' }, 'www', '400'],
   ['for an equal Request-URI', { uri: 'SIP:Example.COM' }, 'www', 'ok alice'],
+  // SIPp names the server alone, whatever it asks for.
+  ['for our address alone', { uri: 'sip:192.0.2.1:5060' }, 'www', 'ok alice'],
+  ['for another user of ours', { uri: 'sip:bob@192.0.2.1' }, 'www', '400'],
   ['for no URI at all', { uri: 'example' }, 'www', '400'],
   ['with a nonce of its own', { nonce: 'f'.repeat(64) }, 'www', '401'],
   ['with an algorithm nobody offered', { algorithm: 'SHA-512' }, 'www', '401'],

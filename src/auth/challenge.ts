@@ -71,7 +71,8 @@ export class DigestAuth {
     const realm = this.options.realmFor(request, kind);
     const given = credentialsFor(request, kind, realm);
     if (given === undefined) return this.challenge(kind, realm, false);
-    if (given === 'malformed' || !isWellFormed(given) || !isUriOf(given, request, this.options.isOurs)) return BAD;
+    if (given === 'malformed' || !isWellFormed(given) || !isUriOf(given, request, this.options.isOurs))
+      return BAD;
     const algorithm = this.algorithms.find((offered) => offered === given.algorithm);
     if (algorithm === undefined || this.options.nonces.judge(given.nonce) === 'forged') {
       return this.challenge(kind, realm, false);
@@ -138,8 +139,9 @@ function isWellFormed({ qop, nc, cnonce }: Credentials): boolean {
 
 /**
  * Credentials made for another Request-URI are not for this request. RFC 7616 §3.4.6
- * Departs from it for clients that name the server alone, by its address or domain, as SIPp does: the nonce count
- * keeps such an answer from being used twice, and a URI that leads elsewhere, or to another user, is still refused.
+ * Departs from it for clients that name the server alone, by its address or domain, as SIPp does: the nonce
+ * count keeps such an answer from being used twice, and a URI that leads elsewhere, or to another user, is
+ * still refused.
  */
 function isUriOf(given: Credentials, request: SipRequest, isOurs: (host: string) => boolean): boolean {
   if (given.uri === request.uriText) return true;

@@ -3,7 +3,7 @@ import type { Millis } from '../base/world.ts';
 import type { SipResponse } from '../sip/message.ts';
 import type { ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
 import { USER_TIMER } from '../transaction/timer-codes.ts';
-import { SIXTY_FOUR_T1, TIMER_C } from '../transaction/timers.ts';
+import { TIMER_C } from '../transaction/timers.ts';
 import type { Fork } from './fork.ts';
 import type { Target } from './plan.ts';
 import type { ResponseContext } from './response-context.ts';
@@ -54,10 +54,10 @@ export class Branch implements ClientUser {
 
   /** The caller gave up, or another branch won. */
   cancel(reason?: string): void {
-    if (this.ended || this.client === undefined) return;
-    this.client.cancel(reason);
-    this.client.startUserTimer(SIXTY_FOUR_T1, cancelTimer);
-    if (!this.provisional) this.end(487); // It cannot be cancelled yet, and nobody has heard of it (§9.1).
+    if (this.ended) return;
+    // Before a provisional response there is no CANCEL (§9.1): a 200 may still come first, and counts.
+    if (this.client?.isInvite) this.client.cancel(reason);
+    else this.end(487);
   }
 
   response(client: ClientTransaction, response: SipResponse): void {
@@ -65,12 +65,13 @@ export class Branch implements ClientUser {
     if (status < 200) {
       if (this.ended) return;
       this.waitForFinal(client, status);
-      if (status > 100) this.context.provisional(this, response);
+      // RFC 4320 §4.1: a request that is no INVITE gets no provisional response but 100.
+      if (status > 100 && client.isInvite) this.context.provisional(this, response);
       return;
     }
     const late = this.ended;
     this.status = status;
-    if (status < 300) this.context.succeeded(this, response, late);
+    if (status < 300) this.context.succeeded(this, response);
     else if (!late) this.context.refused(this, response);
   }
 
@@ -84,9 +85,11 @@ export class Branch implements ClientUser {
     if (this.ended) return;
     if (code === replyTimer) {
       if (!this.provisional) this.giveUp(client);
-    } else if (code === cancelTimer) this.end(this.timedOut ? 408 : 487);
-    else if (this.context.now() < this.dueAt) client.startUserTimer(this.dueAt - this.context.now(), ringTimer);
-    else this.ringOver(client);
+    } else if (code === cancelTimer) this.end(408);
+    else if (this.context.now() < this.dueAt) {
+      const seconds = Math.ceil((this.dueAt - this.context.now()) / 1000); // Whole ones, so that delays are few.
+      client.startUserTimer(seconds * 1000, ringTimer);
+    } else this.ringOver(client);
   }
 
   private giveUp(client: ClientTransaction): void {

@@ -1,7 +1,7 @@
 /** Max-Breadth: how many branches a request may have at one time, all proxies together. RFC 5393 §5. */
 import { MAX_BREADTH } from '../sip/header-table.ts';
 import type { SipRequest } from '../sip/message.ts';
-import type { Plan } from './plan.ts';
+import { BRANCHES_MAX, type Plan } from './plan.ts';
 
 /** Taken when the request does not say. RFC 5393 §5.3.3.1. */
 const MAX_BREADTH_DEFAULT = 60;
@@ -23,7 +23,7 @@ export function widthOf(plan: Plan): number {
  * enough for every branch (440).
  */
 export function breadthShare(plan: Plan, breadth: number | undefined): number | undefined {
-  const width = 'uri' in plan ? 1 : widthOf(plan);
+  const width = 'uri' in plan ? 1 : Math.min(widthOf(plan), BRANCHES_MAX);
   if (width <= 1) return breadth === 0 ? 0 : undefined;
   return Math.floor((breadth ?? MAX_BREADTH_DEFAULT) / width);
 }

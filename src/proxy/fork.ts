@@ -10,6 +10,8 @@ export class Fork {
   readonly serial: boolean;
   next = 0;
   running = 0;
+  /** False once a branch of a parallel part ended in a way that moves nothing on, whichever ended last. */
+  advances = true;
 
   constructor(parent: Fork | undefined, plans: readonly Plan[], serial: boolean) {
     this.parent = parent;
@@ -78,8 +80,9 @@ export class PlanRun {
     }
     fork.running--;
     assert(fork.running >= 0, 'a part of a plan ends once');
+    fork.advances &&= advances;
     if (fork.running > 0) return;
     if (fork.serial) this.runNext(fork, advances);
-    else this.ended(fork.parent, advances);
+    else this.ended(fork.parent, fork.advances);
   }
 }

@@ -1,8 +1,12 @@
 /** The stateful proxy: relays a request along a plan and brings one answer back. RFC 3261 §16. */
 import type { World } from '../base/world.ts';
+import { VIA } from '../sip/header-table.ts';
+import type { Headers } from '../sip/headers.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { parseNameAddr, splitList } from '../sip/name-addr.ts';
+import { parseMessage } from '../sip/parse.ts';
 import type { Uri } from '../sip/uri.ts';
+import { responseAddress, topVia } from '../sip/via.ts';
 import type { ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
 import type { TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
@@ -10,7 +14,7 @@ import type { Flow } from '../transport/flow.ts';
 import type { Locator, Located } from '../transport/locate.ts';
 import type { Hop, Transports } from '../transport/transports.ts';
 import { maxBreadth, breadthShare } from './breadth.ts';
-import { forwardText, loopHash } from './forward.ts';
+import { callOrder, forwardText } from './forward.ts';
 import { type OwnRoutes, type RouteView, viewRoutes } from './loose-route.ts';
 import type { Plan } from './plan.ts';
 import { withoutTopVia } from './reply-path.ts';
@@ -61,19 +65,52 @@ export class Proxy {
   }
 
   /** An ACK for a 2xx has no transaction: it goes on along its route set, once for each time it comes. §16.11 */
-  forwardAck(request: SipRequest, route: RouteView, order: number): void {
+  forwardAck(request: SipRequest, route: RouteView, loopMark: number, order: number): void {
+    const send = (hop: Hop | undefined): void => {
+      const flow = hop === undefined ? undefined : this.transports.flowTo(hop);
+      if (flow !== undefined) this.sendStateless(flow, request, route, String(loopMark), order);
+    };
     const hop = this.locate(route.next ?? request.uri);
-    if (hop instanceof Promise) void hop.then((found) => this.sendAck(request, route, found, order));
-    else this.sendAck(request, route, hop, order);
+    if (hop instanceof Promise) void hop.then(send);
+    else send(hop);
+  }
+
+  /**
+   * Sends a request on without a transaction: the same request gets the same branch. It is signed over the Via below
+   * it, so that a response to it can be told from a forged one. §16.11. False when no listener speaks the transport.
+   */
+  forwardStateless(request: SipRequest, route: RouteView, hop: Hop, order: number): boolean {
+    const flow = this.transports.flowTo(hop);
+    if (flow === undefined) return false;
+    const mark = this.signer.sign(request.callId, topViaText(request.headers), 0);
+    this.sendStateless(flow, request, route, mark, order);
+    return true;
+  }
+
+  /** The response to such a request goes where the Via below ours says. §16.11, §18.2.2 */
+  forwardResponse(response: SipResponse): void {
+    const { text } = response.headers;
+    const via = topVia(response.headers);
+    const prefix = `${this.layer.branchPrefix}s`;
+    if (via === undefined || !text.startsWith(prefix, via.branchStart)) return;
+    const below = parseMessage(withoutTopVia(response));
+    const nextVia = below.kind === 'response' ? topVia(below.headers) : undefined;
+    if (below.kind !== 'response' || nextVia === undefined) return;
+    const mark = text.substring(via.branchStart + prefix.length, via.branchEnd);
+    const proof = this.signer.verify(mark, response.callId, topViaText(below.headers));
+    const to = responseAddress(below.headers);
+    if (proof?.fromCaller !== true || to === undefined) return;
+    const transport = nextVia.transport === 'TCP' ? 'tcp' : 'udp';
+    this.transports.flowTo({ transport, ...to })?.send(below.text, callOrder(response.callId));
   }
 
   /** Whether this request has been here before and nothing was changed since. §16.3 step 4, RFC 5393 §4.2 */
-  isLooping(request: SipRequest): boolean {
+  isLooping(request: SipRequest, loopMark: number): boolean {
     const { text, startsAt } = request.headers;
     const { branchPrefix } = this.layer;
     let at = text.indexOf(branchPrefix, startsAt);
     if (at < 0) return false;
-    const mark = String(loopHash(request));
+    const mark = String(loopMark);
     for (; at >= 0; at = text.indexOf(branchPrefix, at + 1)) {
       if (text.startsWith(mark, at + branchPrefix.length + 19)) return true;
     }
@@ -113,12 +150,6 @@ export class Proxy {
     return changes ? out + this.recordRouteLine(from, mark) : out;
   }
 
-  /** A Via for a request without a transaction: the same request gets the same. §16.11 */
-  statelessVia(flow: Flow, mark: number): string {
-    const name = flow.transport === 'udp' ? 'UDP' : flow.transport.toUpperCase();
-    return `Via: SIP/2.0/${name} ${flow.sentBy};branch=${this.layer.branchPrefix}s${mark}\r\n`;
-  }
-
   /** From now on a further 2xx of this INVITE goes straight up, with no context in between. */
   answerLate(client: ClientTransaction, server: ServerTransaction): void {
     upstreamOf(client, server);
@@ -141,16 +172,22 @@ export class Proxy {
     return `Record-Route: ${prefix}${mark}>\r\n`;
   }
 
-  private sendAck(request: SipRequest, route: RouteView, hop: Hop | undefined, order: number): void {
-    const flow = hop === undefined ? undefined : this.transports.flowTo(hop);
-    if (flow === undefined) return;
+  private sendStateless(flow: Flow, request: SipRequest, route: RouteView, mark: string, order: number): void {
+    const name = flow.transport === 'udp' ? 'UDP' : flow.transport.toUpperCase();
     const text = forwardText(request, {
       uriText: request.uriText,
-      via: this.statelessVia(flow, loopHash(request)),
+      via: `Via: SIP/2.0/${name} ${flow.sentBy};branch=${this.layer.branchPrefix}s${mark}\r\n`,
       recordRoute: '',
       path: undefined,
       route: this.routes(request, route),
     });
     flow.send(text, order);
   }
+}
+
+/** The topmost Via value as it stands: a response brings it back unchanged. */
+function topViaText(headers: Headers): string {
+  const place = headers.find(VIA);
+  const via = topVia(headers);
+  return via === undefined ? '' : headers.text.substring(headers.valueStart(place), via.valueEnd);
 }

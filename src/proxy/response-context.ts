@@ -19,7 +19,7 @@ import { BestFailure } from './best.ts';
 import { Branch, REPLY_MS, RING_MS } from './branch.ts';
 import type { Fork } from './fork.ts';
 import { PlanRun } from './fork.ts';
-import { forwardText, loopHash } from './forward.ts';
+import { forwardText } from './forward.ts';
 import type { RouteView } from './loose-route.ts';
 import type { Plan, Target } from './plan.ts';
 import type { Proxy } from './proxy.ts';
@@ -46,7 +46,7 @@ export interface RelayHooks {
   /** A response came. False drops it, if it is a 1xx. */
   readonly reply?: ((response: SipResponse, target: Target) => boolean) | undefined;
   /** The plan failed and the caller still waits. Whoever takes this calls `pass`, or answers another way. */
-  readonly failed?: ((failure: PlanFailure) => void) | undefined;
+  readonly failed?: ((failure: PlanFailure, context: ResponseContext) => void) | undefined;
   /** A final response goes to the caller. */
   readonly finished?: ((status: number) => void) | undefined;
 }
@@ -58,6 +58,8 @@ export interface RelayOptions {
   readonly advanceOn?: ((end: { readonly status: number; readonly timedOut: boolean }) => boolean) | undefined;
   /** The number of the call's record, 0 for none. */
   readonly call: number;
+  /** `loopHash` of the request as it came, before any edit. */
+  readonly loopMark: number;
   /** The request's Route values, when they were looked at already. */
   readonly route?: RouteView | undefined;
   readonly hooks: RelayHooks;
@@ -91,7 +93,7 @@ export class ResponseContext implements ServerUser {
     this.server.user = this;
     this.run.start(plan);
     this.requestAtHand = undefined;
-    if (this.server.generation === this.serverGeneration && this.server.status < 200 && !this.server.keepRequest()) {
+    if (this.callerWaits && !this.server.keepRequest()) {
       this.cancelAll();
       this.answer(503);
     }
@@ -101,20 +103,22 @@ export class ResponseContext implements ServerUser {
     return this.proxy.world.clock.now();
   }
 
+  /** Whether the caller was not told its end yet; once it was, its transaction may be another call's. */
+  private get callerWaits(): boolean {
+    return this.server.generation === this.serverGeneration && this.server.status < 200;
+  }
+
   // ─── branches ────────────────────────────────────────────────────────────────────────────────
 
   launch(target: Target, index: number, parent: Fork | undefined, isLast: boolean): void {
     const ringMs = target.ringMs ?? this.options.ringMs ?? (isLast ? TIMER_C : RING_MS);
     const branch = new Branch(this, target, index, parent, ringMs);
     this.branches.push(branch);
-    const request = this.branchRequest();
-    if (this.options.hooks.branch?.(request, target, index) === false) {
-      branch.end(480);
-      return;
+    try {
+      this.open(branch);
+    } catch (error) {
+      this.spoilt(branch, error);
     }
-    const hop = this.hopFor(request, target);
-    if (hop instanceof Promise) void hop.then((found) => this.send(branch, this.branchRequest(request), found));
-    else this.send(branch, request, hop);
   }
 
   advances(branch: Branch): boolean {
@@ -124,27 +128,32 @@ export class ResponseContext implements ServerUser {
   }
 
   provisional(branch: Branch, response: SipResponse): void {
-    if (this.answered || this.planOver) return;
+    if (this.run.stopped || this.planOver || !this.callerWaits) return;
     if (this.options.hooks.reply?.(response, branch.target) === false) return;
     this.server.respond(response.status, withoutTopVia(response));
   }
 
   /** Every 2xx goes back to the caller at once, and the other branches are given up. §16.7 step 5 and 10 */
-  succeeded(branch: Branch, response: SipResponse, late: boolean): void {
-    const first = !this.answered;
+  succeeded(branch: Branch, response: SipResponse): void {
+    const first = !this.answered && this.callerWaits;
+    // Another one, when a failure route has relayed anew since this branch was given up.
+    const { user } = this.server;
     this.answered = true;
     this.run.stopped = true;
     this.options.hooks.reply?.(response, branch.target);
     const text = withoutTopVia(response);
     if (branch.client?.isInvite) this.proxy.answerLate(branch.client, this.server);
     if (this.server.generation === this.serverGeneration) this.server.respond(response.status, text);
-    if (!first || late) return;
+    if (!first) return;
     for (const other of this.branches) other.cancel('SIP;cause=200;text="Call completed elsewhere"');
+    if (user !== this) user?.cancelled(this.server);
     this.options.hooks.finished?.(response.status);
   }
 
   refused(branch: Branch, response: SipResponse): void {
     this.options.hooks.reply?.(response, branch.target);
+    // A 487 to the CANCEL that ended the ring time says that nobody answered. §16.8
+    if (response.status === 487 && branch.timedOut) return branch.end(408);
     this.best.add({ status: response.status, response });
     if (response.status >= 600) {
       this.run.stopped = true;
@@ -164,7 +173,7 @@ export class ResponseContext implements ServerUser {
     this.planOver = true;
     const { hooks } = this.options;
     if (hooks.failed === undefined || this.cancelledByCaller) this.pass();
-    else hooks.failed(this.failure());
+    else hooks.failed(this.failure(), this);
   }
 
   // ─── the caller ──────────────────────────────────────────────────────────────────────────────
@@ -178,12 +187,13 @@ export class ResponseContext implements ServerUser {
 
   /** Lets the best failure go back to the caller. §16.7 steps 6 to 9 */
   pass(): void {
+    if (!this.callerWaits) return;
     if (this.cancelledByCaller) return this.answer(487);
     const best = this.best.best;
-    if (best === undefined) return this.answer(this.server.isInvite ? 480 : 500);
-    if (best.response === undefined) return this.answer(best.status === 503 ? 500 : best.status);
+    if (best === undefined) return this.answer(480);
     // A 503 would take the caller's whole traffic away from us: §16.7 step 6.
     if (best.status === 503) return this.answer(500);
+    if (best.response === undefined || (best.status === 408 && !this.server.isInvite)) return this.answer(best.status);
     this.options.hooks.finished?.(best.status);
     this.server.respond(best.status, withoutTopVia(best.response, this.best.textWithChallenges(best.response)));
   }
@@ -196,7 +206,7 @@ export class ResponseContext implements ServerUser {
   }
 
   private answer(status: number): void {
-    if (this.server.generation !== this.serverGeneration || this.server.status >= 200) return;
+    if (!this.callerWaits) return;
     this.options.hooks.finished?.(status);
     // RFC 4320 §4.1: no 408 for a request that is no INVITE; it would only come too late.
     if (status === 408 && !this.server.isInvite) this.server.abandon();
@@ -210,9 +220,27 @@ export class ResponseContext implements ServerUser {
 
   // ─── sending ─────────────────────────────────────────────────────────────────────────────────
 
+  private open(branch: Branch): void {
+    const { target, index } = branch;
+    const request = this.branchRequest();
+    if (this.options.hooks.branch?.(request, target, index) === false) {
+      branch.status = 480; // Nobody was asked, so it says nothing about the callee.
+      return this.run.branchEnded(branch);
+    }
+    const hop = this.hopFor(request, target);
+    if (!(hop instanceof Promise)) return this.send(branch, request, hop);
+    hop.then((found) => this.send(branch, request, found)).catch((error: unknown) => this.spoilt(branch, error));
+  }
+
+  /** A branch that cannot be made, because an edit broke its request, ends alone. */
+  private spoilt(branch: Branch, error: unknown): void {
+    const facts = { call: this.options.call, branch: branch.index, why: String(error) };
+    this.proxy.world.log.error('a branch could not be sent', facts);
+    if (!branch.ended) branch.end(500);
+  }
+
   /** The request a branch may edit: a copy when a hook might, else the one at hand. */
-  private branchRequest(edited?: SipRequest): SipRequest {
-    if (edited !== undefined) return edited;
+  private branchRequest(): SipRequest {
     const request = this.requestAtHand ?? this.server.request;
     if (this.options.hooks.branch === undefined && this.breadth === undefined) return request;
     const copy = parseMessage(request.text);
@@ -228,18 +256,18 @@ export class ResponseContext implements ServerUser {
   }
 
   private send(branch: Branch, request: SipRequest, hop: Hop | undefined): void {
-    if (this.answered || this.run.stopped) return branch.end(487);
+    if (branch.ended) return; // Cancelled while its name was looked up.
+    if (this.run.stopped) return branch.end(487);
     const flow = hop === undefined ? undefined : this.proxy.flowTo(hop);
-    const client = flow === undefined ? undefined : this.proxy.openClient(flow, request, this.server.order, branch);
-    if (flow === undefined || client === undefined) return branch.end(flow === undefined ? 480 : 503);
+    if (flow === undefined) return branch.end(480);
     const { target } = branch;
-    const text = forwardText(request, {
-      uriText: target.uriText ?? printUri(target.uri),
-      via: client.via(loopHash(request)),
-      recordRoute: this.recordRoute(flow, request),
-      path: target.path,
-      route: this.proxy.routes(request, this.options.route),
-    });
+    const uriText = target.uriText ?? printUri(target.uri);
+    const recordRoute = this.recordRoute(flow, request);
+    const route = this.proxy.routes(request, this.options.route);
+    const client = this.proxy.openClient(flow, request, this.server.order, branch);
+    if (client === undefined) return branch.end(503);
+    const via = client.via(this.options.loopMark);
+    const text = forwardText(request, { uriText, via, recordRoute, path: target.path, route });
     branch.begin(client, text, target.replyMs ?? this.options.replyMs ?? REPLY_MS);
   }
 

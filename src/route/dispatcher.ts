@@ -80,8 +80,8 @@ export class Dispatcher {
       else if (message.kind === 'bad') this.refuse(message, flow);
       else {
         this.counters.responses++;
-        if (checkResponse(message) === undefined) this.layer.receiveResponse(message);
-        else this.counters.badMessages++;
+        if (checkResponse(message) !== undefined) this.counters.badMessages++;
+        else if (!this.layer.receiveResponse(message)) this.proxy.forwardResponse(message);
       }
     } catch (error) {
       this.counters.scriptErrors++;
@@ -126,13 +126,14 @@ export class Dispatcher {
 
   /** An ACK belongs to an INVITE we refused, or goes on along the route set of its dialog. RFC 3261 §17.1.1.3 */
   private receiveAck(incoming: Incoming, invite: ServerTransaction | undefined): void {
-    if (invite !== undefined) {
+    // Some peers give the ACK for a 2xx the branch of its INVITE: it goes on all the same.
+    if (invite !== undefined && invite.state !== 'accepted') {
       invite.acknowledged();
       return;
     }
     try {
-      const { mark, route } = admit(incoming.request, this.proxy);
-      if (mark !== undefined) this.proxy.forwardAck(incoming.request, route, incoming.order);
+      const { mark, route, loopMark } = admit(incoming.request, this.proxy);
+      if (mark !== undefined) this.proxy.forwardAck(incoming.request, route, loopMark, incoming.order);
     } catch (error) {
       if (!(error instanceof SipError)) throw error; // An ACK is never answered.
     }
@@ -153,8 +154,9 @@ export class Dispatcher {
     );
     const { router } = this;
     try {
-      const { mark, route } = admit(request, this.proxy);
+      const { mark, route, loopMark } = admit(request, this.proxy);
       incoming.route = route;
+      incoming.loopMark = loopMark;
       if (mark !== undefined && mark.call !== 0) this.calls.within(mark, request);
       this.decided(mark === undefined ? router.route(c) : router.routeInDialog(c), incoming, c, router);
     } catch (error) {
@@ -177,7 +179,7 @@ export class Dispatcher {
   /** A route that throws: the error's SIP status, else 500. It harms no other call. */
   private readonly fail = (incoming: Incoming, error: unknown): void => {
     // Who gave up meanwhile still waits for the 487 of its INVITE.
-    if (incoming.server !== undefined && incoming.server.status >= 200) return;
+    if (incoming.answered) return;
     const known = error instanceof SipError ? error : undefined;
     if (known === undefined) {
       this.counters.scriptErrors++;
@@ -185,7 +187,8 @@ export class Dispatcher {
     }
     const status = known?.status ?? 500;
     if (known !== undefined && incoming.server === undefined) {
-      incoming.replyStateless(status, undefined, Object.entries(known.headers));
+      const reason = status === 400 ? known.message : undefined;
+      incoming.replyStateless(status, reason, Object.entries(known.headers));
     } else this.performer.perform({ do: 'reply', status, headers: Object.entries(known?.headers ?? {}) }, ...this.errorArgs(incoming));
   };
 

@@ -22,8 +22,13 @@ export class Incoming {
   call = 0;
   /** Its Route values, once the preamble has looked at them. */
   route: RouteView | undefined = undefined;
+  /** `loopHash` of the request as it came, before any edit. */
+  loopMark = 0;
+  /** How often it was relayed: more than once when a failure route did. */
+  relays = 0;
   server: ServerTransaction | undefined = undefined;
-  private readonly via: ViaSpan;
+  private generation = 0;
+  private readonly flowBack: Flow;
   private readonly key: TransactionKey;
   private readonly layer: TransactionLayer;
 
@@ -38,28 +43,33 @@ export class Incoming {
     this.layer = layer;
     this.key = key;
     this.request = request;
-    this.via = via;
+    this.flowBack = layer.flowBack(request, via, flow); // Now: a script's edits move the Via.
     this.flow = flow;
     this.order = order;
   }
 
-  private get flowBack(): Flow {
-    return this.layer.flowBack(this.request, this.via, this.flow);
-  }
-
   /** Opens the server transaction, once. Undefined when there is no room: the request has been answered 503. */
   open(): ServerTransaction | undefined {
-    this.server ??= this.layer.openServer(this.key, this.request, this.flowBack, this.order);
+    if (this.server !== undefined) return this.server;
+    this.server = this.layer.openServer(this.key, this.request, this.flowBack, this.order);
     if (this.server === undefined) this.replyStateless(503, undefined, [['Retry-After', '5']]);
+    else this.generation = this.server.generation;
     return this.server;
+  }
+
+  /** Whether the caller has been told its end; from then on its transaction may be another call's. */
+  get answered(): boolean {
+    const { server } = this;
+    return server !== undefined && (server.generation !== this.generation || server.status >= 200);
   }
 
   /** Whether the caller has been told its end, or has given up. */
   get over(): boolean {
-    return this.server !== undefined && (this.server.status >= 200 || this.server.cancelled);
+    return this.answered || this.server?.cancelled === true;
   }
 
   reply(status: number, reason?: string, headers: HeaderLines = [], body?: string): void {
+    if (this.answered) return;
     const stateful = status < 200 || (this.request.method === 'INVITE' && status !== 401 && status !== 407);
     if (this.server === undefined && stateful) this.open();
     if (this.server === undefined) {

@@ -2,19 +2,21 @@
 import type { Logger } from '../base/world.ts';
 import { SipError } from '../base/errors.ts';
 import type { PlanFailure, RelayHooks } from '../proxy/response-context.ts';
-import { forwardText, loopHash } from '../proxy/forward.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 import type { SipResponse } from '../sip/message.ts';
 import { printUri } from '../sip/uri.ts';
 import type { Target } from '../proxy/plan.ts';
 import type { CallObserver } from './call-observer.ts';
 import { BranchContext, FailureContext, ReplyContext, RequestContext } from './context.ts';
-import type { FailureDecision, Forward, Relay, RequestDecision } from './decision.ts';
+import type { FailureDecision, Forward, Relay, RelayOptions, RequestDecision } from './decision.ts';
 import type { Incoming } from './incoming.ts';
 import type { ReplyRoute, Router } from './router.ts';
 
 /** Requests that may begin a dialog: we stay on its path unless the script says otherwise. */
 const DIALOG_FORMING = new Set(['INVITE', 'SUBSCRIBE', 'REFER']);
+
+/** How often failure routes may relay one request anew. */
+const RELAYS_MAX = 32;
 
 const NO_HOOKS: RelayHooks = {};
 
@@ -37,11 +39,8 @@ export class Performer {
 
   /** `router` is the generation that decided: its reply routes stay with the request. */
   perform(decision: RequestDecision, incoming: Incoming, c: RequestContext<never>, router: Router<never>): void {
-    if (incoming.server?.cancelled) {
-      this.finish(incoming, 487);
-      return;
-    }
-    if (incoming.over) return;
+    if (incoming.answered) return;
+    if (incoming.server?.cancelled) return this.finish(incoming, 487);
     switch (decision.do) {
       case 'reply':
         if (decision.status >= 200) this.record(incoming, decision.status);
@@ -73,7 +72,6 @@ export class Performer {
   }
 
   private finish(incoming: Incoming, status: number): void {
-    if ((incoming.server?.status ?? 0) >= 200) return;
     this.record(incoming, status);
     incoming.reply(status);
   }
@@ -87,15 +85,16 @@ export class Performer {
     if (begins && request.method === 'INVITE' && incoming.call === 0) {
       incoming.call = this.parts.calls.opened(request, incoming.flow);
     }
-    const hooks = this.hooks(decision, incoming, c, router, () => context);
-    const context = this.parts.proxy.relay(server, c.req, decision.plan, {
+    if (++incoming.relays > RELAYS_MAX) throw new SipError('BAD_MESSAGE', 500, 'failure routes relay without an end');
+    this.parts.proxy.relay(server, c.req, decision.plan, {
       replyMs: options.replyMs,
       ringMs: options.ringMs,
       recordRoute: options.recordRoute ?? (begins && DIALOG_FORMING.has(request.method)),
-      advanceOn: options.advanceOn,
+      advanceOn: this.advanceOn(decision, incoming),
       call: incoming.call,
+      loopMark: incoming.loopMark,
       route: incoming.route,
-      hooks,
+      hooks: this.hooks(decision, incoming, c, router),
     });
   }
 
@@ -104,7 +103,6 @@ export class Performer {
     incoming: Incoming,
     c: RequestContext<never>,
     router: Router<never>,
-    context: () => { pass(): void },
   ): RelayHooks {
     const { onBranch, onReply, onFailure } = decision.options;
     const { call } = incoming;
@@ -116,12 +114,12 @@ export class Performer {
       branch:
         onBranch &&
         ((request, target, index) =>
-          this.guard(incoming, () => onBranch(new BranchContext(c, request, target, index)).do === 'pass')),
+          this.guard(incoming, true, () => onBranch(new BranchContext(c, request, target, index)).do === 'pass')),
       reply:
         routes.length === 0
           ? undefined
-          : (response, target) => this.guard(incoming, () => replyPasses(routes, c, response, target)),
-      failed: onFailure && ((failure) => this.onFailure(decision, failure, incoming, c, router, context())),
+          : (response, target) => this.guard(incoming, true, () => replyPasses(routes, c, response, target)),
+      failed: onFailure && ((failure, context) => this.onFailure(decision, failure, incoming, c, router, context)),
       finished: recorded ? (status) => this.parts.calls.finished(call, status) : undefined,
     };
   }
@@ -156,31 +154,31 @@ export class Performer {
     }
   }
 
-  /** Branch and reply routes that throw harm their own branch only. */
-  private guard(incoming: Incoming, run: () => boolean): boolean {
+  /** One that throws moves nothing on. */
+  private advanceOn(decision: Relay, incoming: Incoming): RelayOptions<never>['advanceOn'] {
+    const { advanceOn } = decision.options;
+    return advanceOn && ((end) => this.guard(incoming, false, () => advanceOn(end)));
+  }
+
+  /** What a script lets us ask in between: when it throws, that harms its own branch only. */
+  private guard(incoming: Incoming, otherwise: boolean, run: () => boolean): boolean {
     try {
       return run();
     } catch (error) {
       const call = incoming.request.callId;
       this.parts.log.error('a branch or reply route threw', { call, why: String(error) });
-      return true;
+      return otherwise;
     }
   }
 
-  /** Stateless: the branch is made of the request's own, so its retransmissions have the same. §16.11 */
+  /** Stateless: an INVITE cannot go so, because its CANCEL and the ACK of a refusal would find nobody. §16.11 */
   private forward(decision: Forward, incoming: Incoming): void {
     const { proxy } = this.parts;
-    const flow = proxy.flowTo(decision.to);
-    if (flow === undefined) throw new SipError('BAD_HEADER', 500, `no listener speaks ${decision.to.transport}`);
-    const { request } = incoming;
-    const text = forwardText(request, {
-      uriText: request.uriText,
-      via: proxy.statelessVia(flow, loopHash(request)),
-      recordRoute: '',
-      path: undefined,
-      route: proxy.routes(request, incoming.route),
-    });
-    flow.send(text, incoming.order);
+    const { request, order } = incoming;
+    if (request.method === 'INVITE') throw new SipError('BAD_MESSAGE', 500, 'an INVITE is relayed, not forwarded');
+    const route = proxy.routes(request, incoming.route);
+    if (proxy.forwardStateless(request, route, decision.to, order)) incoming.server?.forget();
+    else throw new SipError('BAD_HEADER', 500, `no listener speaks ${decision.to.transport}`);
   }
 }
 

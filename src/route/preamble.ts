@@ -2,6 +2,7 @@
 import { SipError } from '../base/errors.ts';
 import { MAX_FORWARDS, PROXY_REQUIRE, REQUIRE } from '../sip/header-table.ts';
 import type { SipRequest } from '../sip/message.ts';
+import { loopHash } from '../proxy/forward.ts';
 import type { RouteView } from '../proxy/loose-route.ts';
 import type { RouteMark } from '../proxy/route-signer.ts';
 import type { Proxy } from '../proxy/proxy.ts';
@@ -14,24 +15,27 @@ export interface Admitted {
   /** What our mark in Route says: which call, and from which side; undefined outside a dialog. */
   readonly mark: RouteMark | undefined;
   readonly route: RouteView;
+  /** Tells the request from others when it comes back to us. */
+  readonly loopMark: number;
 }
 
 /** Throws SipError with the answer when the request may not go on. */
 export function admit(request: SipRequest, proxy: Proxy): Admitted {
   const hops = request.headers.raw(MAX_FORWARDS);
   if (hops !== undefined && Number(hops) === 0) throw new SipError('BAD_HEADER', 483, 'no hops left');
-  if (proxy.isLooping(request)) throw new SipError('BAD_HEADER', 482, 'the request came back unchanged');
+  const loopMark = loopHash(request);
+  if (proxy.isLooping(request, loopMark)) throw new SipError('BAD_HEADER', 482, 'the request came back unchanged');
   refuseUnknown(request, PROXY_REQUIRE, new Set());
   if (request.method === 'REGISTER') refuseUnknown(request, REQUIRE, REGISTRAR_OPTIONS);
   const route = proxy.routes(request);
   if (request.toTag === '') {
     // RFC 3261 §16.4 lets us pop our own value; one that leads elsewhere would make us a stranger's relay.
     if (route.next !== undefined) throw new SipError('BAD_HEADER', 403, 'a preloaded route leads elsewhere');
-    return { mark: undefined, route };
+    return { mark: undefined, route, loopMark };
   }
   const mark = proxy.verifyRoute(request, route);
   if (mark === undefined) throw new SipError('BAD_HEADER', 481, 'a To tag without a route set of ours');
-  return { mark, route };
+  return { mark, route, loopMark };
 }
 
 /** RFC 3261 §16.3 step 5, §8.2.2.3: what we do not understand is listed in Unsupported. */

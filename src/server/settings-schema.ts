@@ -143,8 +143,10 @@ const auth = z
       .array(z.enum(['SHA-256', 'MD5']))
       .min(1)
       .readonly()
-      .default(['MD5', 'SHA-256'])
-      .describe('Digest algorithms offered, in this order. Many phones take the first, and know MD5 alone.'),
+      .default(['MD5'])
+      .describe(
+        'Digest algorithms offered, in this order: `SHA-256`, `MD5`. Many phones fail when `SHA-256` is among them.',
+      ),
     nonce_seconds: seconds.default(300).describe('How long a nonce may be used, in seconds.'),
   })
   .readonly();

@@ -38,7 +38,7 @@ export function escapeUser(name: string): string {
   let out = '';
   for (let at = 0; at < name.length; at++) {
     const c = name.charCodeAt(at);
-    if (c > 255) return escapeUser(Buffer.from(name, 'utf8').latin1Slice());
+    if (c > 255) return escapeUser(Buffer.from(name, 'utf8').toString('latin1'));
     out += plainInUser[c] === 1 ? name[at] : escapeOf(c);
   }
   return out;

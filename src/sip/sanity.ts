@@ -1,116 +1,152 @@
-/** What every message must satisfy before anyone looks at what it asks. RFC 3261 §8.1.1, §16.3 step 1 and 2 */
+/** What every message must satisfy before anyone sees it. RFC 3261 §8.1.1, §8.2.2, §16.3. */
 import { SipError } from '../base/errors.ts';
 import {
-  CALL_ID, CONTACT, FROM, headerName, MANDATORY_MASK, MAX_FORWARDS, RECORD_ROUTE, ROUTE, SINGLE_MASK, TO, VIA,
+  CALL_ID, CONTACT, CSEQ, FROM, headerName, MANDATORY_MASK, MAX_FORWARDS, P_ASSERTED_IDENTITY, PATH, RECORD_ROUTE,
+  ROUTE, SINGLE_MASK, TO, VIA,
 } from './header-table.ts';
-import type { Headers } from './headers.ts';
-import { cseqMethod, cseqNumber, type SipRequest, type SipResponse } from './message.ts';
-import { addressEnd, isWellFormedAddress } from './name-addr.ts';
-import { skipBlanks } from './scan.ts';
-import { scanVia, topVia } from './via.ts';
+import { type Headers, isTokenChar } from './headers.ts';
+import { cseqNumber, type SipRequest, type SipResponse } from './message.ts';
+import { isWellFormedAddress, isWellFormedAddressList } from './name-addr.ts';
+import { isDigit, skipBlanks } from './scan.ts';
+import { isWellFormedViaList } from './via-list.ts';
 
-/** Why a request is refused. */
-export interface Fault {
+/** How a request is refused that breaks the grammar. */
+export interface Refusal {
   readonly status: number;
   readonly why: string;
+  /** Header fields the answer must carry. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-const MAX_FORWARDS_LIMIT = 255;
-
-/** Undefined when nothing is wrong. */
-export function checkRequest(request: SipRequest): Fault | undefined {
+/** Undefined when the request may go on. */
+export function checkRequest(request: SipRequest): Refusal | undefined {
   const { headers } = request;
-  const why = checkFields(headers) ?? checkVias(headers) ?? checkAddresses(headers);
-  if (why !== undefined) return { status: 400, why };
-  if (cseqMethod(headers) !== request.method) return { status: 400, why: 'CSeq names another method' };
-  const hops = checkMaxForwards(headers);
-  if (hops !== undefined) return { status: 400, why: hops };
-  return checkRequestUri(request);
+  const why = missingOrRepeated(headers) ?? cseqFault(headers, request.method);
+  return why === undefined ? (checkRequestUri(request) ?? refusal(fieldFault(headers))) : refusal(why);
 }
 
-/** Why a response is discarded; undefined when nothing is wrong. */
+/** Why the response must be discarded; undefined when it may go on. */
 export function checkResponse(response: SipResponse): string | undefined {
-  return checkFields(response.headers);
+  const { headers } = response;
+  const why = missingOrRepeated(headers) ?? cseqFault(headers, '');
+  return why ?? responseFieldFault(headers);
 }
 
-/** What requests and responses have in common. */
-function checkFields(headers: Headers): string | undefined {
+function refusal(why: string | undefined): Refusal | undefined {
+  return why === undefined ? undefined : { status: 400, why };
+}
+
+function missingOrRepeated(headers: Headers): string | undefined {
   const missing = MANDATORY_MASK & ~headers.seen;
-  if (missing !== 0) return `${headerName(31 - Math.clz32(missing))} is missing`;
+  if (missing !== 0) return `${namesIn(missing)} missing`;
   const repeated = SINGLE_MASK & headers.twice;
-  if (repeated !== 0) return `${headerName(31 - Math.clz32(repeated))} stands twice`;
-  if (cseqNumber(headers) < 0) return 'CSeq has no number below 2^31';
-  const callId = headers.find(CALL_ID);
-  return headers.valueStart(callId) === headers.valueEnd(callId) ? 'Call-ID is empty' : undefined;
+  return repeated === 0 ? undefined : `${namesIn(repeated)} more than once`;
 }
 
-/** The topmost value was read when the message came in; the others have only this one reader. */
-function checkVias(headers: Headers): string | undefined {
-  let span = topVia(headers);
-  while (span !== undefined) {
-    const { place, valueEnd } = span;
-    const end = headers.valueEnd(place);
-    if (valueEnd < end) span = scanVia(headers.text, place, valueEnd + 1, end);
-    else {
-      const next = headers.findFrom(VIA, place + 4);
-      if (next < 0) return undefined;
-      span = scanVia(headers.text, next, headers.valueStart(next), headers.valueEnd(next));
-    }
-  }
-  return 'Via is malformed';
+function namesIn(mask: number): string {
+  const names: string[] = [];
+  for (let id = 1; id < 32; id++) if ((mask & (1 << id)) !== 0) names.push(headerName(id));
+  return names.join(', ');
 }
 
-function checkAddresses(headers: Headers): string | undefined {
-  for (const id of SINGLE_ADDRESSES) {
-    const place = headers.find(id);
-    if (!isWellFormedAddress(headers.text, headers.valueStart(place), headers.valueEnd(place))) {
-      return `${headerName(id)} is malformed`;
-    }
-  }
-  for (const id of ADDRESS_LISTS) {
-    for (let place = headers.find(id); place >= 0; place = headers.findFrom(id, place + 4)) {
-      if (!isAddressList(headers, place)) return `${headerName(id)} is malformed`;
-    }
-  }
-  return undefined;
-}
-
-const SINGLE_ADDRESSES = [FROM, TO];
-const ADDRESS_LISTS = [CONTACT, ROUTE, RECORD_ROUTE];
-
-function isAddressList(headers: Headers, place: number): boolean {
+/** `method` is empty when any will do. RFC 3261 §8.1.1.5: the number is below 2^31, the method that of the request. */
+function cseqFault(headers: Headers, method: string): string | undefined {
   const { text } = headers;
+  const place = headers.find(CSEQ);
   const end = headers.valueEnd(place);
-  let from = headers.valueStart(place);
-  if (text.charCodeAt(from) === 42 && end === from + 1) return headers.index[place] === CONTACT;
-  for (;;) {
-    const to = addressEnd(text, from, end);
-    if (!isWellFormedAddress(text, from, to)) return false;
-    if (to >= end) return true;
-    from = skipBlanks(text, to + 1, end);
-  }
+  let at = headers.valueStart(place);
+  if (cseqNumber(headers) < 0) return 'CSeq without a number below 2^31';
+  while (at < end && isDigit(text.charCodeAt(at))) at++;
+  const methodStart = skipBlanks(text, at, end);
+  if (methodStart === at || methodStart === end) return 'CSeq without a method';
+  if (method === '') return isTokenBetween(text, methodStart, end) ? undefined : 'CSeq without a method';
+  if (end - methodStart === method.length && text.startsWith(method, methodStart)) return undefined;
+  return 'CSeq with another method than the request';
 }
 
-function checkMaxForwards(headers: Headers): string | undefined {
-  const place = headers.find(MAX_FORWARDS);
-  if (place < 0) return undefined;
-  const end = headers.valueEnd(place);
-  let hops = 0;
-  for (let at = headers.valueStart(place); at < end; at++) {
-    const digit = headers.text.charCodeAt(at) - 48;
-    if (digit < 0 || digit > 9) return 'Max-Forwards is no number';
-    hops = hops * 10 + digit;
-    if (hops > MAX_FORWARDS_LIMIT) return 'Max-Forwards is above 255';
-  }
-  return end === headers.valueStart(place) ? 'Max-Forwards is empty' : undefined;
+function isTokenBetween(text: string, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (!isTokenChar(text.charCodeAt(at))) return false;
+  return to > from;
 }
 
-/** 416 for a scheme we do not know, 400 for what is malformed or carries header fields (§19.1.1). */
-function checkRequestUri(request: SipRequest): Fault | undefined {
+/** RFC 3261 §19.1.1: no header fields in a Request-URI; followed, they would let a stranger write our message. */
+function checkRequestUri(request: SipRequest): Refusal | undefined {
   try {
-    return request.uri.headers === undefined ? undefined : { status: 400, why: 'the Request-URI carries header fields' };
+    return request.uri.headers === undefined ? undefined : { status: 400, why: 'header fields in the Request-URI' };
   } catch (error) {
     if (error instanceof SipError) return { status: error.status, why: error.message };
     throw error;
   }
+}
+
+/** One pass over the fields; those that we neither read nor follow are not looked at. */
+function fieldFault(headers: Headers): string | undefined {
+  const { index } = headers;
+  for (let place = 0; place < index.length; place += 4) {
+    const id = index[place]!;
+    if (!isFieldWellFormed(headers, id, place)) return `${headerName(id)} malformed`;
+  }
+  return undefined;
+}
+
+function isFieldWellFormed(headers: Headers, id: number, place: number): boolean {
+  const { text } = headers;
+  const from = headers.valueStart(place);
+  const to = headers.valueEnd(place);
+  switch (id) {
+    case VIA:
+      return isWellFormedViaList(text, from, to);
+    case FROM:
+    case TO:
+      return isWellFormedAddress(text, from, to);
+    case CONTACT:
+      return isStar(text, from, to) || isWellFormedAddressList(text, from, to);
+    case ROUTE:
+    case RECORD_ROUTE:
+    case PATH:
+    case P_ASSERTED_IDENTITY:
+      return isWellFormedAddressList(text, from, to);
+    case CALL_ID:
+      return isWord(text, from, to);
+    case MAX_FORWARDS:
+      return isByte(text, from, to);
+    default:
+      return true;
+  }
+}
+
+/** A response goes back the way it came: what its sender wrote elsewhere is for the caller to judge. */
+function responseFieldFault(headers: Headers): string | undefined {
+  const { index } = headers;
+  for (let place = 0; place < index.length; place += 4) {
+    const id = index[place]!;
+    if ((id === VIA || id === CALL_ID) && !isFieldWellFormed(headers, id, place)) return `${headerName(id)} malformed`;
+  }
+  return undefined;
+}
+
+/** `Contact: *`, which removes every binding. RFC 3261 §10.2.2. */
+function isStar(text: string, from: number, to: number): boolean {
+  return to - from === 1 && text.charCodeAt(from) === 42;
+}
+
+/** A Call-ID: anything in one piece. Stricter than this breaks calls for no gain. */
+function isWord(text: string, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const c = text.charCodeAt(at);
+    if (c <= 32 || c === 127) return false;
+  }
+  return to > from;
+}
+
+/** A number from 0 to 255. RFC 3261 §20.22. */
+function isByte(text: string, from: number, to: number): boolean {
+  let value = 0;
+  for (let at = from; at < to; at++) {
+    const c = text.charCodeAt(at);
+    if (!isDigit(c)) return false;
+    value = value * 10 + c - 48;
+    if (value > 255) return false;
+  }
+  return to > from;
 }

@@ -134,13 +134,16 @@ function parseParams(text: string, from: number, to: number): Params {
     at = runEndAt(text, nameStart, to, PARAM_NAME);
     if (at === nameStart) throw malformed('a parameter without a name', text);
     const name = canonicalEscapes(text.substring(nameStart, at)).toLowerCase();
-    if (name in params) throw malformed(`the parameter ${name} twice`, text);
-    params[name] = true;
-    if (at === to || text.charCodeAt(at) !== EQUALS) continue;
-    const valueStart = at + 1;
-    at = runEndAt(text, valueStart, to, PARAM_VALUE);
-    if (at === valueStart) throw malformed(`the parameter ${name} without its value`, text);
-    params[name] = canonicalEscapes(text.substring(valueStart, at));
+    let value: string | true = true;
+    if (at < to && text.charCodeAt(at) === EQUALS) {
+      const valueStart = at + 1;
+      at = runEndAt(text, valueStart, to, PARAM_VALUE);
+      if (at === valueStart) throw malformed(`the parameter ${name} without its value`, text);
+      value = canonicalEscapes(text.substring(valueStart, at));
+    }
+    // §19.1.1 forbids repeating a parameter; baresip writes `;lr;lr`, which says nothing that could be misread.
+    if (name in params && params[name] !== value) throw malformed(`the parameter ${name} twice`, text);
+    params[name] = value;
   }
   return params;
 }

@@ -2,10 +2,10 @@
  * The accounts, all in memory: found without waiting, changed through the Writer. A change shows in `find`
  * only after its commit, so that nobody is let in with a password that a crash could take back.
  */
-import { hash } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import { TandemError } from '../base/errors.ts';
 import type { Clock } from '../base/world.ts';
+import { digestHa1 } from '../sip/digest.ts';
 import type { SubscriberRow } from '../store/sqlite.ts';
 import type { StatementName } from '../store/statements.ts';
 import type { Value, Writer } from '../store/writer.ts';
@@ -208,8 +208,11 @@ function hashesOf({ user, domain, password }: Account): Hashes {
       `a password has 1 to ${PASSWORD_LENGTH_MAX} characters and no control characters`,
     );
   }
-  const secret = `${user}:${domain.toLowerCase()}:${password}`;
-  return { ha1: hash('md5', secret), ha1Sha256: hash('sha256', secret) };
+  const realm = domain.toLowerCase();
+  return {
+    ha1: digestHa1('MD5', user, realm, password),
+    ha1Sha256: digestHa1('SHA-256', user, realm, password),
+  };
 }
 
 function importedHashes(row: ImportRow): Hashes {

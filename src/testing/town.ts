@@ -83,12 +83,6 @@ export class Town {
     return this.opened;
   }
 
-  /** For tests that look inside. */
-  get exchange(): Exchange {
-    if (this.opened === undefined) throw new Error('the exchange of this town is not open');
-    return this.opened;
-  }
-
   phone(name: string): TownPhone {
     const phone = this.phones.get(name);
     if (phone === undefined) throw new Error(`nobody called ${name} lives in this town`);

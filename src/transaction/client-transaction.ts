@@ -9,6 +9,7 @@ import { inviteClient, type InviteClientPart, type InviteClientState } from './i
 import type { TransactionLayer } from './layer.ts';
 import { requestClient, type RequestClientPart, type RequestClientState } from './request-client.ts';
 import { clientTimer } from './timer-codes.ts';
+import { SIXTY_FOUR_T1 } from './timers.ts';
 
 /** Who sent the request. Either a final response or `failed` comes, and after a 2xx to INVITE perhaps more 2xx. */
 export interface ClientUser {
@@ -122,6 +123,8 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
         return step(inviteClient, 'D', this);
       case clientTimer.M:
         return step(inviteClient, 'M', this);
+      case clientTimer.cancelled:
+        return step(inviteClient, 'cancelled', this);
       case clientTimer.E:
         return step(requestClient, 'E', this);
       case clientTimer.F:
@@ -188,6 +191,7 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
   }
 
   private sendCancel(): void {
+    this.layer.startTimer(this, SIXTY_FOUR_T1, clientTimer.cancelled);
     const cancel = cancelFor(this.layer.slab.get(this.requestKept), this.cancelReason);
     const sent = this.layer.sendCancel(this, cancel);
     if (sent === undefined) return;

@@ -9,8 +9,8 @@
  *       │             └┬────┬─────┬┘
  *       │     1xx: pass│    │     │ 300–699: ACK, pass
  *       │      ┌───────▼──┐ │     │
- *       │    ┌─┤proceeding├─┼────►│
- *       │    └►└─────┬────┘ │     │
+ *       │◄─────┤proceeding├─┼────►│   1xx: pass   cancelled, error: fail
+ *       │      └─────┬────┘ │     │
  *       │            │ 2xx  │ 2xx: pass
  *       │            │ pass │   ┌─▼────────┐
  *       │            └──┬───┘   │completed ├─┐ 300–699: ACK
@@ -21,12 +21,15 @@
  *      ┌▼──────────────▼──────────────▼┐
  *      │           terminated          │
  *      └───────────────────────────────┘
+ *
+ * `cancelled`: 64·T1 after our CANCEL no final response has come, so none will. RFC 3261 §9.1.
  */
 import { go, ignore, never, stay, type Machine } from '../base/machine.ts';
 import { SIXTY_FOUR_T1, T1, TIMER_D } from './timers.ts';
 
 export type InviteClientState = 'calling' | 'proceeding' | 'accepted' | 'completed' | 'terminated';
-export type InviteClientEvent = 'start' | 'res1xx' | 'res2xx' | 'res300' | 'A' | 'B' | 'D' | 'M' | 'transportError';
+export type InviteClientEvent =
+  'start' | 'res1xx' | 'res2xx' | 'res300' | 'A' | 'B' | 'D' | 'M' | 'cancelled' | 'transportError';
 
 export interface InviteClientPart {
   readonly reliable: boolean;
@@ -43,6 +46,10 @@ export interface InviteClientPart {
 }
 
 const terminate = go<'terminated', InviteClientPart>('terminated', (t) => t.end());
+const silence = go<'terminated', InviteClientPart>('terminated', (t) => {
+  t.fail('timeout');
+  t.end();
+});
 const broken = go<'terminated', InviteClientPart>('terminated', (t) => {
   t.fail('transport');
   t.end();
@@ -71,12 +78,10 @@ export const inviteClient: Machine<InviteClientState, InviteClientEvent, InviteC
       t.sendAgain();
       t.backOff('A', T1, Infinity);
     }),
-    B: go('terminated', (t) => {
-      t.fail('timeout');
-      t.end();
-    }),
+    B: silence,
     D: never,
     M: never,
+    cancelled: never,
     transportError: broken,
   },
 
@@ -89,6 +94,7 @@ export const inviteClient: Machine<InviteClientState, InviteClientEvent, InviteC
     B: ignore,
     D: never,
     M: never,
+    cancelled: silence,
     transportError: broken,
   },
 
@@ -102,6 +108,7 @@ export const inviteClient: Machine<InviteClientState, InviteClientEvent, InviteC
     B: ignore,
     D: never,
     M: terminate,
+    cancelled: ignore,
     transportError: ignore,
   },
 
@@ -114,6 +121,7 @@ export const inviteClient: Machine<InviteClientState, InviteClientEvent, InviteC
     B: ignore,
     D: terminate,
     M: never,
+    cancelled: ignore,
     transportError: ignore,
   },
 
@@ -126,6 +134,7 @@ export const inviteClient: Machine<InviteClientState, InviteClientEvent, InviteC
     B: ignore,
     D: ignore,
     M: ignore,
+    cancelled: ignore,
     transportError: ignore,
   },
 };

@@ -32,6 +32,8 @@ export type InviteServerEvent =
 /** What the figure asks of its surroundings. */
 export interface InviteServerPart {
   readonly reliable: boolean;
+  /** A 1xx was sent: the caller repeats its INVITE no more. */
+  readonly provisionalSent: boolean;
   /** Send the response at hand and keep it for `resend`. */
   send(): void;
   /** Send the response at hand; a 2xx is repeated by the far end, not by us. */
@@ -64,7 +66,9 @@ export const inviteServer: Machine<InviteServerState, InviteServerEvent, InviteS
     user300: go('completed', (t) => {
       t.send();
       t.start('H', SIXTY_FOUR_T1);
-      if (!t.reliable) t.backOff('G', T1, T2);
+      // Departs from RFC 3261 §17.2.1 because a forged source would get eleven answers for one request: as long as
+      // we have sent no 1xx the caller repeats its INVITE, and that asks for the response again.
+      if (!t.reliable && t.provisionalSent) t.backOff('G', T1, T2);
     }),
     G: never,
     H: never,

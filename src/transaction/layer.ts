@@ -155,11 +155,12 @@ export class TransactionLayer {
     return client;
   }
 
-  /** Hands a response to the transaction its topmost Via names; drops it when that is not ours. §18.1.2 */
-  receiveResponse(response: SipResponse): void {
+  /** Hands a response to the transaction its topmost Via names; false when there is none. §18.1.2 */
+  receiveResponse(response: SipResponse): boolean {
     const client = this.clientOf(response);
     if (client === undefined) this.counters.strayResponses++;
     else client.receive(response);
+    return client !== undefined;
   }
 
   releaseClient(client: ClientTransaction): void {
@@ -212,14 +213,15 @@ export class TransactionLayer {
     return cancel?.generation === client.cancelGeneration ? cancel : undefined;
   }
 
+  /** Never throws: a mistake of ours ends one transaction, and leaves the other timers running. */
   private readonly expire = (slot: number, generation: number, code: number): void => {
-    if (code < 16) {
-      const server = this.servers[slot];
-      if (server !== undefined && server.generation === generation) server.timerFired(code);
-      return;
+    const owner = code < 16 ? this.servers[slot] : this.clients[slot];
+    if (owner === undefined || owner.generation !== generation) return;
+    try {
+      owner.timerFired(code);
+    } catch (error) {
+      this.world.log.error('a timer could not be handled', { code, why: String(error) });
     }
-    const client = this.clients[slot];
-    if (client !== undefined && client.generation === generation) client.timerFired(code);
   };
 
   private nextGeneration(): number {
@@ -243,7 +245,17 @@ function digits(text: string, from: number, count: number): number {
 function hasRport(text: string, via: ViaSpan): boolean {
   if (via.rportEnd > 0) return true;
   const at = text.indexOf(';rport=', via.sentByEnd);
-  return at >= 0 && at < via.valueEnd;
+  return (at >= 0 && at < via.valueEnd) || hasOddRport(text, via);
+}
+
+/** `; rport = 5060`, `;RPORT=5060`: grammar allows what few write. */
+function hasOddRport(text: string, via: ViaSpan): boolean {
+  for (let at = text.indexOf(';', via.sentByEnd); at >= 0 && at < via.valueEnd; at = text.indexOf(';', at)) {
+    at++;
+    while (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9) at++;
+    if ((text.charCodeAt(at) | 32) === 114 && text.substring(at, at + 5).toLowerCase() === 'rport') return true;
+  }
+  return false;
 }
 
 /** The answer to a CANCEL tells us nothing: the INVITE's own final response does. §9.1 */

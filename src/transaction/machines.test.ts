@@ -10,6 +10,7 @@ import { requestServer } from './request-server.ts';
 class Recorder {
   state: string;
   readonly reliable: boolean;
+  provisionalSent = true;
   readonly said: string[] = [];
 
   constructor(state: string, reliable: boolean) {
@@ -93,12 +94,15 @@ const figures: readonly { name: string; machine: Machine<string, string, Recorde
       ['calling', 'transportError', 'fail transport, end', null, 'terminated'],
       ['proceeding', 'A', '', null, 'proceeding'],
       ['proceeding', 'B', '', null, 'proceeding'],
+      ['proceeding', 'cancelled', 'fail timeout, end', null, 'terminated'],
       ['proceeding', 'res1xx', 'pass', null, 'proceeding'],
       ['proceeding', 'res2xx', 'pass, M in 32000', null, 'accepted'],
       ['proceeding', 'res300', 'ack, pass, D in 32000', 'ack, pass, D in 0', 'completed'],
       ['accepted', 'res2xx', 'pass', null, 'accepted'],
       ['accepted', 'res300', '', null, 'accepted'],
+      ['accepted', 'cancelled', '', null, 'accepted'],
       ['accepted', 'M', 'end', null, 'terminated'],
+      ['completed', 'cancelled', '', null, 'completed'],
       ['completed', 'res300', 'ack', null, 'completed'],
       ['completed', 'res2xx', '', null, 'completed'],
       ['completed', 'D', 'end', null, 'terminated'],
@@ -158,3 +162,12 @@ for (const { name, machine, first, rows } of figures) {
     }
   });
 }
+
+test('a refusal is not repeated as long as the caller repeats its INVITE', () => {
+  const part = new Recorder('proceeding', false);
+  part.provisionalSent = false;
+
+  step(inviteServer as Machine<string, string, Recorder>, 'user300', part);
+
+  assert.deepEqual(part.said, ['send', 'H in 32000']);
+});

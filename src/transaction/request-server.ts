@@ -21,7 +21,8 @@ import { go, ignore, never, stay, type Machine } from '../base/machine.ts';
 import { SIXTY_FOUR_T1 } from './timers.ts';
 
 export type RequestServerState = 'trying' | 'proceeding' | 'completed' | 'terminated';
-export type RequestServerEvent = 'request' | 'user1xx' | 'userFinal' | 'abandon' | 'J' | 'transportError';
+/** `forget`: the request went on without a transaction, and so do its retransmissions. */
+export type RequestServerEvent = 'request' | 'user1xx' | 'userFinal' | 'abandon' | 'forget' | 'J' | 'transportError';
 
 export interface RequestServerPart {
   readonly reliable: boolean;
@@ -47,6 +48,7 @@ export const requestServer: Machine<RequestServerState, RequestServerEvent, Requ
     user1xx: go('proceeding', (t) => t.send()),
     userFinal: complete,
     abandon,
+    forget: terminate,
     J: never,
     transportError,
   },
@@ -56,6 +58,7 @@ export const requestServer: Machine<RequestServerState, RequestServerEvent, Requ
     user1xx: stay((t) => t.send()),
     userFinal: complete,
     abandon,
+    forget: terminate,
     J: never,
     transportError,
   },
@@ -65,6 +68,7 @@ export const requestServer: Machine<RequestServerState, RequestServerEvent, Requ
     user1xx: ignore,
     userFinal: ignore,
     abandon: ignore,
+    forget: ignore,
     J: terminate,
     transportError,
   },
@@ -74,6 +78,7 @@ export const requestServer: Machine<RequestServerState, RequestServerEvent, Requ
     user1xx: ignore,
     userFinal: ignore,
     abandon: ignore,
+    forget: ignore,
     J: ignore,
     transportError: ignore,
   },

@@ -25,6 +25,7 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
   isInvite = false;
   /** The status of the last response, 0 before the first. */
   status = 0;
+  provisionalSent = false;
   /** Messages of one call keep their order on the wire. */
   order = 0;
   user: ServerUser | undefined = undefined;
@@ -46,6 +47,7 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
     this.isInvite = request.method === 'INVITE';
     this.state = this.isInvite ? 'proceeding' : 'trying';
     this.status = 0;
+    this.provisionalSent = false;
     this.order = order;
     this.user = undefined;
     this.cancelled = false;
@@ -87,6 +89,7 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
   respond(status: number, text: string): void {
     this.out = text;
     if (this.status < 200) this.status = status;
+    if (status < 200) this.provisionalSent = true;
     if (!this.isInvite) step(requestServer, status < 200 ? 'user1xx' : 'userFinal', this);
     else step(inviteServer, status < 200 ? 'user1xx' : status < 300 ? 'user2xx' : 'user300', this);
     this.out = '';
@@ -108,6 +111,12 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
     step(requestServer, 'abandon', this);
     this.user = undefined;
     this.forgetRequest();
+  }
+
+  /** The request goes on without a transaction. RFC 3261 §16.11. */
+  forget(): void {
+    assert(!this.isInvite, 'an INVITE is always answered');
+    step(requestServer, 'forget', this);
   }
 
   /** 100, unless something was sent already. */

@@ -27,7 +27,7 @@ const GRANULARITY = 10;
 export type Expire = (owner: number, generation: number, code: number) => void;
 
 class Ring {
-  readonly delay: Millis;
+  delay: Millis;
   head = 0;
   tail = 0;
   owners = new Int32Array(1024);
@@ -89,8 +89,11 @@ export class TimerRings {
   private ringFor(delay: Millis): Ring {
     const { rings } = this;
     for (let i = 0; i < rings.length; i++) if (rings[i]!.delay === delay) return rings[i]!;
-    const ring = new Ring(delay);
-    rings.push(ring);
+    // A script may ask for any delay: a ring that holds nothing takes it over, so there are few.
+    const empty = rings.find((ring) => ring.head === ring.tail);
+    const ring = empty ?? new Ring(delay);
+    ring.delay = delay;
+    if (empty === undefined) rings.push(ring);
     return ring;
   }
 

@@ -4,7 +4,7 @@ import { limits } from './limits.ts';
 const SLOT_MASK = limits.endpointSlots - 1;
 
 /**
- * One Endpoint object a peer, so that the rooms above may compare by identity first and no text is made per packet.
+ * One Endpoint object a peer, so rooms above may compare by identity first, and no text is made per packet.
  * Direct-mapped: two peers that share a slot push each other out, and nothing else happens.
  */
 export class EndpointCache {

@@ -1,4 +1,4 @@
-/** Every limit of this room. A limit that is reached costs a datagram, a stream or a millisecond, never memory. */
+/** Every limit of this room. Reaching one costs a datagram, a stream or a millisecond, never memory. */
 export const limits = {
   /** What may wait unsent in one stream before `write` refuses. */
   streamQueueBytes: 1 << 20,

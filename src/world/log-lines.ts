@@ -12,7 +12,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export interface LogOptions {
   /** The least level that is written; `info` by default. */
   readonly level?: LogLevel;
-  /** Lines for people or one JSON object a line; by default whatever fits stderr: a terminal, or anything else. */
+  /** Lines for people or one JSON object a line; by default lines when stderr is a terminal. */
   readonly form?: 'lines' | 'json';
   /** Takes each finished line with its line feed; stderr by default, written before the call returns. */
   readonly write?: (line: string) => void;

@@ -43,7 +43,9 @@ test('the wall clock is the wall clock', () => {
 });
 
 // oxfmt-ignore
-const tokens: [bits: number, letters: number][] = [[1, 1], [5, 1], [6, 2], [32, 7], [64, 13], [128, 26], [20_480, 4_096]];
+const tokens: [bits: number, letters: number][] = [
+  [1, 1], [5, 1], [6, 2], [32, 7], [64, 13], [128, 26], [20_480, 4_096],
+];
 for (const [bits, letters] of tokens) {
   test(`a token of ${bits} bits has ${letters} letters and digits`, () => {
     assert.match(random.token(bits), new RegExp(`^[a-z0-9]{${letters}}$`));

@@ -7,7 +7,7 @@ const LETTERS = 'abcdefghijklmnopqrstuvwxyz234567';
 const BITS_PER_LETTER = 5;
 const INTEGERS = 2 ** 32;
 
-/** Chance from the operating system, fetched by the pool because one call costs as much as a hundred tokens. */
+/** Chance from the operating system, fetched by the pool: a token must be cheap. */
 export class PooledRandom implements Random {
   private readonly pool = Buffer.alloc(limits.randomPoolBytes);
   private used: number = limits.randomPoolBytes;

@@ -4,7 +4,7 @@ const UV_READABLE = 1;
 
 /**
  * A uv_poll_t: libuv's own loop watches a socket of ours and calls back in its poll phase.
- * `readable` runs outside Node's bookkeeping (no microtasks after it, no throwing): it may only set an immediate.
+ * `readable` runs outside Node's bookkeeping (no microtasks, no throwing): it may only set an immediate.
  */
 export class ReadPoll {
   private readonly kernel: Kernel;

@@ -58,7 +58,7 @@ export class SendArena {
     this.grouped = gso && this.kernelKnowsGso();
   }
 
-  /** Sends at once what is queued when there is no room for more. `text` is no longer than `datagramBytes`. */
+  /** Sends at once what is queued when there is no room for more. `text` is at most `datagramBytes`. */
   add(text: string, ip4: number, port: number, order: number): void {
     const plan = this.plan;
     if (plan.count === limits.sendBatch || this.bytesUsed + text.length > limits.sendArenaBytes) this.flush();
@@ -160,7 +160,7 @@ export class SendArena {
     this.writeHeaders(group);
   }
 
-  /** Blocks for a moment: the kernel has megabytes of ours to send, and what waits here must keep its order. */
+  /** Blocks for a moment: the kernel has megabytes of ours to send, what waits here must keep its order. */
   private waitForRoom(): void {
     this.kernel.call.poll(this.pollSlot.pointer, 1n, limits.sendWaitMs);
   }

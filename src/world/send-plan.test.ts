@@ -48,7 +48,7 @@ for (const [what, datagrams, sizes] of cases) {
   });
 }
 
-test('whatever is queued, each datagram leaves once, a call keeps its order, and a group is one GSO send', () => {
+test('each datagram leaves once, a call keeps its order, and a group is one GSO send', () => {
   const datagram = fc.record({
     port: fc.constantFrom(5060, 5062),
     length: fc.constantFrom(0, 100, 101, 1_300, 1_301),

@@ -8,9 +8,9 @@ const NONE = -1;
 /**
  * The order in which a batch of datagrams leaves, and which of them share one GSO send.
  *
- * The wave of a datagram is the number of earlier ones of its peer and `order` in the batch. Waves leave one after
- * the other, and a group is of one peer, one size and one wave: so two datagrams with the same `order` are never in
- * one group, and never swapped.
+ * The wave of a datagram is the number of earlier ones of its peer and `order` in the batch. Waves leave one
+ * after the other, and a group is of one peer, one size and one wave: so two datagrams with the same
+ * `order` are never in one group, and never swapped.
  *
  *   queued      A100 B100 A100' C100 A90        (letter: order, number: size, all to one peer)
  *   wave 0      [A100 B100 C100]
@@ -30,7 +30,7 @@ export class SendPlan {
   private readonly wave = new Int32Array(MAX);
   private waves = 0;
   private batch = 0;
-  /** By hash of peer and order: the batch and wave seen last. Two with one hash make one wave more, no harm else. */
+  /** By hash of peer and order: the batch and wave seen last. Two with one hash only make one wave more. */
   private readonly waveBatch = new Int32Array(WAVE_SLOTS).fill(NONE);
   private readonly waveHash = new Int32Array(WAVE_SLOTS);
   private readonly waveLast = new Int32Array(WAVE_SLOTS);

@@ -16,7 +16,7 @@ export class Soon {
     this.arm();
   }
 
-  /** Takes its place among the immediates now, so that what is asked for later in this turn is done in this turn. */
+  /** Takes its place among the immediates now: what is asked for later in this turn is done in this turn. */
   arm(): void {
     if (this.armed) return;
     this.armed = true;

@@ -126,7 +126,7 @@ class BatchSocket implements UdpSocket {
       try {
         this.receive(this.incoming.text(i), this.incoming.from(i));
       } catch (error) {
-        // The rest of the batch is ours already, so it is delivered; the process hears of the mistake all the same.
+        // The rest of the batch is delivered, for it is ours already; the process hears of the mistake too.
         queueMicrotask(() => {
           throw error;
         });

@@ -4,17 +4,17 @@ import { Endpoint } from '../base/endpoint.ts';
 import type { Logger, UdpSocket } from '../base/world.ts';
 import { type NodeWorld, nodeWorld } from './node-world.ts';
 
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+const log: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const loopback = { host: '127.0.0.1', port: 0 };
 const nobody = (): void => {};
 
 // oxfmt-ignore
 const implementations: { name: string; kind: 'batch' | 'dgram'; world: () => NodeWorld; at: string }[] = [
-  { name: 'dgram',            kind: 'dgram', at: '127.0.0.1', world: () => nodeWorld({ log: silent, udp: 'dgram' }) },
-  { name: 'dgram over IPv6',  kind: 'dgram', at: '::1',       world: () => nodeWorld({ log: silent, udp: 'dgram' }) },
-  { name: 'batch',            kind: 'batch', at: '127.0.0.1', world: () => nodeWorld({ log: silent }) },
-  { name: 'batch, unpaced',   kind: 'batch', at: '127.0.0.1', world: () => nodeWorld({ log: silent, pacing: false }) },
-  { name: 'batch, no GSO',    kind: 'batch', at: '127.0.0.1', world: () => nodeWorld({ log: silent, gso: false }) },
+  { name: 'dgram',           kind: 'dgram', at: '127.0.0.1', world: () => nodeWorld({ log, udp: 'dgram' }) },
+  { name: 'dgram over IPv6', kind: 'dgram', at: '::1',       world: () => nodeWorld({ log, udp: 'dgram' }) },
+  { name: 'batch',           kind: 'batch', at: '127.0.0.1', world: () => nodeWorld({ log }) },
+  { name: 'unpaced batch',   kind: 'batch', at: '127.0.0.1', world: () => nodeWorld({ log, pacing: false }) },
+  { name: 'batch, no GSO',   kind: 'batch', at: '127.0.0.1', world: () => nodeWorld({ log, gso: false }) },
 ];
 
 /** Datagrams as they come, for a test to await. */
@@ -223,8 +223,8 @@ for (const { name, kind, world: makeWorld, at } of implementations) {
 }
 
 test('sockets of both kinds understand each other', async () => {
-  const batch = nodeWorld({ log: silent });
-  const dgram = nodeWorld({ log: silent, udp: 'dgram' });
+  const batch = nodeWorld({ log });
+  const dgram = nodeWorld({ log, udp: 'dgram' });
   const inbox = new Inbox();
   const server = await echo(batch, loopback.host);
   const client = await dgram.net.udp(loopback, inbox.receive);

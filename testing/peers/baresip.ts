@@ -40,7 +40,7 @@ export async function startPhone(
 ): Promise<Phone> {
   const [sipPort = 0, controlPort = 0] = await freePorts(2);
   const folder = join(exchange.folder, `baresip-${user}`);
-  mkdirSync(folder);
+  mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'config'), configuration(sipPort, controlPort));
   writeFileSync(join(folder, 'accounts'), account(exchange, user, answers));
   writeFileSync(join(folder, 'contacts'), '');
