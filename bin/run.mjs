@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const NODE_MAJOR = 26;
-const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4'];
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16'];
 
 /** Never node_modules/.bin/node: npm 10 deletes that link when two platform packages claim it. */
 const NODE_PACKAGES = {

@@ -57,7 +57,7 @@ test('the words go to the command line, in a Node with our flags', () => {
 
   const { words, flags } = JSON.parse(said.out) as { words: string[]; flags: string[] };
   assert.deepEqual(words, ['start', '--script', 'my.ts']);
-  assert.deepEqual(flags, ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4']);
+  assert.deepEqual(flags, ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16']);
   assert.equal(said.err, '');
 });
 

@@ -6,7 +6,17 @@ for (const host of ['127.0.0.1', '192.0.2.255', '255.255.255.255', '10.0.0.1']) 
   test(`${host} is four bytes and back`, () => assert.equal(intToIp4(ip4ToInt(host)), host));
 }
 
-const noIp4 = ['', '1.2.3', '1.2.3.4.5', '256.1.1.1', '1.2.3.', 'a.b.c.d', '1..2.3', '0001.2.3.4', ' 1.2.3.4'];
+const noIp4 = [
+  '',
+  '1.2.3',
+  '1.2.3.4.5',
+  '256.1.1.1',
+  '1.2.3.',
+  'a.b.c.d',
+  '1..2.3',
+  '0001.2.3.4',
+  ' 1.2.3.4',
+];
 for (const host of noIp4) test(`"${host}" is no IPv4 address`, () => assert.equal(ip4ToInt(host), 0));
 
 // address                    is one
@@ -24,7 +34,8 @@ const ip6: readonly [string, boolean][] = [
   ['12345::', false],
   ['g::1', false],
 ];
-for (const [host, is] of ip6) test(`${host} is ${is ? 'an' : 'no'} IPv6 address`, () => assert.equal(isIp6(host), is));
+for (const [host, is] of ip6)
+  test(`${host} is ${is ? 'an' : 'no'} IPv6 address`, () => assert.equal(isIp6(host), is));
 
 test('a name is no address', () => assert.equal(isIpAddress('example.com'), false));
 

@@ -54,6 +54,7 @@ export function isIpAddress(host: string): boolean {
   return isIp4(host) || isIp6(host);
 }
 
+/** Whether the text is a dotted quad. */
 export function isIp4(host: string): boolean {
   return host === '0.0.0.0' || ip4ToInt(host) !== 0;
 }

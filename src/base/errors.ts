@@ -9,7 +9,10 @@ export const errorCodes = {
   BAD_EXTENSION: { sip: 420, text: 'the request requires an extension we do not know' },
   VERSION_NOT_SUPPORTED: { sip: 505, text: 'the SIP version is not 2.0' },
   INTERVAL_TOO_BRIEF: { sip: 423, text: 'the expiry asked for is shorter than [registrar] min_expires' },
-  TOO_MANY_CONTACTS: { sip: 403, text: 'the address-of-record has more bindings than [registrar] max_contacts' },
+  TOO_MANY_CONTACTS: {
+    sip: 403,
+    text: 'the address-of-record has more bindings than [registrar] max_contacts',
+  },
   STORE_FAILED: { sip: 503, text: 'the database did not take the change; nothing was acknowledged' },
   OVERLOADED: { sip: 503, text: 'a limit on transactions or memory is reached' },
   SETTINGS_INVALID: { exit: 5, text: 'a setting is wrong or unknown' },
@@ -23,6 +26,7 @@ export const errorCodes = {
   DATA_FOLDER: { exit: 5, text: 'the data folder cannot be used' },
 } as const satisfies Record<string, { sip?: number; exit?: number; text: string }>;
 
+/** The name of a row of the table. */
 export type ErrorCode = keyof typeof errorCodes;
 
 /** A peer's or an operator's mistake, with its code. `message` says what was expected, what came, and where. */
@@ -46,7 +50,12 @@ export class SipError extends TandemError {
   /** Header lines the answer must carry, such as `Min-Expires: 60`. */
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: ErrorCode, status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+  constructor(
+    code: ErrorCode,
+    status: number,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
     super(code, message);
     this.status = status;
     this.headers = headers;

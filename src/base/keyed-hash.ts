@@ -3,6 +3,7 @@
  * hash table nor make the mark of a text.
  */
 
+/** One key, made into a hash function. */
 export class KeyedHash {
   private readonly key0: number;
   private readonly key1: number;

@@ -10,13 +10,19 @@ export interface Cell<S extends string, T> {
   readonly next?: S;
 }
 
+/** For every state, for every event, one cell. */
 export type Machine<S extends string, E extends string, T> = {
   readonly [state in S]: { readonly [event in E]: Cell<S, T> };
 };
 
 const nothing = (): void => {};
 
-export const go = <S extends string, T>(next: S, act: (part: T) => void = nothing): Cell<S, T> => ({ act, next });
+/** A cell that moves to another state, and may act. */
+export const go = <S extends string, T>(next: S, act: (part: T) => void = nothing): Cell<S, T> => ({
+  act,
+  next,
+});
+/** A cell that acts and stays. */
 export const stay = <T>(act: (part: T) => void): Cell<never, T> => ({ act });
 /** The event means nothing in this state; the figure says so. */
 export const ignore: Cell<never, unknown> = { act: nothing };

@@ -37,7 +37,10 @@ test('a thousand texts live side by side, and the slot freed last is used first'
   const slab = new Slab(10_000_000);
   const handles = Array.from({ length: 1000 }, (_, i) => slab.put(`text ${i}`));
 
-  assert.deepEqual(handles.map((handle) => slab.get(handle)), Array.from({ length: 1000 }, (_, i) => `text ${i}`));
+  assert.deepEqual(
+    handles.map((handle) => slab.get(handle)),
+    Array.from({ length: 1000 }, (_, i) => `text ${i}`),
+  );
 
   slab.free(handles[500]!);
   assert.equal(slab.put('again'), handles[500]);

@@ -54,6 +54,7 @@ function doubled(old: Int32Array): Int32Array<ArrayBuffer> {
   return grown;
 }
 
+/** Texts under handles, at most so many bytes of them. */
 export class Slab {
   private readonly classes = SLOT_BYTES.map((bytes) => new SizeClass(bytes));
   private readonly bytesMax: number;

@@ -5,13 +5,16 @@
  */
 import type { Endpoint } from './endpoint.ts';
 
+/** A span or a moment in milliseconds. */
 export type Millis = number;
 
+/** Where to listen, or whom to reach. */
 export interface HostPort {
   readonly host: string;
   readonly port: number;
 }
 
+/** One that was set and may be taken back. */
 export interface Timer {
   cancel(): void;
 }
@@ -50,6 +53,7 @@ export interface UdpSocket {
   close(): void;
 }
 
+/** Told of each datagram; the same peer is the same object as long as it is remembered. */
 export type UdpReceiver = (text: string, from: Endpoint) => void;
 
 /** Why a stream ended: `end` the peer closed it, `error` it broke, `local` we closed it. */
@@ -74,11 +78,13 @@ export interface ByteStream {
   destroy(): void;
 }
 
+/** A socket that accepts connections. */
 export interface Listener {
   readonly local: Endpoint;
   close(): void;
 }
 
+/** One record of an answer; what its type does not have is missing. */
 export interface DnsRecord {
   readonly target: string;
   readonly port?: number;
@@ -106,6 +112,7 @@ export interface Logger {
   error(what: string, facts?: object): void;
 }
 
+/** What a room is given instead of reaching for it. */
 export interface World {
   readonly clock: Clock;
   readonly random: Random;

@@ -16,6 +16,7 @@ export interface ContactParts {
   readonly path?: string | undefined;
 }
 
+/** One binding, read from the table. */
 export class Contact implements ContactParts {
   /** The address-of-record it belongs to, as `aorOf` writes it. */
   readonly aor: string;

@@ -77,6 +77,7 @@ const STORE_FAILED: RegisterOutcome = refusalOf(
   new SipError('STORE_FAILED', 503, errorCodes.STORE_FAILED.text),
 );
 
+/** The bindings of every subscriber, and the only way to change them. */
 export class Location {
   private readonly clock: Clock;
   private readonly writer: Writer | undefined;

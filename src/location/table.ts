@@ -22,6 +22,7 @@ export const NO_ROW = -1;
 /** The longest text of a binding: the slab has room for one of these in every row, so it is never full first. */
 export const BINDING_TEXT_MAX = 4096;
 
+/** Bindings, packed; a row number names one. */
 export class LocationTable {
   private readonly hash: KeyedHash;
   private readonly slab: Slab;

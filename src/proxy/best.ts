@@ -8,6 +8,7 @@ export interface Failure {
   readonly response: SipResponse | undefined;
 }
 
+/** Gathers the failures of all branches and knows the best. */
 export class BestFailure {
   private kept: Failure | undefined = undefined;
   /** Challenges of all branches: the caller must answer each of them. §16.7 step 7. */

@@ -19,6 +19,7 @@ const replyTimer = USER_TIMER;
 const ringTimer = USER_TIMER + 1;
 const cancelTimer = USER_TIMER + 2;
 
+/** Lives from the launch of its target to its final status. */
 export class Branch implements ClientUser {
   readonly context: ResponseContext;
   readonly target: Target;

@@ -6,6 +6,7 @@ import { BRANCHES_MAX, type Plan } from './plan.ts';
 /** Taken when the request does not say. RFC 5393 §5.3.3.1. */
 const MAX_BREADTH_DEFAULT = 60;
 
+/** What the request says; undefined when it says nothing. */
 export function maxBreadth(request: SipRequest): number | undefined {
   const value = request.headers.raw(MAX_BREADTH);
   return value === undefined ? undefined : Number.parseInt(value, 10) || 0;

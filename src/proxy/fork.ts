@@ -8,15 +8,18 @@ export class Fork {
   readonly parent: Fork | undefined;
   readonly plans: readonly Plan[];
   readonly serial: boolean;
+  /** Whether nothing comes after this part. */
+  readonly isLast: boolean;
   next = 0;
   running = 0;
   /** False once a branch of a parallel part ended in a way that moves nothing on, whichever ended last. */
   advances = true;
 
-  constructor(parent: Fork | undefined, plans: readonly Plan[], serial: boolean) {
+  constructor(parent: Fork | undefined, plans: readonly Plan[], serial: boolean, isLast: boolean) {
     this.parent = parent;
     this.plans = plans;
     this.serial = serial;
+    this.isLast = isLast;
   }
 }
 
@@ -30,6 +33,7 @@ export interface ForkUser {
   planEnded(): void;
 }
 
+/** One run of a plan. */
 export class PlanRun {
   private readonly user: ForkUser;
   private branches = 0;
@@ -50,16 +54,16 @@ export class PlanRun {
   }
 
   private run(plan: Plan, parent: Fork | undefined, isLast: boolean): void {
-    if ('parallel' in plan) this.runParallel(new Fork(parent, plan.parallel, false), isLast);
-    else if ('serial' in plan) this.runNext(new Fork(parent, plan.serial, true), true);
+    if ('parallel' in plan) this.runParallel(new Fork(parent, plan.parallel, false, isLast));
+    else if ('serial' in plan) this.runNext(new Fork(parent, plan.serial, true, isLast), true);
     else if (this.branches === BRANCHES_MAX) this.ended(parent, true);
     else this.user.launch(plan, this.branches++, parent, isLast);
   }
 
-  private runParallel(fork: Fork, isLast: boolean): void {
+  private runParallel(fork: Fork): void {
     fork.running = fork.plans.length;
     if (fork.running === 0) this.ended(fork.parent, true);
-    for (const plan of fork.plans) this.run(plan, fork, isLast);
+    for (const plan of fork.plans) this.run(plan, fork, fork.isLast);
   }
 
   private runNext(fork: Fork, advances: boolean): void {
@@ -70,7 +74,7 @@ export class PlanRun {
     }
     fork.next++;
     fork.running = 1;
-    this.run(plan, fork, fork.next === fork.plans.length);
+    this.run(plan, fork, fork.isLast && fork.next === fork.plans.length);
   }
 
   private ended(fork: Fork | undefined, advances: boolean): void {

@@ -6,6 +6,7 @@ import type { RouteView } from './loose-route.ts';
 /** Put in when a request has no Max-Forwards. §16.6 step 3. */
 const MAX_FORWARDS_DEFAULT = 70;
 
+/** What changes between the request that came and the one that goes out. */
 export interface ForwardParts {
   readonly uriText: string;
   /** Our Via line, whole. */

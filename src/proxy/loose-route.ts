@@ -24,7 +24,10 @@ export interface OwnRoutes {
   readonly prefixes: readonly string[];
 }
 
-/** Two of ours stand together where transports change (RFC 5658 §3): both are taken. */
+/**
+ * Two of ours with one mark stand together where transports change (RFC 5658 §3): both are taken. Another mark is that
+ * of a spiral: the request comes to us again, for the other record.
+ */
 const OWN_VALUES_MAX = 2;
 
 /** Throws SipError 400 when a value is malformed. */
@@ -39,7 +42,8 @@ export function viewRoutes(headers: Headers, own: OwnRoutes): RouteView {
   for (let taken = 0; ; taken++) {
     const end = valueEndAt(headers, place, from);
     const value = readValue(text, from, end, own);
-    if (taken === OWN_VALUES_MAX || value.uri !== undefined) {
+    const foreign = value.uri !== undefined || (taken > 0 && value.token !== token);
+    if (taken === OWN_VALUES_MAX || foreign) {
       return { text, cutFrom, cutTo, token, next: value.uri ?? parseNameAddr(text.substring(from, end)).uri };
     }
     if (taken === 0) token = value.token;

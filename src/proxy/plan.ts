@@ -24,10 +24,12 @@ export type Plan = Target | { readonly parallel: readonly Plan[] } | { readonly 
 /** Branches that one request may have in all. */
 export const BRANCHES_MAX = 32;
 
+/** All at once. */
 export function parallel(...plans: Plan[]): Plan {
   return { parallel: plans };
 }
 
+/** One after the other, as long as they fail. */
 export function serial(...plans: Plan[]): Plan {
   return { serial: plans };
 }

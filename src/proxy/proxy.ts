@@ -24,6 +24,7 @@ import type { RouteMark, RouteSigner } from './route-signer.ts';
 /** Ways to begin our Record-Route that are recognised without parsing; we have few addresses. */
 const PREFIXES_MAX = 16;
 
+/** What the proxy stands on. */
 export interface ProxyParts {
   readonly world: World;
   readonly layer: TransactionLayer;
@@ -32,6 +33,7 @@ export interface ProxyParts {
   readonly signer: RouteSigner;
 }
 
+/** Relays requests; one for the whole exchange. */
 export class Proxy {
   readonly world: World;
   private readonly layer: TransactionLayer;

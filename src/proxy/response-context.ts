@@ -51,6 +51,7 @@ export interface RelayHooks {
   readonly finished?: ((status: number) => void) | undefined;
 }
 
+/** How a request is relayed. */
 export interface RelayOptions {
   readonly replyMs?: Millis | undefined;
   readonly ringMs?: Millis | undefined;
@@ -65,6 +66,7 @@ export interface RelayOptions {
   readonly hooks: RelayHooks;
 }
 
+/** One relayed request. */
 export class ResponseContext implements ServerUser {
   private readonly proxy: Proxy;
   private readonly server: ServerTransaction;

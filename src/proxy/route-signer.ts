@@ -23,6 +23,7 @@ const WORD_LENGTH = 6;
 const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_';
 const pairs = Array.from({ length: 4096 }, (_, i) => DIGITS.charAt(i >>> 6) + DIGITS.charAt(i & 63));
 
+/** Makes and checks marks with one key. */
 export class RouteSigner {
   private readonly first: KeyedHash;
   private readonly second: KeyedHash;

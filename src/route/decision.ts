@@ -5,8 +5,10 @@ import type { Uri } from '../sip/uri.ts';
 import type { Hop } from '../transport/transports.ts';
 import type { BranchRoute, FailureRoute, ReplyRoute } from './router.ts';
 
+/** Now, or after a wait. */
 export type Awaitable<T> = T | Promise<T>;
 
+/** Answer it ourselves. */
 export interface Reply {
   readonly do: 'reply';
   readonly status: number;
@@ -15,6 +17,7 @@ export interface Reply {
   readonly body?: string | undefined;
 }
 
+/** Send it on along a plan, and bring the answer back. */
 export interface Relay {
   readonly do: 'relay';
   readonly plan: Plan;
@@ -22,6 +25,7 @@ export interface Relay {
   readonly options: RelayOptions<never>;
 }
 
+/** 302 with these contacts. */
 export interface Redirect {
   readonly do: 'redirect';
   readonly to: readonly Uri[];
@@ -33,17 +37,22 @@ export interface Forward {
   readonly to: Hop;
 }
 
+/** Say nothing; for a branch or a reply: leave it out. */
 export interface Drop {
   readonly do: 'drop';
 }
 
+/** Let it go on as it is. */
 export interface Pass {
   readonly do: 'pass';
 }
 
+/** What a request route may answer. */
 export type RequestDecision = Reply | Relay | Redirect | Forward | Drop;
+/** What a failure route may answer. */
 export type FailureDecision = Reply | Relay | Redirect | Pass;
 
+/** How to relay, and the routes that come with it. */
 export interface RelayOptions<V> {
   /** Longest wait for the first reply. Default 5 s; a target may say otherwise. */
   readonly replyMs?: Millis;
@@ -58,5 +67,7 @@ export interface RelayOptions<V> {
   readonly onFailure?: FailureRoute<V>;
 }
 
+/** The one Drop there is. */
 export const DROP: Drop = { do: 'drop' };
+/** The one Pass there is. */
 export const PASS: Pass = { do: 'pass' };

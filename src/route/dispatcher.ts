@@ -28,6 +28,7 @@ import { admit } from './preamble.ts';
 import type { Router } from './router.ts';
 import { RouteWatch } from './watch.ts';
 
+/** What the dispatcher stands on. */
 export interface DispatcherParts {
   readonly world: World;
   readonly layer: TransactionLayer;
@@ -36,6 +37,7 @@ export interface DispatcherParts {
   readonly router: Router<never>;
 }
 
+/** What came in, since the start. */
 export interface DispatcherCounters {
   requests: number;
   responses: number;
@@ -43,6 +45,7 @@ export interface DispatcherCounters {
   scriptErrors: number;
 }
 
+/** Takes every message that comes in. */
 export class Dispatcher {
   readonly counters: DispatcherCounters = { requests: 0, responses: 0, badMessages: 0, scriptErrors: 0 };
   /** The generation of the script that new requests go to. */

@@ -14,6 +14,7 @@ import type { Flow } from '../transport/flow.ts';
 
 type HeaderLines = readonly (readonly [string, string])[];
 
+/** One request, and how it is answered. */
 export class Incoming {
   readonly request: SipRequest;
   readonly flow: Flow;

@@ -20,6 +20,7 @@ const RELAYS_MAX = 32;
 
 const NO_HOOKS: RelayHooks = {};
 
+/** What performing needs. */
 export interface PerformerParts {
   readonly proxy: Proxy;
   readonly calls: CallObserver;
@@ -30,6 +31,7 @@ export interface PerformerParts {
   readonly watch: <T>(work: Promise<T>, incoming: Incoming, done: (value: T) => void) => void;
 }
 
+/** Performs decisions, and those of the failure routes that follow. */
 export class Performer {
   private readonly parts: PerformerParts;
 

@@ -9,16 +9,20 @@ import { type BranchContext, type FailureContext, type ReplyContext, RequestCont
 import type { Awaitable, Drop, FailureDecision, Pass, RequestDecision } from './decision.ts';
 import type { Services } from './services.ts';
 
+/** For a request that begins something, or stands in a dialog. */
 export type RequestRoute<V> = (c: RequestContext<V>) => Awaitable<RequestDecision>;
+/** For a plan that failed. */
 export type FailureRoute<V> = (c: FailureContext<V>) => Awaitable<FailureDecision>;
 /** Branch and reply routes may not wait: they run inside the transaction, in order. */
 export type BranchRoute<V> = (c: BranchContext<V>) => Pass | Drop;
+/** For a reply of a branch; see BranchRoute. */
 export type ReplyRoute<V> = (c: ReplyContext<V>) => Pass | Drop;
 /** Goes on to the next middleware or the route, handing on what was learned. */
 export type Next<A> = (...add: {} extends A ? [] | [A] : [A]) => Awaitable<RequestDecision>;
 /** Runs before the route: decides itself, or hands on what it learned: `next({ caller })`. */
 export type Middleware<V = {}, A = {}> = (c: RequestContext<V>, next: Next<A>) => Awaitable<RequestDecision>;
 
+/** Takes up to three middlewares and the route; each sees what those before it learned. */
 export interface On<V, R> {
   (route: RequestRoute<V>): R;
   <A>(a: Middleware<V, A>, route: RequestRoute<V & A>): R;
@@ -39,6 +43,7 @@ type Chain = readonly [...AnyMiddleware[], AnyRoute];
 const CATCH_ALL = '*';
 const IN_DIALOG = 'in dialog';
 
+/** The routes of one script. */
 export class Router<V = {}> {
   private readonly routes = new Map<string, AnyRoute>();
   private readonly middlewares: AnyMiddleware[] = [];

@@ -12,6 +12,7 @@ export interface Caller {
   readonly domain: string;
 }
 
+/** Everything a script can use. */
 export interface Services {
   readonly log: Logger;
   readonly domains: {

@@ -7,6 +7,7 @@ import type { Incoming } from './incoming.ts';
 export const ROUTE_MS = 5_000;
 const SWEEP_MS = 1_000;
 
+/** Keeps the time of every route that waits. */
 export class RouteWatch {
   /** Routes that took too long. */
   timedOut = 0;

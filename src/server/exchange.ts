@@ -27,6 +27,7 @@ export interface Stores {
   readonly secrets: { readonly route: string; readonly nonce: string };
 }
 
+/** What an exchange is made of. */
 export interface ExchangeParts {
   readonly world: World;
   readonly settings: Settings;
@@ -34,6 +35,7 @@ export interface ExchangeParts {
   readonly stores: Stores;
 }
 
+/** A running exchange. */
 export class Exchange {
   readonly transports: Transports;
   readonly layer: TransactionLayer;
@@ -66,7 +68,13 @@ export class Exchange {
       signer: new RouteSigner(stores.secrets.route),
     });
     const calls = settings.calls.records ? callObserver(stores.calls) : noRecords;
-    this.dispatcher = new Dispatcher({ world, layer: this.layer, proxy, calls, router: this.make(parts.script) });
+    this.dispatcher = new Dispatcher({
+      world,
+      layer: this.layer,
+      proxy,
+      calls,
+      router: this.make(parts.script),
+    });
   }
 
   /** Listens on every address of the settings. Rejects with PORT_TAKEN when one cannot be had. */

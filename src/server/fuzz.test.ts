@@ -44,7 +44,10 @@ test('every prefix of every torture message is survived', async () => {
   t.stop();
 });
 
-for (const [name, script] of [['an open', openRegistrar], ['the default', registrarProxy]] as const) {
+for (const [name, script] of [
+  ['an open', openRegistrar],
+  ['the default', registrarProxy],
+] as const) {
   test(`${name} script: ${MESSAGES / 2} mutated messages are survived, with calls in between`, async () => {
     const { t, seeds } = await quietTown(script);
     const random = new SimRandom(SEED, name);

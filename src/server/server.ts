@@ -58,12 +58,12 @@ class Server implements RunningServer {
   private readonly settings: Settings;
   private readonly claim: Claim;
   private readonly world: World;
-  private readonly startedAt = new Date().toISOString();
   private exchange: Exchange | undefined = undefined;
   private writer: SqliteWriter | undefined = undefined;
   private stores: Stores | undefined = undefined;
   private control: ControlServer | undefined = undefined;
   private generation = 1;
+  private readonly startedAt: string;
 
   constructor(settings: Settings, claim: Claim) {
     this.settings = settings;
@@ -72,10 +72,13 @@ class Server implements RunningServer {
     const log = logLines({ level, ...(format === 'auto' ? {} : { form: format }) });
     const { udp, gso, pacing } = settings.sip;
     this.world = nodeWorld({ log, udp, gso, pacing });
+    this.startedAt = new Date(this.world.clock.wall()).toISOString();
   }
 
   get listeners(): readonly string[] {
-    return (this.exchange?.transports.listeners ?? []).map(({ transport, local }) => `${transport}:${local.key}`);
+    return (this.exchange?.transports.listeners ?? []).map(
+      ({ transport, local }) => `${transport}:${local.key}`,
+    );
   }
 
   get dataFolder(): string {
@@ -108,7 +111,9 @@ class Server implements RunningServer {
       this.exchange?.replaceScript(script);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      throw new TandemError('SCRIPT_INVALID', `${this.settings.script.file} does not start: ${why}`, { cause: error });
+      throw new TandemError('SCRIPT_INVALID', `${this.settings.script.file} does not start: ${why}`, {
+        cause: error,
+      });
     }
   }
 
@@ -136,7 +141,12 @@ class Server implements RunningServer {
 }
 
 /** Everything that outlives a restart, read into memory. */
-async function restoreStores(db: Database, writer: SqliteWriter, world: World, settings: Settings): Promise<Stores> {
+async function restoreStores(
+  db: Database,
+  writer: SqliteWriter,
+  world: World,
+  settings: Settings,
+): Promise<Stores> {
   const { clock, random, log } = world;
   const { min_expires, max_expires, default_expires, max_contacts } = settings.registrar;
   const { durable } = settings.location;

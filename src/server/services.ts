@@ -15,6 +15,7 @@ import type { Transports } from '../transport/transports.ts';
 import type { Stores } from './exchange.ts';
 import type { Settings } from './settings.ts';
 
+/** What the services stand on. */
 export interface ServiceParts {
   readonly world: World;
   readonly settings: Settings;
@@ -22,6 +23,7 @@ export interface ServiceParts {
   readonly transports: Transports;
 }
 
+/** The real services, for one generation of a script. */
 export function makeServices(parts: ServiceParts): Services {
   const { world, settings, stores, transports } = parts;
   const served = new Set(settings.sip.domains);

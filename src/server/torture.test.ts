@@ -27,11 +27,16 @@ for (const message of tortureCases()) {
       const t = await town(script, { people: {} });
       const stranger = await new Stranger(t.world, '198.51.100.7', TARGET).open();
 
-      const answers = await (transport === 'udp' ? overUdp(t, stranger, message) : overTcp(t, stranger, message));
+      const answers = await (transport === 'udp'
+        ? overUdp(t, stranger, message)
+        : overTcp(t, stranger, message));
 
       check(message, answers, transport);
       await stillAnswers(t, transport);
-      assert.deepEqual(t.world.logged.filter((line) => line.level === 'error'), []);
+      assert.deepEqual(
+        t.world.logged.filter((line) => line.level === 'error'),
+        [],
+      );
       t.stop();
     });
   }

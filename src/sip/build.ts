@@ -6,6 +6,7 @@ import { parseMessage } from './parse.ts';
 import { assert } from '../base/assert.ts';
 import { reasonPhrase } from './words.ts';
 
+/** What a response says beyond its status. */
 export interface ReplyParts {
   readonly reason?: string | undefined;
   /** Put into To when the request has no tag there; a 100 gets none. RFC 3261 §8.2.6.2. */
@@ -48,7 +49,12 @@ export function ackFor(inviteText: string, response: Headers): string {
  * `reason` is the value of a Reason header field (RFC 3326).
  */
 export function cancelFor(inviteText: string, reason?: string): string {
-  return withinTransaction(inviteText, 'CANCEL', undefined, reason === undefined ? '' : `Reason: ${reason}\r\n`);
+  return withinTransaction(
+    inviteText,
+    'CANCEL',
+    undefined,
+    reason === undefined ? '' : `Reason: ${reason}\r\n`,
+  );
 }
 
 /** Request-URI, topmost Via, From, To, Call-ID, CSeq number and Route of the INVITE, with another method. */
@@ -70,6 +76,7 @@ function withinTransaction(
   return `${out}CSeq: ${invite.cseq} ${method}\r\n${extra}Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n`;
 }
 
+/** What a request of our own says. */
 export interface RequestParts {
   readonly method: string;
   readonly uri: string;

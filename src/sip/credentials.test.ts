@@ -40,7 +40,8 @@ test('quoted strings are unescaped, names have no letter case, blanks and folds 
   assert.equal(given?.qop, undefined);
 });
 
-test('another scheme is no digest', () => assert.equal(parseCredentials('NoOneKnowsThisScheme opaque=here'), undefined));
+test('another scheme is no digest', () =>
+  assert.equal(parseCredentials('NoOneKnowsThisScheme opaque=here'), undefined));
 
 const broken: readonly string[] = [
   'Digest username="a',

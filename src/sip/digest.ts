@@ -1,6 +1,7 @@
 /** The hashes of digest authentication, old and SHA-256. RFC 2617 §3.2.2, RFC 7616 §3.4, RFC 8760 */
 import { hash } from 'node:crypto';
 
+/** The hashes we offer. */
 export type DigestAlgorithm = 'SHA-256' | 'MD5';
 
 /** What the client put into its answer. */
@@ -21,7 +22,12 @@ export function digestHa1(algorithm: DigestAlgorithm, user: string, realm: strin
 }
 
 /** The `response` that proves knowledge of `ha1` for this request. */
-export function digestResponse(algorithm: DigestAlgorithm, ha1: string, method: string, parts: DigestParts): string {
+export function digestResponse(
+  algorithm: DigestAlgorithm,
+  ha1: string,
+  method: string,
+  parts: DigestParts,
+): string {
   const name = HASH_NAMES[algorithm];
   const ha2 = hash(name, `${method}:${parts.uri}`);
   const { nonce, nc = '', cnonce = '', qop } = parts;

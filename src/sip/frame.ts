@@ -25,6 +25,7 @@ export const HEAD_BYTES_MAX = 65_535;
 const CR = 13;
 const LF = 10;
 
+/** Cuts one stream into messages. */
 export class Framer {
   broken: BrokenStream | undefined = undefined;
   /** Pings of CRLF CRLF that wait for their pong. RFC 5626 §3.5.1 */
@@ -67,7 +68,8 @@ export class Framer {
 
   private join(): void {
     if (this.parts.length === 0) return;
-    this.text = this.parts.length === 1 && this.text === '' ? this.parts[0]! : this.text + this.parts.join('');
+    this.text =
+      this.parts.length === 1 && this.text === '' ? this.parts[0]! : this.text + this.parts.join('');
     this.parts = [];
   }
 
@@ -108,7 +110,8 @@ export class Framer {
     const headers = new Headers(head, index, lineFeed + 1);
     const place = headers.find(CONTENT_LENGTH);
     if (place < 0) return this.break(400, 'Content-Length is missing on a stream', head);
-    if ((headers.twice & (1 << CONTENT_LENGTH)) !== 0) return this.break(400, 'Content-Length stands twice', head);
+    if ((headers.twice & (1 << CONTENT_LENGTH)) !== 0)
+      return this.break(400, 'Content-Length stands twice', head);
     const length = contentLength(headers, place);
     if (length < 0) return this.break(400, 'Content-Length is no number', head);
     if (bodyAt + length > MESSAGE_BYTES_MAX) return this.break(413, 'the message is too long', head);

@@ -3,6 +3,7 @@
  * Ids below 32 fit in the bit masks of `Headers`. RFC 3261 §7.3.3, §20.
  */
 
+/** Ids of header fields. */
 export const VIA = 1;
 export const FROM = 2;
 export const TO = 3;

@@ -15,6 +15,7 @@ import type { ViaSpan } from './via.ts';
 /** More header lines than this are refused. */
 export const HEADER_LINES_MAX = 256;
 
+/** The fields of one message. */
 export class Headers {
   text: string;
   index: readonly number[];
@@ -103,7 +104,8 @@ export class Headers {
   /** Every line's value, in order. A line may hold several values: see `splitList`. */
   all(name: string): readonly string[] {
     const values: string[] = [];
-    for (let at = this.placeOf(name, 0); at >= 0; at = this.placeOf(name, at + 4)) values.push(this.value(at));
+    for (let at = this.placeOf(name, 0); at >= 0; at = this.placeOf(name, at + 4))
+      values.push(this.value(at));
     return values;
   }
 
@@ -136,7 +138,8 @@ export class Headers {
     const text = this.text.substring(0, from) + insert + this.text.substring(to);
     const startsAt = from < this.startsAt ? this.startsAt + insert.length - (to - from) : this.startsAt;
     const index = indexHeaders(text, startsAt);
-    if (typeof index === 'string') throw new SipError('BAD_HEADER', 500, `an edit broke the message: ${index}`);
+    if (typeof index === 'string')
+      throw new SipError('BAD_HEADER', 500, `an edit broke the message: ${index}`);
     this.text = text;
     this.index = index;
     this.startsAt = startsAt;
@@ -208,6 +211,7 @@ const CR = 13;
 const LF = 10;
 const SP = 32;
 const TAB = 9;
+const COLON = 58;
 
 /**
  * Finds the header fields that begin at `startsAt`. Folded lines are part of their field (§7.3.1).
@@ -241,8 +245,9 @@ export function indexHeaders(text: string, startsAt: number): readonly number[] 
       else if (carriageReturn < 0 || carriageReturn > end) bareLineFeeds = true;
       else return 'a CR stands alone';
     } while (isBlank(text.charCodeAt(end + 1)));
-    const colon = text.indexOf(':', at);
-    if (colon < 0 || colon > end) return 'a header field has no colon';
+    let colon = at;
+    while (colon < end && text.charCodeAt(colon) !== COLON) colon++;
+    if (colon === end) return 'a header field has no colon';
     let nameEnd = colon;
     while (nameEnd > at && isBlank(text.charCodeAt(nameEnd - 1))) nameEnd--;
     const id = headerIdAt(text, at, nameEnd - at);
@@ -281,12 +286,15 @@ function isBlankOrBreak(c: number): boolean {
 
 /** RFC 3261 §25.1 `token`, one entry a character code. */
 const TOKEN = new Uint8Array(256);
-for (const c of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~") TOKEN[c.charCodeAt(0)] = 1;
+for (const c of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~")
+  TOKEN[c.charCodeAt(0)] = 1;
 
+/** Whether a character may stand in a token. */
 export function isTokenChar(c: number): boolean {
   return TOKEN[c] === 1;
 }
 
+/** Whether the whole text is a token. */
 export function isToken(text: string): boolean {
   return isTokenBetween(text, 0, text.length);
 }

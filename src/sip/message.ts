@@ -4,10 +4,25 @@ import type { Headers } from './headers.ts';
 import { skipBlanks } from './scan.ts';
 import { parseUri, printUri, type Uri } from './uri.ts';
 
+/** The usual methods; any token may be one. */
 export type Method =
-  | 'INVITE' | 'ACK' | 'BYE' | 'CANCEL' | 'OPTIONS' | 'REGISTER' | 'PRACK' | 'UPDATE' | 'INFO'
-  | 'REFER' | 'SUBSCRIBE' | 'NOTIFY' | 'PUBLISH' | 'MESSAGE' | (string & {});
+  | 'INVITE'
+  | 'ACK'
+  | 'BYE'
+  | 'CANCEL'
+  | 'OPTIONS'
+  | 'REGISTER'
+  | 'PRACK'
+  | 'UPDATE'
+  | 'INFO'
+  | 'REFER'
+  | 'SUBSCRIBE'
+  | 'NOTIFY'
+  | 'PUBLISH'
+  | 'MESSAGE'
+  | (string & {});
 
+/** A request; its text is changed through `headers`, `uri` and `uriText`. */
 export class SipRequest {
   readonly kind = 'request';
   readonly method: Method;
@@ -70,6 +85,7 @@ export class SipRequest {
   }
 }
 
+/** A response; its text is changed through `headers`. */
 export class SipResponse {
   readonly kind = 'response';
   readonly status: number;
@@ -122,6 +138,7 @@ export class SipResponse {
   }
 }
 
+/** What is no nonsense. */
 export type SipMessage = SipRequest | SipResponse;
 
 const SP = 32;

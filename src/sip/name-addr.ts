@@ -72,14 +72,20 @@ function parseParams(value: string, from: number, end: number): Params {
     const valueStart = skipBlanks(value, at + 1, end);
     at = paramValueEndAt(value, valueStart, end);
     const isQuoted = value.charCodeAt(valueStart) === QUOTE;
-    params[name] = isQuoted ? unquoted(value.substring(valueStart + 1, at - 1)) : value.substring(valueStart, at);
+    params[name] = isQuoted
+      ? unquoted(value.substring(valueStart + 1, at - 1))
+      : value.substring(valueStart, at);
     at = skipBlanks(value, at, end);
   }
   return params;
 }
 
 function malformed(value: string): SipError {
-  return new SipError('BAD_HEADER', 400, `expected an address such as "Bob" <sip:bob@example.com>, got ${shown(value)}`);
+  return new SipError(
+    'BAD_HEADER',
+    400,
+    `expected an address such as "Bob" <sip:bob@example.com>, got ${shown(value)}`,
+  );
 }
 
 const SHOWN_MAX = 80;

@@ -1,6 +1,6 @@
 /** Bytes → request or response, header fields unparsed: one index pass over one string. RFC 3261 §7. */
 import { CONTENT_LENGTH } from './header-table.ts';
-import { Headers, indexed, indexHeaders, isToken, MISSING_END } from './headers.ts';
+import { HEADER_LINES_MAX, Headers, indexed, indexHeaders, isToken, MISSING_END } from './headers.ts';
 import { type Method, SipRequest, SipResponse } from './message.ts';
 
 /** What cannot be a message. `headers` are there when the fields could still be read, so that it can be answered. */
@@ -29,10 +29,13 @@ export function parseMessage(text: string): SipRequest | SipResponse | BadMessag
   if (typeof index === 'string') return bad(400, index);
   const carriageReturn = text.indexOf('\r');
   if (carriageReturn >= 0 && carriageReturn < lineEnd) return bad(400, 'a CR stands alone');
+  if (hasBareNul(text, indexed.bodyAt)) return bad(400, 'a NUL stands alone');
   if (indexed.bareLineFeeds || lineEnd === lineFeed) return parseMessage(withCrlf(text, indexed.bodyAt));
   const headers = new Headers(text, index, lineFeed + 1);
   const cut = cutBody(headers);
-  const message = text.startsWith('SIP/') ? parseStatusLine(headers, lineEnd) : parseRequestLine(headers, lineEnd);
+  const message = text.startsWith('SIP/')
+    ? parseStatusLine(headers, lineEnd)
+    : parseRequestLine(headers, lineEnd);
   return cut === '' || message.kind === 'bad' ? message : bad(400, cut, methodOf(message), headers);
 }
 
@@ -41,6 +44,14 @@ export function parseMessage(text: string): SipRequest | SipResponse | BadMessag
  */
 function withCrlf(text: string, bodyAt: number): string {
   return text.substring(0, bodyAt).replace(/\r?\n/g, '\r\n') + text.substring(bodyAt);
+}
+
+/** A NUL is allowed behind a backslash in quotes; anywhere else it ends a line or a text for many a parser. */
+function hasBareNul(text: string, bodyAt: number): boolean {
+  for (let at = text.indexOf('\0'); at >= 0 && at < bodyAt; at = text.indexOf('\0', at + 1)) {
+    if (text[at - 1] !== '\\') return true;
+  }
+  return false;
 }
 
 /** The fields are read as far as they came, so that a request that was cut short can be answered. */
@@ -63,21 +74,30 @@ function parseRequestLine(headers: Headers, lineEnd: number): SipRequest | BadMe
   const method = knownMethod(text, space) ?? text.substring(0, space);
   if (!isToken(method)) return bad(400, 'the method is no token');
   const second = text.indexOf(' ', space + 1);
-  if (second <= space + 1 || second >= lineEnd) return bad(400, 'the request line has no Request-URI', method, headers);
-  if (!isVersion2(text, second + 1, lineEnd)) return badVersion(text.substring(second + 1, lineEnd), method, headers);
+  if (second <= space + 1 || second >= lineEnd)
+    return bad(400, 'the request line has no Request-URI', method, headers);
+  if (!isVersion2(text, second + 1, lineEnd))
+    return badVersion(text.substring(second + 1, lineEnd), method, headers);
   return new SipRequest(method, headers);
 }
 
 /** `SIP/2.0`, in any letter case (§7.1). */
 function isVersion2(text: string, at: number, end: number): boolean {
-  return end - at === 7 && (text.startsWith('SIP/2.0', at) || text.substring(at, end).toUpperCase() === 'SIP/2.0');
+  return (
+    end - at === 7 && (text.startsWith('SIP/2.0', at) || text.substring(at, end).toUpperCase() === 'SIP/2.0')
+  );
 }
 
 function badVersion(version: string, method: Method, headers: Headers): BadMessage {
   const other = /^SIP\/\d+\.\d+$/i.test(version);
   return other
     ? bad(505, `SIP version ${version}`, method, headers)
-    : bad(400, 'the request line is not method, Request-URI and version with one space between', method, headers);
+    : bad(
+        400,
+        'the request line is not method, Request-URI and version with one space between',
+        method,
+        headers,
+      );
 }
 
 function parseStatusLine(headers: Headers, lineEnd: number): SipResponse | BadMessage {
@@ -90,20 +110,31 @@ function parseStatusLine(headers: Headers, lineEnd: number): SipResponse | BadMe
     status = status * 10 + digit;
   }
   const after = text.charCodeAt(11);
-  if ((after !== 32 && lineEnd > 11) || status < 100 || status > 699) return bad(400, 'the status code is not 100 to 699');
+  if ((after !== 32 && lineEnd > 11) || status < 100 || status > 699)
+    return bad(400, 'the status code is not 100 to 699');
   return new SipResponse(status, headers);
 }
 
 /** Applies Content-Length to a datagram: answers '' or what is wrong. */
 function cutBody(headers: Headers): string {
   const place = headers.find(CONTENT_LENGTH);
-  if (place < 0) return '';
+  if (place < 0) return addLength(headers);
   const length = contentLength(headers, place);
   if (length < 0) return 'Content-Length is no number';
   if ((headers.twice & (1 << CONTENT_LENGTH)) !== 0) return 'Content-Length stands twice';
   const there = headers.text.length - headers.bodyAt;
   if (length > there) return `Content-Length says ${length}, the body has ${there} bytes`;
   if (length < there) headers.text = headers.text.substring(0, headers.bodyAt + length);
+  return '';
+}
+
+/**
+ * A datagram may do without; sent on over a stream, its body would be taken for the next message (§18.3).
+ */
+function addLength(headers: Headers): string {
+  if (headers.index.length === HEADER_LINES_MAX * 4) return `more than ${HEADER_LINES_MAX - 1} header lines and no length`;
+  const { bodyAt, endsAt, text } = headers;
+  headers.splice(endsAt, endsAt, `Content-Length: ${text.length - bodyAt}\r\n`);
   return '';
 }
 

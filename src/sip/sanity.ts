@@ -1,8 +1,20 @@
 /** What every message must satisfy before anyone sees it. RFC 3261 §8.1.1, §8.2.2, §16.3. */
 import { SipError } from '../base/errors.ts';
 import {
-  CALL_ID, CONTACT, CSEQ, FROM, headerName, MANDATORY_MASK, MAX_FORWARDS, P_ASSERTED_IDENTITY, PATH, RECORD_ROUTE,
-  ROUTE, SINGLE_MASK, TO, VIA,
+  CALL_ID,
+  CONTACT,
+  CSEQ,
+  FROM,
+  headerName,
+  MANDATORY_MASK,
+  MAX_FORWARDS,
+  P_ASSERTED_IDENTITY,
+  PATH,
+  RECORD_ROUTE,
+  ROUTE,
+  SINGLE_MASK,
+  TO,
+  VIA,
 } from './header-table.ts';
 import { type Headers, isTokenChar } from './headers.ts';
 import { cseqNumber, type SipRequest, type SipResponse } from './message.ts';
@@ -72,7 +84,9 @@ function isTokenBetween(text: string, from: number, to: number): boolean {
 /** RFC 3261 §19.1.1: no header fields in a Request-URI; followed, they would let a stranger write our message. */
 function checkRequestUri(request: SipRequest): Refusal | undefined {
   try {
-    return request.uri.headers === undefined ? undefined : { status: 400, why: 'header fields in the Request-URI' };
+    return request.uri.headers === undefined
+      ? undefined
+      : { status: 400, why: 'header fields in the Request-URI' };
   } catch (error) {
     if (error instanceof SipError) return { status: error.status, why: error.message };
     throw error;
@@ -115,14 +129,12 @@ function isFieldWellFormed(headers: Headers, id: number, place: number): boolean
   }
 }
 
-/** A response goes back the way it came: what its sender wrote elsewhere is for the caller to judge. */
+/**
+ * A response goes back the way it came: what its sender wrote elsewhere is for the caller to judge, and only who made
+ * the topmost Via can tell whether it is right.
+ */
 function responseFieldFault(headers: Headers): string | undefined {
-  const { index } = headers;
-  for (let place = 0; place < index.length; place += 4) {
-    const id = index[place]!;
-    if ((id === VIA || id === CALL_ID) && !isFieldWellFormed(headers, id, place)) return `${headerName(id)} malformed`;
-  }
-  return undefined;
+  return isFieldWellFormed(headers, CALL_ID, headers.find(CALL_ID)) ? undefined : 'Call-ID malformed';
 }
 
 /** `Contact: *`, which removes every binding. RFC 3261 §10.2.2. */

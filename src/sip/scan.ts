@@ -47,14 +47,17 @@ export function quoted(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
+/** 0 to 9. */
 export function isDigit(c: number): boolean {
   return c >= 48 && c <= 57;
 }
 
+/** A to Z in either case. */
 export function isLetter(c: number): boolean {
   return (c >= 97 && c <= 122) || (c >= 65 && c <= 90);
 }
 
+/** A hexadecimal digit in either case. */
 export function isHex(c: number): boolean {
   return isDigit(c) || (c >= 97 && c <= 102) || (c >= 65 && c <= 70);
 }

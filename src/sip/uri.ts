@@ -53,7 +53,8 @@ export function parseUri(text: string): Uri {
   const c = text.charCodeAt(0) | 32;
   if (c === 115 && (text.charCodeAt(1) | 32) === 105 && (text.charCodeAt(2) | 32) === 112) {
     if (text.charCodeAt(3) === COLON) return parseSipUri('sip', text, 4);
-    if ((text.charCodeAt(3) | 32) === 115 && text.charCodeAt(4) === COLON) return parseSipUri('sips', text, 5);
+    if ((text.charCodeAt(3) | 32) === 115 && text.charCodeAt(4) === COLON)
+      return parseSipUri('sips', text, 5);
   } else if (c === 116 && (text.charCodeAt(1) | 32) === 101 && (text.charCodeAt(2) | 32) === 108) {
     if (text.charCodeAt(3) === COLON) return parseTelUri(text, 4);
   }
@@ -95,7 +96,8 @@ function parseSipUri(scheme: 'sip' | 'sips', text: string, from: number): Uri {
     if (at < 0) throw malformed('a bad port', text);
     port = portNumber(text, portStart, at);
   }
-  if (at === text.length) return { scheme, user, password, host, port, params: NO_PARAMS, headers: undefined };
+  if (at === text.length)
+    return { scheme, user, password, host, port, params: NO_PARAMS, headers: undefined };
   const question = text.indexOf('?', at);
   const paramsEnd = question < 0 ? text.length : question;
   const params = at < paramsEnd ? parseParams(text, at, paramsEnd) : NO_PARAMS;
@@ -129,7 +131,8 @@ function parseParams(text: string, from: number, to: number): Params {
   const params = emptyParams();
   let at = from;
   while (at < to) {
-    if (text.charCodeAt(at) !== SEMICOLON) throw malformed('a bad character in or before the parameters', text);
+    if (text.charCodeAt(at) !== SEMICOLON)
+      throw malformed('a bad character in or before the parameters', text);
     const nameStart = at + 1;
     at = runEndAt(text, nameStart, to, PARAM_NAME);
     if (at === nameStart) throw malformed('a parameter without a name', text);
@@ -202,7 +205,8 @@ export function printUri(uri: Uri): string {
     out += uri.host.includes(':') ? `[${uri.host}]` : uri.host;
     if (uri.port !== undefined) out += `:${uri.port}`;
   }
-  for (const name in uri.params) out += uri.params[name] === true ? `;${name}` : `;${name}=${uri.params[name]}`;
+  for (const name in uri.params)
+    out += uri.params[name] === true ? `;${name}` : `;${name}=${uri.params[name]}`;
   return uri.headers === undefined ? out : `${out}?${uri.headers}`;
 }
 
@@ -239,10 +243,14 @@ function isSameValue(a: string | true | undefined, b: string | true | undefined)
 /** Header names in any letter case and in any order. */
 function canonicalHeaders(headers: string | undefined): string {
   if (headers === undefined) return '';
-  const fields = canonicalEscapes(headers).split('&').map((field) => {
-    const equals = field.indexOf('=');
-    return equals < 0 ? field.toLowerCase() : field.substring(0, equals).toLowerCase() + field.substring(equals);
-  });
+  const fields = canonicalEscapes(headers)
+    .split('&')
+    .map((field) => {
+      const equals = field.indexOf('=');
+      return equals < 0
+        ? field.toLowerCase()
+        : field.substring(0, equals).toLowerCase() + field.substring(equals);
+    });
   return fields.sort().join('&');
 }
 

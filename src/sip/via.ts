@@ -70,7 +70,11 @@ export function scanVia(text: string, place: number, from: number, end: number):
   let sentByEnd = hostEnd;
   if (text.charCodeAt(at) === COLON && at < end) {
     at = skipBlank(text, at + 1, end);
-    for (let digit = text.charCodeAt(at) - 48; at < end && digit >= 0 && digit <= 9; digit = text.charCodeAt(at) - 48) {
+    for (
+      let digit = text.charCodeAt(at) - 48;
+      at < end && digit >= 0 && digit <= 9;
+      digit = text.charCodeAt(at) - 48
+    ) {
       port = port * 10 + digit;
       at++;
     }
@@ -97,9 +101,21 @@ export function scanVia(text: string, place: number, from: number, end: number):
     if (nameEnd - nameStart === 6 && valueStart > 0 && isWord(text, nameStart, 'branch')) {
       branchStart = valueStart;
       branchEnd = at;
-    } else if (nameEnd - nameStart === 5 && valueStart === 0 && isWord(text, nameStart, 'rport')) rportEnd = nameEnd;
+    } else if (nameEnd - nameStart === 5 && valueStart === 0 && isWord(text, nameStart, 'rport'))
+      rportEnd = nameEnd;
   }
-  return { place, transport, sentByStart, hostEnd, sentByEnd, port, branchStart, branchEnd, rportEnd, valueEnd: at };
+  return {
+    place,
+    transport,
+    sentByStart,
+    hostEnd,
+    sentByEnd,
+    port,
+    branchStart,
+    branchEnd,
+    rportEnd,
+    valueEnd: at,
+  };
 }
 
 /** The cookie that says: this branch is unique in space and time. RFC 3261 §8.1.1.7. */
@@ -178,7 +194,8 @@ function paramValueEnd(text: string, from: number, end: number): number {
 }
 
 function isWord(text: string, at: number, word: string): boolean {
-  for (let i = 0; i < word.length; i++) if ((text.charCodeAt(at + i) | 32) !== word.charCodeAt(i)) return false;
+  for (let i = 0; i < word.length; i++)
+    if ((text.charCodeAt(at + i) | 32) !== word.charCodeAt(i)) return false;
   return true;
 }
 

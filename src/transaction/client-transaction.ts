@@ -19,6 +19,7 @@ export interface ClientUser {
   timer(client: ClientTransaction, code: number): void;
 }
 
+/** A request of ours on its way. */
 export class ClientTransaction implements InviteClientPart, RequestClientPart {
   readonly slot: number;
   private readonly layer: TransactionLayer;

@@ -27,10 +27,13 @@
 import { go, ignore, never, stay, type Machine } from '../base/machine.ts';
 import { SIXTY_FOUR_T1, T1, TIMER_D } from './timers.ts';
 
+/** The circles of the figure. */
 export type InviteClientState = 'calling' | 'proceeding' | 'accepted' | 'completed' | 'terminated';
+/** The arrows of the figure. */
 export type InviteClientEvent =
   'start' | 'res1xx' | 'res2xx' | 'res300' | 'A' | 'B' | 'D' | 'M' | 'cancelled' | 'transportError';
 
+/** What the figure asks of its surroundings. */
 export interface InviteClientPart {
   readonly reliable: boolean;
   send(): void;
@@ -64,6 +67,7 @@ const refuse = go<'completed', InviteClientPart>('completed', (t) => {
   t.start('D', t.reliable ? 0 : TIMER_D);
 });
 
+/** The figure. */
 export const inviteClient: Machine<InviteClientState, InviteClientEvent, InviteClientPart> = {
   calling: {
     start: stay((t) => {

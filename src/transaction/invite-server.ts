@@ -24,6 +24,7 @@
 import { go, ignore, never, stay, type Machine } from '../base/machine.ts';
 import { SIXTY_FOUR_T1, T1, T2, T4 } from './timers.ts';
 
+/** The circles of the figure. */
 export type InviteServerState = 'proceeding' | 'accepted' | 'completed' | 'confirmed' | 'terminated';
 /** `silent`: the user has said nothing for 200 ms. `user…`: it responds. */
 export type InviteServerEvent =
@@ -53,6 +54,7 @@ const resend = stay<InviteServerPart>((t) => t.resend());
 const transportError = stay<InviteServerPart>((t) => t.fail('transport')); // RFC 6026 §8.8: tell, and stay.
 const terminate = go<'terminated', InviteServerPart>('terminated', (t) => t.end());
 
+/** The figure. */
 export const inviteServer: Machine<InviteServerState, InviteServerEvent, InviteServerPart> = {
   proceeding: {
     invite: resend,

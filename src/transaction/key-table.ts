@@ -10,6 +10,7 @@ const NONE = -1;
 const KEY_BYTES_MAX = 64 * 1024 * 1024;
 const MASK = (1 << 17) - 1;
 
+/** Keys of the server transactions that live. */
 export class KeyTable {
   private readonly heads = new Int32Array(MASK + 1).fill(NONE);
   private next = new Int32Array(1024);

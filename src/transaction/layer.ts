@@ -21,6 +21,7 @@ const SLOT_BASE = 10_000_000;
 const GENERATION_BASE = 100_000_000;
 const GENERATION_MAX = 999_999_999;
 
+/** What happened since the start. */
 export interface LayerCounters {
   received: number;
   retransmitted: number;
@@ -30,6 +31,7 @@ export interface LayerCounters {
   refused: number;
 }
 
+/** All transactions of the exchange. */
 export class TransactionLayer {
   readonly slab = new Slab(SLAB_BYTES_MAX);
   readonly counters: LayerCounters = {

@@ -21,9 +21,12 @@
 import { go, ignore, never, stay, type Machine } from '../base/machine.ts';
 import { SIXTY_FOUR_T1, T1, T2, T4 } from './timers.ts';
 
+/** The circles of the figure. */
 export type RequestClientState = 'trying' | 'proceeding' | 'completed' | 'terminated';
+/** The arrows of the figure. */
 export type RequestClientEvent = 'start' | 'res1xx' | 'resFinal' | 'E' | 'F' | 'K' | 'transportError';
 
+/** What the figure asks of its surroundings. */
 export interface RequestClientPart {
   readonly reliable: boolean;
   send(): void;
@@ -48,6 +51,7 @@ const broken = go<'terminated', RequestClientPart>('terminated', (t) => {
   t.end();
 });
 
+/** The figure. */
 export const requestClient: Machine<RequestClientState, RequestClientEvent, RequestClientPart> = {
   trying: {
     start: stay((t) => {

@@ -20,10 +20,12 @@
 import { go, ignore, never, stay, type Machine } from '../base/machine.ts';
 import { SIXTY_FOUR_T1 } from './timers.ts';
 
+/** The circles of the figure. */
 export type RequestServerState = 'trying' | 'proceeding' | 'completed' | 'terminated';
 /** `forget`: the request went on without a transaction, and so do its retransmissions. */
 export type RequestServerEvent = 'request' | 'user1xx' | 'userFinal' | 'abandon' | 'forget' | 'J' | 'transportError';
 
+/** What the figure asks of its surroundings. */
 export interface RequestServerPart {
   readonly reliable: boolean;
   send(): void;
@@ -42,6 +44,7 @@ const complete = go<'completed', RequestServerPart>('completed', (t) => {
 const abandon = go<'completed', RequestServerPart>('completed', (t) => t.start('J', SIXTY_FOUR_T1));
 const transportError = stay<RequestServerPart>((t) => t.fail('transport'));
 
+/** The figure. */
 export const requestServer: Machine<RequestServerState, RequestServerEvent, RequestServerPart> = {
   trying: {
     request: ignore,

@@ -17,6 +17,7 @@ export interface ServerUser {
   cancelled(server: ServerTransaction): void;
 }
 
+/** A request that came, until nothing of it can come again. */
 export class ServerTransaction implements InviteServerPart, RequestServerPart {
   readonly slot: number;
   private readonly layer: TransactionLayer;

@@ -61,6 +61,7 @@ class Ring {
   }
 }
 
+/** All timers of all transactions. */
 export class TimerRings {
   private readonly clock: Clock;
   private readonly expire: Expire;

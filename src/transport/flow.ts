@@ -4,8 +4,10 @@
  */
 import type { Endpoint } from '../base/endpoint.ts';
 
+/** How messages travel. RFC 3261 §18, RFC 7118 */
 export type TransportName = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
 
+/** One path. */
 export interface Flow {
   readonly transport: TransportName;
   /** No message is lost or doubled on the way: transactions do not repeat themselves. RFC 3261 §17. */

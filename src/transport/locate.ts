@@ -8,6 +8,7 @@ import type { Hop } from './transports.ts';
 /** The hop at once when the URI holds an address; otherwise after a look-up. Undefined: it lives nowhere. */
 export type Located = Hop | undefined | Promise<Hop | undefined>;
 
+/** Finds hops. */
 export class Locator {
   private readonly net: Net;
   private readonly log: Logger;

@@ -7,6 +7,7 @@ import { SipRequest } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
 import type { Flow } from './flow.ts';
 
+/** What strangers may take of us. */
 export interface TcpLimits {
   /** Connections one address may hold. */
   readonly connectionsPerSource: number;
@@ -16,6 +17,7 @@ export interface TcpLimits {
   readonly idleMs: Millis;
 }
 
+/** One connection. */
 export class TcpFlow implements Flow, StreamUser {
   readonly transport = 'tcp';
   readonly reliable = true;

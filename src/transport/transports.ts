@@ -13,12 +13,14 @@ export interface Hop {
   readonly port: number;
 }
 
+/** Where to listen, and for what. */
 export interface ListenAt {
   readonly transport: 'udp' | 'tcp';
   readonly host: string;
   readonly port: number;
 }
 
+/** How the exchange is seen, and what bounds its connections. */
 export interface TransportOptions {
   /** Put into Via and Record-Route in place of the address we are bound to; empty: the address itself. */
   readonly advertise: string;
@@ -29,6 +31,7 @@ export interface TransportOptions {
 
 const WILDCARDS = new Set(['0.0.0.0', '::']);
 
+/** Every socket of the exchange. */
 export class Transports {
   /** What listens, as it was bound: `udp:127.0.0.1:5060`. */
   readonly listeners: { readonly transport: TransportName; readonly local: Endpoint }[] = [];

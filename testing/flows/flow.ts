@@ -42,7 +42,9 @@ export function flow(file: string, title: string, parts: FlowParts, play: (t: To
     const people = Object.entries(parts.people ?? { alice: {}, bob: {} });
     const t = await town(scriptOf(parts.route), {
       ...parts,
-      people: Object.fromEntries(people.map(([name, person]) => [name, { host: HOSTS[name as Name], ...person }])),
+      people: Object.fromEntries(
+        people.map(([name, person]) => [name, { host: HOSTS[name as Name], ...person }]),
+      ),
     });
 
     await play(t);

@@ -58,8 +58,14 @@ flow(
     call.hangUp();
     await t.run(100);
 
-    assert.equal(new Set(call.responses.filter(({ status }) => status === 200).map(({ toTag }) => toTag)).size, 2);
-    assert.deepEqual([t.phone('bob').calls[0]?.endedBy, t.phone('carol').calls[0]?.endedBy], ['them', 'them']);
+    assert.equal(
+      new Set(call.responses.filter(({ status }) => status === 200).map(({ toTag }) => toTag)).size,
+      2,
+    );
+    assert.deepEqual(
+      [t.phone('bob').calls[0]?.endedBy, t.phone('carol').calls[0]?.endedBy],
+      ['them', 'them'],
+    );
   },
 );
 
@@ -123,7 +129,10 @@ flow(
     call.hangUp();
     await t.run(33_000);
 
-    assert.deepEqual(t.cdrs().map(({ status, endedBy }) => [status, endedBy]), [[200, 'caller']]);
+    assert.deepEqual(
+      t.cdrs().map(({ status, endedBy }) => [status, endedBy]),
+      [[200, 'caller']],
+    );
   },
 );
 
@@ -163,13 +172,18 @@ flow(
   },
 );
 
-flow('unavailable-becomes-500', 'A 503 of the callee goes back as 500', { route: relayTo(at('bob')) }, async (t) => {
-  t.phone('bob').answers = { afterMs: 0, status: 503 };
-  const call = t.phone('alice').dial(BOB);
-  await t.run(100);
+flow(
+  'unavailable-becomes-500',
+  'A 503 of the callee goes back as 500',
+  { route: relayTo(at('bob')) },
+  async (t) => {
+    t.phone('bob').answers = { afterMs: 0, status: 503 };
+    const call = t.phone('alice').dial(BOB);
+    await t.run(100);
 
-  assert.equal(call.status, 500);
-});
+    assert.equal(call.status, 500);
+  },
+);
 
 flow(
   'message-timeout-silent',

@@ -57,7 +57,10 @@ flow(
     const invites = ['bob', 'carol'].map((name) => t.phone(name).received[0]?.headers);
     assert.deepEqual(
       invites.map((headers) => [headers?.get('X-From-Route'), headers?.get('X-Branch')]),
-      [['yes', 'bob'], ['yes', undefined]],
+      [
+        ['yes', 'bob'],
+        ['yes', undefined],
+      ],
     );
     assert.equal(call.byeStatus, 200);
   },
@@ -72,7 +75,10 @@ flow(
     const call = t.phone('alice').dial(BOB);
     await t.run(100);
 
-    assert.deepEqual([call.status, call.responses.at(-1)?.headers.get('Contact')], [302, '<sip:bob@192.0.2.99>']);
+    assert.deepEqual(
+      [call.status, call.responses.at(-1)?.headers.get('Contact')],
+      [302, '<sip:bob@192.0.2.99>'],
+    );
   },
 );
 
@@ -81,7 +87,8 @@ flow(
   'The failure route sees that nobody answered',
   {
     route: relayTo(at('bob', { ringMs: 2_000 }), {
-      onFailure: (f) => f.reply(480, `${f.status} ${f.timedOut} ${f.ends.map(({ status }) => status).join()}`),
+      onFailure: (f) =>
+        f.reply(480, `${f.status} ${f.timedOut} ${f.ends.map(({ status }) => status).join()}`),
     }),
   },
   async (t) => {
@@ -208,7 +215,10 @@ flow(
   async (t) => {
     const call = t.phone('alice').dial(BOB);
     await t.run(2_000);
-    assert.deepEqual(call.responses.map(({ status }) => status), [100, 200]);
+    assert.deepEqual(
+      call.responses.map(({ status }) => status),
+      [100, 200],
+    );
     call.hangUp();
     await t.run(100);
   },

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { SipRequest } from '../sip/message.ts';
+import { parseMessage } from '../sip/parse.ts';
+import { breadthShare, maxBreadth, widthOf } from './breadth.ts';
+import { parallel, type Plan, serial } from './plan.ts';
+
+const one: Plan = { uri: { scheme: 'sip', host: 'h', params: {} } };
+const many = (count: number): Plan => parallel(...Array.from({ length: count }, () => one));
+
+function request(lines: readonly string[]): SipRequest {
+  const message = parseMessage(['INVITE sip:b@h SIP/2.0', ...lines, '', ''].join('\r\n'));
+  assert.ok(message.kind === 'request');
+  return message;
+}
+
+// [plan, branches open at one time]
+const widths: readonly [Plan, number][] = [
+  [one, 1],
+  [many(3), 3],
+  [serial(one, one), 1],
+  [serial(many(2), many(3), one), 3],
+  [parallel(serial(one, many(2)), one), 3],
+  [parallel(), 0],
+  [serial(), 0],
+];
+
+for (const [plan, width] of widths) {
+  test(`a plan of width ${width}: ${JSON.stringify(plan).replace(/\{"uri":[^}]*\}\}\}?/g, '•')}`, () => {
+    assert.equal(widthOf(plan), width);
+  });
+}
+
+// RFC 5393 §5. [plan, Max-Breadth that came, what each branch gets: undefined leaves it, 0 is 440]
+const shares: readonly [string, Plan, number | undefined, number | undefined][] = [
+  ['one branch leaves it alone', one, 7, undefined],
+  ['one branch, none said', one, undefined, undefined],
+  ['serial branches leave it alone', serial(one, one), 7, undefined],
+  ['two branches halve it', many(2), 7, 3],
+  ['none said: sixty', many(2), undefined, 30],
+  ['just enough', many(3), 3, 1],
+  ['not enough', many(3), 2, 0],
+  ['nothing left for one', one, 0, 0],
+  ['more than 32 branches are never opened', many(80), undefined, 1],
+  ['nobody to ring', parallel(), 5, undefined],
+];
+
+for (const [what, plan, breadth, share] of shares) {
+  test(`breadth: ${what}`, () => assert.equal(breadthShare(plan, breadth), share));
+}
+
+test('Max-Breadth is read from the request; nonsense is none', () => {
+  assert.equal(maxBreadth(request([])), undefined);
+  assert.equal(maxBreadth(request(['Max-Breadth: 12'])), 12);
+  assert.equal(maxBreadth(request(['max-breadth: lots'])), 0);
+});
