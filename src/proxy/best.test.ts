@@ -5,7 +5,7 @@ import { parseMessage } from '../sip/parse.ts';
 import { BestFailure } from './best.ts';
 
 function response(status: number, lines: readonly string[] = []): SipResponse {
-  const fields = ['Via: SIP/2.0/UDP h;branch=z9hG4bKa', ...lines, 'CSeq: 1 INVITE'];
+  const fields = ['Via: SIP/2.0/UDP h;branch=z9hG4bKa', ...lines, 'Content-Length: 0'];
   const message = parseMessage([`SIP/2.0 ${status} Why`, ...fields, '', ''].join('\r\n'));
   assert.ok(message.kind === 'response');
   return message;
@@ -52,7 +52,10 @@ test('the challenges of all branches go back in one response, each once', () => 
   const kept = new BestFailure();
   const first = response(401, ['WWW-Authenticate: Digest realm="a"']);
   kept.add({ status: 401, response: first });
-  kept.add({ status: 407, response: response(407, ['Proxy-Authenticate: Digest realm="b"', 'WWW-Authenticate: Digest realm="a"']) });
+  kept.add({
+    status: 407,
+    response: response(407, ['Proxy-Authenticate: Digest realm="b"', 'WWW-Authenticate: Digest realm="a"']),
+  });
   kept.add({ status: 404, response: response(404, ['WWW-Authenticate: Digest realm="no challenge"']) });
 
   const lines = kept.textWithChallenges(first).split('\r\n');
@@ -61,7 +64,7 @@ test('the challenges of all branches go back in one response, each once', () => 
     'SIP/2.0 401 Why',
     'Via: SIP/2.0/UDP h;branch=z9hG4bKa',
     'WWW-Authenticate: Digest realm="a"',
-    'CSeq: 1 INVITE',
+    'Content-Length: 0',
     'Proxy-Authenticate: Digest realm="b"',
     '',
     '',

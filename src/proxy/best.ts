@@ -26,10 +26,12 @@ export class BestFailure {
   /** The text of the chosen response with every challenge in it, our Via still on top. */
   textWithChallenges(response: SipResponse): string {
     const { headers } = response;
-    if ((response.status !== 401 && response.status !== 407) || this.challenges.length < 2) return headers.text;
+    if ((response.status !== 401 && response.status !== 407) || this.challenges.length < 2)
+      return headers.text;
     const own = new Set<string>();
     for (const id of [WWW_AUTHENTICATE, PROXY_AUTHENTICATE]) {
-      for (let at = headers.findFrom(id, 0); at >= 0; at = headers.findFrom(id, at + 4)) own.add(headers.line(at));
+      for (let at = headers.findFrom(id, 0); at >= 0; at = headers.findFrom(id, at + 4))
+        own.add(headers.line(at));
     }
     const more = this.challenges.filter((line) => !own.has(line)).join('');
     return headers.text.substring(0, headers.endsAt) + more + headers.text.substring(headers.endsAt);

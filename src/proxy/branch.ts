@@ -35,7 +35,13 @@ export class Branch implements ClientUser {
   /** When timer C, or the ring time, runs out. */
   private dueAt = 0;
 
-  constructor(context: ResponseContext, target: Target, index: number, parent: Fork | undefined, ringMs: Millis) {
+  constructor(
+    context: ResponseContext,
+    target: Target,
+    index: number,
+    parent: Fork | undefined,
+    ringMs: Millis,
+  ) {
     this.context = context;
     this.target = target;
     this.index = index;

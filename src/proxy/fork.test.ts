@@ -67,7 +67,7 @@ const cases: readonly [string, Plan, string, string][] = [
 
 for (const [what, plan, ends, said] of cases) {
   test(`a plan runs: ${what}`, () => {
-    assert.equal(new Player(plan).end(...ends).said.join(' '), said);
+    assert.equal(new Player(plan).end(...Array.from(ends)).said.join(' '), said);
   });
 }
 

@@ -6,10 +6,11 @@ import { callOrder, forwardText, loopHash } from './forward.ts';
 import { viewRoutes } from './loose-route.ts';
 
 const own = { isOwn: (host: string) => host === '192.0.2.1', prefixes: [] };
+const LENGTH = 'Content-Length: 4';
 const VIA = 'Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKours\r\n';
 
 function request(lines: readonly string[], uri = 'sip:bob@example.com'): SipRequest {
-  const message = parseMessage([`INVITE ${uri} SIP/2.0`, ...lines, '', 'body'].join('\r\n'));
+  const message = parseMessage([`INVITE ${uri} SIP/2.0`, ...lines, LENGTH, '', 'body'].join('\r\n'));
   assert.ok(message.kind === 'request');
   return message;
 }
@@ -17,7 +18,13 @@ function request(lines: readonly string[], uri = 'sip:bob@example.com'): SipRequ
 function forwarded(lines: readonly string[], more: { recordRoute?: string; path?: string } = {}): string[] {
   const from = request(lines);
   const route = viewRoutes(from.headers, own);
-  const parts = { uriText: 'sip:b@192.0.2.12', via: VIA, recordRoute: more.recordRoute ?? '', path: more.path, route };
+  const parts = {
+    uriText: 'sip:b@192.0.2.12',
+    via: VIA,
+    recordRoute: more.recordRoute ?? '',
+    path: more.path,
+    route,
+  };
   return forwardText(from, parts).split('\r\n');
 }
 
@@ -28,11 +35,23 @@ const US = 'Route: <sip:192.0.2.1;lr>';
 const cases: readonly [string, string[], string[]][] = [
   ['Max-Forwards is one less', ['X: 1', 'Max-Forwards: 70', 'Y: 2'], ['X: 1', 'Max-Forwards: 69', 'Y: 2']],
   ['Max-Forwards is the first field', ['Max-Forwards: 10', 'Y: 2'], ['Max-Forwards: 9', 'Y: 2']],
-  ['Max-Forwards is the last field', ['X: 1', 'max-forwards :1'], ['X: 1', 'max-forwards :0']],
+  ['Max-Forwards is written oddly', ['X: 1', 'max-forwards :1'], ['X: 1', 'max-forwards :0']],
   ['a request without it gets 70', ['X: 1'], ['Max-Forwards: 70', 'X: 1']],
-  ['our Route above Max-Forwards is left out', [US, 'Max-Forwards: 70', 'X: 1'], ['Max-Forwards: 69', 'X: 1']],
-  ['our Route below Max-Forwards is left out', ['Max-Forwards: 70', 'X: 1', US], ['Max-Forwards: 69', 'X: 1']],
-  ['our Route is left out when there is no Max-Forwards', ['X: 1', US, 'Y: 2'], ['Max-Forwards: 70', 'X: 1', 'Y: 2']],
+  [
+    'our Route above Max-Forwards is left out',
+    [US, 'Max-Forwards: 70', 'X: 1'],
+    ['Max-Forwards: 69', 'X: 1'],
+  ],
+  [
+    'our Route below Max-Forwards is left out',
+    ['Max-Forwards: 70', 'X: 1', US],
+    ['Max-Forwards: 69', 'X: 1'],
+  ],
+  [
+    'our Route is left out when there is no Max-Forwards',
+    ['X: 1', US, 'Y: 2'],
+    ['Max-Forwards: 70', 'X: 1', 'Y: 2'],
+  ],
   [
     'of a line with ours and a foreign one the foreign one is left',
     ['Max-Forwards: 70', 'Route: <sip:192.0.2.1;lr>, <sip:192.0.2.9;lr>'],
@@ -42,15 +61,18 @@ const cases: readonly [string, string[], string[]][] = [
 
 for (const [what, lines, left] of cases) {
   test(`forwarding: ${what}`, () => {
-    assert.deepEqual(forwarded(lines), [...head, ...left, '', 'body']);
+    assert.deepEqual(forwarded(lines), [...head, ...left, LENGTH, '', 'body']);
   });
 }
 
 test('forwarding: Record-Route and Path stand on top, in this order', () => {
   const recordRoute = 'Record-Route: <sip:192.0.2.1;lr>\r\n';
-  const lines = forwarded(['Max-Forwards: 2', 'Route: <sip:192.0.2.9;lr>'], { recordRoute, path: '<sip:edge;lr>' });
+  const lines = forwarded(['Max-Forwards: 2', 'Route: <sip:192.0.2.9;lr>'], {
+    recordRoute,
+    path: '<sip:edge;lr>',
+  });
 
-  assert.deepEqual(lines.slice(2, -2), [
+  assert.deepEqual(lines.slice(2, -3), [
     'Record-Route: <sip:192.0.2.1;lr>',
     'Route: <sip:edge;lr>',
     'Max-Forwards: 1',

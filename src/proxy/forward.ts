@@ -28,7 +28,9 @@ export function forwardText(request: SipRequest, parts: ForwardParts): string {
   const place = headers.find(MAX_FORWARDS);
   if (place < 0) {
     out += `Max-Forwards: ${MAX_FORWARDS_DEFAULT}\r\n`;
-    return cutTo === 0 ? out + text.substring(startsAt) : out + text.substring(startsAt, cutFrom) + text.substring(cutTo);
+    return cutTo === 0
+      ? out + text.substring(startsAt)
+      : out + text.substring(startsAt, cutFrom) + text.substring(cutTo);
   }
   const from = headers.valueStart(place);
   const to = headers.valueEnd(place);

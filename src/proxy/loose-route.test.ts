@@ -6,7 +6,8 @@ import { printUri } from '../sip/uri.ts';
 import { viewRoutes } from './loose-route.ts';
 
 const own = {
-  isOwn: (host: string, port: number | undefined) => /^(192\.0\.2\.1|\[?2001:db8::1\]?)$/.test(host) && (port ?? 5060) === 5060,
+  isOwn: (host: string, port: number | undefined) =>
+    /^(192\.0\.2\.1|\[?2001:db8::1\]?)$/.test(host) && (port ?? 5060) === 5060,
   prefixes: ['<sip:192.0.2.1:5060;lr;d='],
 };
 
@@ -49,24 +50,90 @@ const cases: readonly [string, string[], string | undefined, string | undefined,
   ['ours alone', [`Route: ${US}`], '7.mark', undefined, []],
   ['ours without a mark', ['Route: <sip:192.0.2.1;lr>'], undefined, undefined, []],
   ['a foreign one alone', [`Route: ${FAR}`], undefined, far, [`Route: ${FAR}`]],
-  ['another port of our host', ['Route: <sip:192.0.2.1:9;lr>'], undefined, 'sip:192.0.2.1:9;lr', ['Route: <sip:192.0.2.1:9;lr>']],
-  ['a foreign one above ours', [`Route: ${FAR}`, `Route: ${US}`], undefined, far, [`Route: ${FAR}`, `Route: ${US}`]],
+  [
+    'another port of our host',
+    ['Route: <sip:192.0.2.1:9;lr>'],
+    undefined,
+    'sip:192.0.2.1:9;lr',
+    ['Route: <sip:192.0.2.1:9;lr>'],
+  ],
+  [
+    'a foreign one above ours',
+    [`Route: ${FAR}`, `Route: ${US}`],
+    undefined,
+    far,
+    [`Route: ${FAR}`, `Route: ${US}`],
+  ],
   ['ours, then a foreign one on the line', [`Route: ${US}, ${FAR}`], '7.mark', far, [`Route: ${FAR}`]],
-  ['ours, then a foreign one on the next line', [`Route: ${US}`, `Route: ${FAR}`], '7.mark', far, [`Route: ${FAR}`]],
+  [
+    'ours, then a foreign one on the next line',
+    [`Route: ${US}`, `Route: ${FAR}`],
+    '7.mark',
+    far,
+    [`Route: ${FAR}`],
+  ],
   ['two of ours on one line', [`Route: ${US},${US_TCP}`], '7.mark', undefined, []],
   ['two of ours on two lines', [`Route: ${US}`, `Route: ${US_TCP}`], '7.mark', undefined, []],
-  ['two of ours and a foreign one on one line', [`Route: ${US_TCP}, ${US}, ${FAR}`], '7.mark', far, [`Route: ${FAR}`]],
-  ['two of ours, a foreign one behind the second', [`Route: ${US}`, `Route: ${US_TCP}, ${FAR}`], '7.mark', far, [`Route: ${FAR}`]],
-  ['two of ours on one line, a foreign one on the next', [`Route: ${US}, ${US_TCP}`, `Route: ${FAR}`], '7.mark', far, [`Route: ${FAR}`]],
-  ['two of ours with another field between', [`Route: ${US}`, 'X: y', `Route: ${FAR}`], '7.mark', far, ['X: y', `Route: ${FAR}`]],
-  ['three of ours: a third is for the next time', [`Route: ${US}, ${US}, ${US}`], '7.mark', US.slice(1, -1), [`Route: ${US}`]],
-  ['a second one with another mark: a spiral', [`Route: ${US}, ${OTHER_MARK}`], '7.mark', OTHER_MARK.slice(1, -1), [`Route: ${OTHER_MARK}`]],
+  [
+    'two of ours and a foreign one on one line',
+    [`Route: ${US_TCP}, ${US}, ${FAR}`],
+    '7.mark',
+    far,
+    [`Route: ${FAR}`],
+  ],
+  [
+    'two of ours, a foreign one behind the second',
+    [`Route: ${US}`, `Route: ${US_TCP}, ${FAR}`],
+    '7.mark',
+    far,
+    [`Route: ${FAR}`],
+  ],
+  [
+    'two of ours on one line, a foreign one on the next',
+    [`Route: ${US}, ${US_TCP}`, `Route: ${FAR}`],
+    '7.mark',
+    far,
+    [`Route: ${FAR}`],
+  ],
+  [
+    'two of ours with another field between',
+    [`Route: ${US}`, 'X: y', `Route: ${FAR}`],
+    '7.mark',
+    far,
+    ['X: y', `Route: ${FAR}`],
+  ],
+  [
+    'three of ours: a third is for the next time',
+    [`Route: ${US}, ${US}, ${US}`],
+    '7.mark',
+    US.slice(1, -1),
+    [`Route: ${US}`],
+  ],
+  [
+    'a second one with another mark: a spiral',
+    [`Route: ${US}, ${OTHER_MARK}`],
+    '7.mark',
+    OTHER_MARK.slice(1, -1),
+    [`Route: ${OTHER_MARK}`],
+  ],
   ['no blank after the colon', [`Route:${US},${FAR}`], '7.mark', far, [`Route:${FAR}`]],
   ['blanks around colon and comma', [`ROUTE :  ${US}  ,   ${FAR}`], '7.mark', far, [`ROUTE :  ${FAR}`]],
-  ['a display name with a comma', [`Route: "Us, the \\"exchange\\"" ${US}, ${FAR}`], '7.mark', far, [`Route: ${FAR}`]],
+  [
+    'a display name with a comma',
+    [`Route: "Us, the \\"exchange\\"" ${US}, ${FAR}`],
+    '7.mark',
+    far,
+    [`Route: ${FAR}`],
+  ],
   ['parameters in another order', [`Route: <sip:192.0.2.1;d=9.x;lr>;hidden`], '9.x', undefined, []],
   ['an IPv6 address of ours', ['Route: <sip:[2001:db8::1]:5060;lr;d=7.mark>'], '7.mark', undefined, []],
-  ['a foreign IPv6 address', ['Route: <sip:[2001:db8::2];lr>'], undefined, 'sip:[2001:db8::2];lr', ['Route: <sip:[2001:db8::2];lr>']],
+  [
+    'a foreign IPv6 address',
+    ['Route: <sip:[2001:db8::2];lr>'],
+    undefined,
+    'sip:[2001:db8::2];lr',
+    ['Route: <sip:[2001:db8::2];lr>'],
+  ],
 ];
 
 for (const [what, lines, token, next, left] of cases) {
@@ -82,8 +149,15 @@ test('route set: a folded line is read over the fold', () => {
 });
 
 test('a malformed value is refused with 400', () => {
-  for (const lines of [['Route: <sip:192.0.2.9'], [`Route: ${US}, <nonsense>`], [`Route: ${US}`, 'Route: <sip:>']]) {
-    assert.throws(() => viewRoutes(headersOf(lines), own), (error) => error instanceof SipError);
+  for (const lines of [
+    ['Route: <sip:192.0.2.9'],
+    [`Route: ${US}, <nonsense>`],
+    [`Route: ${US}`, 'Route: <sip:>'],
+  ]) {
+    assert.throws(
+      () => viewRoutes(headersOf(lines), own),
+      (error) => error instanceof SipError,
+    );
   }
 });
 

@@ -140,7 +140,12 @@ export class Proxy {
     return this.transports.flowTo(hop);
   }
 
-  openClient(flow: Flow, request: SipRequest, order: number, user: ClientUser): ClientTransaction | undefined {
+  openClient(
+    flow: Flow,
+    request: SipRequest,
+    order: number,
+    user: ClientUser,
+  ): ClientTransaction | undefined {
     return this.layer.openClient(flow, request.method === 'INVITE', order, user);
   }
 
@@ -161,7 +166,8 @@ export class Proxy {
   private readonly lateAnswers: ClientUser = {
     response: (client: ClientTransaction, response: SipResponse): void => {
       const server = this.layer.serverAt(client.upstreamSlot, client.upstreamGeneration);
-      if (response.status >= 200 && response.status < 300) server?.respond(response.status, withoutTopVia(response));
+      if (response.status >= 200 && response.status < 300)
+        server?.respond(response.status, withoutTopVia(response));
     },
     failed() {},
     timer() {},
@@ -174,7 +180,13 @@ export class Proxy {
     return `Record-Route: ${prefix}${mark}>\r\n`;
   }
 
-  private sendStateless(flow: Flow, request: SipRequest, route: RouteView, mark: string, order: number): void {
+  private sendStateless(
+    flow: Flow,
+    request: SipRequest,
+    route: RouteView,
+    mark: string,
+    order: number,
+  ): void {
     const name = flow.transport === 'udp' ? 'UDP' : flow.transport.toUpperCase();
     const text = forwardText(request, {
       uriText: request.uriText,

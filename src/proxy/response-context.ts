@@ -56,7 +56,9 @@ export interface RelayOptions {
   readonly replyMs?: Millis | undefined;
   readonly ringMs?: Millis | undefined;
   readonly recordRoute: boolean;
-  readonly advanceOn?: ((end: { readonly status: number; readonly timedOut: boolean }) => boolean) | undefined;
+  readonly advanceOn?:
+    | ((end: { readonly status: number; readonly timedOut: boolean }) => boolean)
+    | undefined;
   /** The number of the call's record, 0 for none. */
   readonly call: number;
   /** `loopHash` of the request as it came, before any edit. */
@@ -195,9 +197,13 @@ export class ResponseContext implements ServerUser {
     if (best === undefined) return this.answer(480);
     // A 503 would take the caller's whole traffic away from us: §16.7 step 6.
     if (best.status === 503) return this.answer(500);
-    if (best.response === undefined || (best.status === 408 && !this.server.isInvite)) return this.answer(best.status);
+    if (best.response === undefined || (best.status === 408 && !this.server.isInvite))
+      return this.answer(best.status);
     this.options.hooks.finished?.(best.status);
-    this.server.respond(best.status, withoutTopVia(best.response, this.best.textWithChallenges(best.response)));
+    this.server.respond(
+      best.status,
+      withoutTopVia(best.response, this.best.textWithChallenges(best.response)),
+    );
   }
 
   private failure(): PlanFailure {
@@ -231,12 +237,15 @@ export class ResponseContext implements ServerUser {
     }
     const hop = this.hopFor(request, target);
     if (!(hop instanceof Promise)) return this.send(branch, request, hop);
-    hop.then((found) => this.send(branch, request, found)).catch((error: unknown) => this.spoilt(branch, error));
+    hop
+      .then((found) => this.send(branch, request, found))
+      .catch((error: unknown) => this.spoilt(branch, error));
   }
 
   /** A branch that cannot be made, because an edit broke its request, ends alone. */
   private spoilt(branch: Branch, error: unknown): void {
-    const facts = { call: this.options.call, branch: branch.index, why: String(error) };
+    const call = this.callerWaits ? this.server.request.callId : '';
+    const facts = { call, branch: branch.index, why: String(error) };
     this.proxy.world.log.error('a branch could not be sent', facts);
     if (!branch.ended) branch.end(500);
   }

@@ -16,13 +16,17 @@ test('a mark outlives a restart, and not another secret', () => {
 });
 
 test('a mark of another call is not ours', () => {
-  for (const callId of ['', 'call-2', 'call-1 ', 'Call-1']) assert.equal(signer.verify(mark, callId, 'tag-a'), undefined);
+  for (const callId of ['', 'call-2', 'call-1 ', 'Call-1'])
+    assert.equal(signer.verify(mark, callId, 'tag-a'), undefined);
 });
 
 test('no character of a mark can be changed, added or left out', () => {
   for (let at = 0; at < mark.length; at++) {
     const other = mark[at] === 'x' ? 'y' : 'x';
-    for (const forged of [mark.slice(0, at) + other + mark.slice(at + 1), mark.slice(0, at) + mark.slice(at + 1)]) {
+    for (const forged of [
+      mark.slice(0, at) + other + mark.slice(at + 1),
+      mark.slice(0, at) + mark.slice(at + 1),
+    ]) {
       assert.equal(signer.verify(forged, 'call-1', 'tag-a'), undefined, forged);
     }
   }

@@ -9,7 +9,15 @@ import type { Uri } from '../sip/uri.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { Hop } from '../transport/transports.ts';
 import {
-  DROP, PASS, type Drop, type Forward, type Pass, type Redirect, type Relay, type RelayOptions, type Reply,
+  DROP,
+  PASS,
+  type Drop,
+  type Forward,
+  type Pass,
+  type Redirect,
+  type Relay,
+  type RelayOptions,
+  type Reply,
 } from './decision.ts';
 
 /** What every route sees. `V`: what middlewares learned and handed on by `next({ … })`. */

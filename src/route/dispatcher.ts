@@ -152,8 +152,12 @@ export class Dispatcher {
 
   private begin(incoming: Incoming): void {
     const { request } = incoming;
-    const c = new RequestContext<never>({} as never, this.world.log, request, incoming.flow, (status, reason) =>
-      incoming.reply(status, reason),
+    const c = new RequestContext<never>(
+      {} as never,
+      this.world.log,
+      request,
+      incoming.flow,
+      (status, reason) => incoming.reply(status, reason),
     );
     const { router } = this;
     try {
@@ -179,8 +183,20 @@ export class Dispatcher {
     this.routeWatch.watch(decision, incoming, (done) => this.performer.perform(done, incoming, c, router));
   }
 
-  /** A route that throws: the error's SIP status, else 500. It harms no other call. */
+  /** A route that throws harms no other call. Never throws: who calls this may be a promise nobody looks at. */
   private readonly fail = (incoming: Incoming, error: unknown): void => {
+    try {
+      this.answerFailure(incoming, error);
+    } catch (worse) {
+      this.counters.scriptErrors++;
+      const facts = { call: incoming.request.callId, why: describe(worse) };
+      this.world.log.error('a failure could not be answered as it should', facts);
+      if (!incoming.answered) incoming.reply(500);
+    }
+  };
+
+  /** With the error's SIP status, else 500. */
+  private answerFailure(incoming: Incoming, error: unknown): void {
     // Who gave up meanwhile still waits for the 487 of its INVITE.
     if (incoming.answered) return;
     const known = error instanceof SipError ? error : undefined;
@@ -192,12 +208,17 @@ export class Dispatcher {
     if (known !== undefined && incoming.server === undefined) {
       const reason = status === 400 ? known.message : undefined;
       incoming.replyStateless(status, reason, Object.entries(known.headers));
-    } else this.performer.perform({ do: 'reply', status, headers: Object.entries(known?.headers ?? {}) }, ...this.errorArgs(incoming));
-  };
-
-  private errorArgs(incoming: Incoming): [Incoming, RequestContext<never>, Router<never>] {
-    const c = new RequestContext<never>({} as never, this.world.log, incoming.request, incoming.flow, () => {});
-    return [incoming, c, this.router];
+      return;
+    }
+    const c = new RequestContext<never>(
+      {} as never,
+      this.world.log,
+      incoming.request,
+      incoming.flow,
+      () => {},
+    );
+    const headers = Object.entries(known?.headers ?? {});
+    this.performer.perform({ do: 'reply', status, headers }, incoming, c, this.router);
   }
 
   /** What is no SIP message is answered when it is a request that says whom to answer, else dropped. */

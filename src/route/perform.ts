@@ -40,7 +40,12 @@ export class Performer {
   }
 
   /** `router` is the generation that decided: its reply routes stay with the request. */
-  perform(decision: RequestDecision, incoming: Incoming, c: RequestContext<never>, router: Router<never>): void {
+  perform(
+    decision: RequestDecision,
+    incoming: Incoming,
+    c: RequestContext<never>,
+    router: Router<never>,
+  ): void {
     if (incoming.answered) return;
     if (incoming.server?.cancelled) return this.finish(incoming, 487);
     switch (decision.do) {
@@ -50,7 +55,9 @@ export class Performer {
         break;
       case 'redirect':
         this.record(incoming, 302);
-        incoming.reply(302, undefined, [['Contact', decision.to.map((uri) => `<${printUri(uri)}>`).join(', ')]]);
+        incoming.reply(302, undefined, [
+          ['Contact', decision.to.map((uri) => `<${printUri(uri)}>`).join(', ')],
+        ]);
         break;
       case 'relay':
         this.relay(decision, incoming, c, router);
@@ -87,7 +94,8 @@ export class Performer {
     if (begins && request.method === 'INVITE' && incoming.call === 0) {
       incoming.call = this.parts.calls.opened(request, incoming.flow);
     }
-    if (++incoming.relays > RELAYS_MAX) throw new SipError('BAD_MESSAGE', 500, 'failure routes relay without an end');
+    if (++incoming.relays > RELAYS_MAX)
+      throw new SipError('BAD_MESSAGE', 500, 'failure routes relay without an end');
     this.parts.proxy.relay(server, c.req, decision.plan, {
       replyMs: options.replyMs,
       ringMs: options.ringMs,
@@ -116,12 +124,17 @@ export class Performer {
       branch:
         onBranch &&
         ((request, target, index) =>
-          this.guard(incoming, true, () => onBranch(new BranchContext(c, request, target, index)).do === 'pass')),
+          this.guard(
+            incoming,
+            true,
+            () => onBranch(new BranchContext(c, request, target, index)).do === 'pass',
+          )),
       reply:
         routes.length === 0
           ? undefined
           : (response, target) => this.guard(incoming, true, () => replyPasses(routes, c, response, target)),
-      failed: onFailure && ((failure, context) => this.onFailure(decision, failure, incoming, c, router, context)),
+      failed:
+        onFailure && ((failure, context) => this.onFailure(decision, failure, incoming, c, router, context)),
       finished: recorded ? (status) => this.parts.calls.finished(call, status) : undefined,
     };
   }
@@ -177,7 +190,8 @@ export class Performer {
   private forward(decision: Forward, incoming: Incoming): void {
     const { proxy } = this.parts;
     const { request, order } = incoming;
-    if (request.method === 'INVITE') throw new SipError('BAD_MESSAGE', 500, 'an INVITE is relayed, not forwarded');
+    if (request.method === 'INVITE')
+      throw new SipError('BAD_MESSAGE', 500, 'an INVITE is relayed, not forwarded');
     const route = proxy.routes(request, incoming.route);
     if (proxy.forwardStateless(request, route, decision.to, order)) incoming.server?.forget();
     else throw new SipError('BAD_HEADER', 500, `no listener speaks ${decision.to.transport}`);

@@ -24,7 +24,8 @@ export function admit(request: SipRequest, proxy: Proxy): Admitted {
   const hops = request.headers.raw(MAX_FORWARDS);
   if (hops !== undefined && Number(hops) === 0) throw new SipError('BAD_HEADER', 483, 'no hops left');
   const loopMark = loopHash(request);
-  if (proxy.isLooping(request, loopMark)) throw new SipError('BAD_HEADER', 482, 'the request came back unchanged');
+  if (proxy.isLooping(request, loopMark))
+    throw new SipError('BAD_HEADER', 482, 'the request came back unchanged');
   refuseUnknown(request, PROXY_REQUIRE, new Set());
   if (request.method === 'REGISTER') refuseUnknown(request, REQUIRE, REGISTRAR_OPTIONS);
   const route = proxy.routes(request);
@@ -48,5 +49,7 @@ function refuseUnknown(request: SipRequest, id: number, known: ReadonlySet<strin
     .map((tag) => tag.trim())
     .filter((tag) => tag !== '' && !known.has(tag.toLowerCase()));
   if (unknown.length === 0) return;
-  throw new SipError('BAD_EXTENSION', 420, `${name} asks for what we do not know`, { Unsupported: unknown.join(', ') });
+  throw new SipError('BAD_EXTENSION', 420, `${name} asks for what we do not know`, {
+    Unsupported: unknown.join(', '),
+  });
 }

@@ -28,7 +28,10 @@ test('each method has its route, the rest have one together, what is in a dialog
 });
 
 test('a method without a route is answered 405 with those that have one', async () => {
-  const app = new Router().invite((c) => c.relay()).inDialog((c) => c.follow()).options((c) => c.reply(200));
+  const app = new Router()
+    .invite((c) => c.relay())
+    .inDialog((c) => c.follow())
+    .options((c) => c.reply(200));
 
   assert.deepEqual(await app.decide(`MESSAGE ${BOB} SIP/2.0`), {
     do: 'reply',
@@ -41,7 +44,10 @@ test('a request in a dialog follows its route set unless the script says otherwi
   const decision = await new Router().decide(`BYE sip:bob@192.0.2.12:9;x=y SIP/2.0\nTo: <${BOB}>;tag=1`);
 
   assert.ok(decision.do === 'relay' && 'uri' in decision.plan);
-  assert.deepEqual([decision.plan.uriText, decision.options.recordRoute], ['sip:bob@192.0.2.12:9;x=y', false]);
+  assert.deepEqual(
+    [decision.plan.uriText, decision.options.recordRoute],
+    ['sip:bob@192.0.2.12:9;x=y', false],
+  );
 });
 
 test('middlewares run in the order they were named: those of all routes, those of the route, the route', async () => {
@@ -83,7 +89,8 @@ test('a middleware may decide itself, may wait, and sees what the route decided'
 
 test('what middlewares learn is there for the route', async () => {
   const caller: Middleware<{}, { caller: string }> = (c, next) => next({ caller: c.from.uri.user ?? '' });
-  const credit: Middleware<{ caller: string }, { credit: number }> = (c, next) => next({ credit: c.var.caller.length });
+  const credit: Middleware<{ caller: string }, { credit: number }> = (c, next) =>
+    next({ credit: c.var.caller.length });
   const app = new Router().use(caller);
   app.invite(credit, (c) => c.reply(200, `${c.var.caller} ${c.var.credit}`));
 
@@ -91,10 +98,15 @@ test('what middlewares learn is there for the route', async () => {
 });
 
 test('decide: what a sketch leaves out is put in; a whole request does as well; nonsense is refused', async () => {
-  const app = new Router().request((c) => c.reply(200, `${c.uri.user} ${c.from.uri.host} ${c.to.uri.user} ${c.callId}`));
+  const app = new Router().request((c) =>
+    c.reply(200, `${c.uri.user} ${c.from.uri.host} ${c.to.uri.user} ${c.callId}`),
+  );
 
   assert.equal(await statusOf(app, inviteBob), '200 bob example.net bob sketch');
-  assert.equal(await statusOf(app, `${inviteBob}\nFROM: <sip:a@b>;tag=1\nCall-ID: mine`), '200 bob b bob mine');
+  assert.equal(
+    await statusOf(app, `${inviteBob}\nFROM: <sip:a@b>;tag=1\nCall-ID: mine`),
+    '200 bob b bob mine',
+  );
   await assert.rejects(app.decide('hello'), /not a request/);
 });
 
@@ -104,7 +116,9 @@ test('decisions are plain data', async () => {
   app.message((c) => c.forward({ transport: 'udp', host: '192.0.2.9', port: 5060 }));
   app.options((c) => c.relay(parallel()));
 
-  const decisions = await Promise.all(['INVITE', 'MESSAGE', 'OPTIONS'].map((method) => app.decide(`${method} ${BOB} SIP/2.0`)));
+  const decisions = await Promise.all(
+    ['INVITE', 'MESSAGE', 'OPTIONS'].map((method) => app.decide(`${method} ${BOB} SIP/2.0`)),
+  );
 
   assert.deepEqual(JSON.parse(JSON.stringify(decisions)), [
     { do: 'redirect', to: [{ scheme: 'sip', user: 'carol', host: 'example.com', params: {} }] },

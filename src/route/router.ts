@@ -37,7 +37,8 @@ export interface On<V, R> {
 
 // Inside, variables have no type: the overloads of `On` have checked how middlewares and route fit together.
 type AnyRoute = (c: RequestContext<never>) => Awaitable<RequestDecision>;
-type AnyMiddleware = (c: RequestContext<never>, next: (add?: object) => Awaitable<RequestDecision>) => Awaitable<RequestDecision>;
+type AnyNext = (add?: object) => Awaitable<RequestDecision>;
+type AnyMiddleware = (c: RequestContext<never>, next: AnyNext) => Awaitable<RequestDecision>;
 type Chain = readonly [...AnyMiddleware[], AnyRoute];
 
 const CATCH_ALL = '*';
@@ -137,7 +138,8 @@ export function script<V>(make: (services: Services) => Router<V>): Script {
 function requestFromSketch(text: string): SipRequest {
   const [first = '', ...rest] = text.trim().split(/\r?\n/);
   const method = first.split(' ')[0] ?? '';
-  const has = (name: string): boolean => rest.some((line) => line.toLowerCase().startsWith(`${name.toLowerCase()}:`));
+  const has = (name: string): boolean =>
+    rest.some((line) => line.toLowerCase().startsWith(`${name.toLowerCase()}:`));
   const defaults: [string, string][] = [
     ['Via', 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKsketch'],
     ['From', '<sip:caller@example.net>;tag=1'],

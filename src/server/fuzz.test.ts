@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { env } from 'node:process';
 import { test } from 'node:test';
-import type { Script } from '../route/router.ts';
+import { Router, type Script, script } from '../route/router.ts';
 import { replyTo } from '../sip/build.ts';
 import { parseMessage } from '../sip/parse.ts';
 import { mutate } from '../testing/mutate.ts';
@@ -25,6 +25,7 @@ const ROUND = 2_000;
 const ALL_TIMERS_MS = 300_000;
 const TARGET = { host: EXCHANGE, port: 5060 };
 const MALLORY = '198.51.100.7';
+const LONG_URI = `sip:${'<'.repeat(100)}`;
 const STATUSES = [100, 180, 183, 199, 200, 202, 302, 401, 407, 408, 486, 487, 500, 503, 603];
 
 test('every prefix of every torture message is survived', async () => {
@@ -44,12 +45,12 @@ test('every prefix of every torture message is survived', async () => {
   t.stop();
 });
 
-for (const [name, script] of [
+for (const [name, scriptOf] of [
   ['an open', openRegistrar],
   ['the default', registrarProxy],
 ] as const) {
   test(`${name} script: ${MESSAGES / 2} mutated messages are survived, with calls in between`, async () => {
-    const { t, seeds } = await quietTown(script);
+    const { t, seeds } = await quietTown(scriptOf);
     const random = new SimRandom(SEED, name);
     const flows = [MALLORY, '198.51.100.8', '198.51.100.9'].map((host) => flowTo(t, host));
 
@@ -62,6 +63,37 @@ for (const [name, script] of [
       await call(t);
     }
 
+    await forgetsEverything(t);
+    t.stop();
+  });
+}
+
+/** What was found by mutation, and must stay fixed. */
+const finds: readonly [name: string, text: string, status: number][] = [
+  // The reason phrase quoted the URI and ended it with a character beyond latin1.
+  [
+    'a bad Request-URI that is too long to quote',
+    request('OPTIONS', 'a', MALLORY).replace('sip:', LONG_URI),
+    400,
+  ],
+  // The call record could not be written: a promise was rejected that nobody looked at.
+  ['a From whose URI cannot be read', request('INVITE', 'b', MALLORY).replace('sip:eve', 'sip:%'), 480],
+  ['a From of another scheme', request('INVITE', 'c', MALLORY).replace('sip:eve', 'http://eve'), 480],
+  ['a To whose URI cannot be read', request('INVITE', 'd', MALLORY).replace('<sip:mallory', '<sip:]'), 480],
+];
+
+for (const [name, text, status] of finds) {
+  test(`${name}: ${status}`, async () => {
+    const t = await town(
+      script(() => new Router().request(async (c) => c.reply(480))),
+      { people: {} },
+    );
+    const mallory = await new Stranger(t.world, MALLORY, TARGET).open();
+
+    mallory.send(text);
+    await t.run(1_000);
+
+    assert.deepEqual([...new Set(mallory.heard.map((answer) => Number(answer.substring(8, 11))))], [status]);
     await forgetsEverything(t);
     t.stop();
   });
@@ -122,8 +154,8 @@ test('mutated messages in one stream after another close it at worst', async () 
  * A town where from now on nothing is written down. `seeds`: torture, and all that was said when Carol
  * called Dave. Without passwords anybody may take an address from its owner, so theirs are other people's.
  */
-async function quietTown(script: Script): Promise<{ t: Town; seeds: readonly string[] }> {
-  const t = await town(script, { people: { alice: {}, bob: {}, carol: {}, dave: {} } });
+async function quietTown(run: Script): Promise<{ t: Town; seeds: readonly string[] }> {
+  const t = await town(run, { people: { alice: {}, bob: {}, carol: {}, dave: {} } });
   await call(t, 'carol', 'dave');
   const ordinary = t.net.trace.entries.map(({ text }) => text);
   t.net.trace.entriesMax = 0;

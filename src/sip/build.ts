@@ -1,6 +1,6 @@
 /** Messages made from messages: a response to a request, the ACK and the CANCEL for an INVITE. */
 import { CALL_ID, CSEQ, FROM, ROUTE, TIMESTAMP, TO, VIA } from './header-table.ts';
-import { Headers, indexHeaders } from './headers.ts';
+import { asBytes, checkedValue, Headers, indexHeaders } from './headers.ts';
 import { SipRequest, tagOf } from './message.ts';
 import { parseMessage } from './parse.ts';
 import { assert } from '../base/assert.ts';
@@ -19,7 +19,8 @@ export interface ReplyParts {
 export function replyTo(request: SipRequest, status: number, parts: ReplyParts = {}): string {
   const { headers } = request;
   const { text, index } = headers;
-  let out = `SIP/2.0 ${status} ${parts.reason ?? reasonPhrase(status)}\r\n`;
+  const { reason } = parts;
+  let out = `SIP/2.0 ${status} ${reason === undefined ? reasonPhrase(status) : checkedValue('the reason', reason)}\r\n`;
   for (let place = 0; place < index.length; place += 4) {
     const id = index[place];
     if (id === VIA || id === FROM || id === CALL_ID || id === CSEQ) {
@@ -27,8 +28,8 @@ export function replyTo(request: SipRequest, status: number, parts: ReplyParts =
     } else if (id === TO) out += toLine(headers, place, status, parts.toTag);
     else if (id === TIMESTAMP && status === 100) out += headers.line(place);
   }
-  if (parts.headers !== undefined) for (const [name, value] of parts.headers) out += `${name}: ${value}\r\n`;
-  const body = parts.body ?? '';
+  for (const [name, value] of parts.headers ?? []) out += `${name}: ${checkedValue(name, value)}\r\n`;
+  const body = asBytes(parts.body ?? '');
   return `${out}Content-Length: ${body.length}\r\n\r\n${body}`;
 }
 

@@ -38,6 +38,9 @@ export class Framer {
   /** The length of the message at the front, 0 until its head is complete. */
   private messageLength = 0;
   private lineBreaks = 0;
+  /** Of the parts that are not joined yet: how many were looked at, and how the last of them ended. */
+  private partsSeen = 0;
+  private lastSeen = '';
 
   /** Whether a message has begun and is not complete. */
   get waiting(): boolean {
@@ -55,6 +58,7 @@ export class Framer {
     if (this.broken !== undefined || this.length === 0) return undefined;
     // While a body is awaited its parts need not be joined: joining at each byte would be quadratic.
     if (this.messageLength > 0 && this.length < this.messageLength) return undefined;
+    if (this.messageLength === 0 && this.text !== '' && this.parts.length > 0 && !this.mayHoldHead()) return undefined;
     this.join();
     if (this.messageLength === 0) {
       this.skipKeepAlive();
@@ -66,11 +70,20 @@ export class Framer {
     return message;
   }
 
+  /** Whether the head may be complete now: looks at what is new, so that a slow sender costs us no more than a fast. */
+  private mayHoldHead(): boolean {
+    const seen = this.lastSeen + this.parts.slice(this.partsSeen).join('');
+    this.partsSeen = this.parts.length;
+    this.lastSeen = seen.slice(-3);
+    return seen.includes('\n\r\n') || seen.includes('\n\n') || this.length > HEAD_BYTES_MAX;
+  }
+
   private join(): void {
     if (this.parts.length === 0) return;
-    this.text =
-      this.parts.length === 1 && this.text === '' ? this.parts[0]! : this.text + this.parts.join('');
+    this.text = this.text === '' && this.parts.length === 1 ? this.parts[0]! : this.text + this.parts.join('');
     this.parts = [];
+    this.partsSeen = 0;
+    this.lastSeen = this.text.slice(-3);
   }
 
   private drop(count: number): void {

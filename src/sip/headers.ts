@@ -252,10 +252,10 @@ export function indexHeaders(text: string, startsAt: number): readonly number[] 
     while (nameEnd > at && isBlank(text.charCodeAt(nameEnd - 1))) nameEnd--;
     const id = headerIdAt(text, at, nameEnd - at);
     if (id === OTHER && !isTokenBetween(text, at, nameEnd)) return 'a header field has no name';
-    let value = colon + 1;
-    while (value < end && isBlankOrBreak(text.charCodeAt(value))) value++;
     let valueEnd = end;
-    while (valueEnd > value && isBlankOrBreak(text.charCodeAt(valueEnd - 1))) valueEnd--;
+    while (valueEnd > colon + 1 && isBlankOrBreak(text.charCodeAt(valueEnd - 1))) valueEnd--;
+    let value = colon + 1;
+    while (value < valueEnd && isBlankOrBreak(text.charCodeAt(value))) value++;
     if (id !== OTHER) {
       const bit = 1 << id;
       if ((seen & bit) !== 0) twice |= bit;
@@ -325,13 +325,22 @@ function checkedName(name: string): string {
   return name;
 }
 
-/** A value set by a script must not begin a header field of its own. */
-function checkedValue(name: string, value: string): string {
+/** A value set by a script must not begin a header field of its own. What is beyond latin1 becomes UTF-8. */
+export function checkedValue(name: string, value: string): string {
   for (let i = 0; i < value.length; i++) {
     const c = value.charCodeAt(i);
+    if (c > 255) return checkedValue(name, asBytes(value));
     if (c === CR || c === LF || c === 0) {
       throw new SipError('BAD_HEADER', 500, `a line break or NUL in the value of ${name}`);
     }
   }
   return value;
+}
+
+/** A text as it goes on the wire, one character a byte: UTF-8 if it holds more than latin1. RFC 3261 §25.1 */
+export function asBytes(text: string): string {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 255) return Buffer.from(text, 'utf8').latin1Slice();
+  }
+  return text;
 }

@@ -132,7 +132,8 @@ function cutBody(headers: Headers): string {
  * A datagram may do without; sent on over a stream, its body would be taken for the next message (§18.3).
  */
 function addLength(headers: Headers): string {
-  if (headers.index.length === HEADER_LINES_MAX * 4) return `more than ${HEADER_LINES_MAX - 1} header lines and no length`;
+  if (headers.index.length === HEADER_LINES_MAX * 4)
+    return `more than ${HEADER_LINES_MAX - 1} header lines and no length`;
   const { bodyAt, endsAt, text } = headers;
   headers.splice(endsAt, endsAt, `Content-Length: ${text.length - bodyAt}\r\n`);
   return '';

@@ -29,6 +29,9 @@ export interface ViaSpan {
   readonly valueEnd: number;
 }
 
+/** A span while it is read. */
+type OpenSpan = { -readonly [key in keyof ViaSpan]: ViaSpan[key] };
+
 const TAB = 9;
 const CR = 13;
 const LF = 10;
@@ -57,65 +60,67 @@ export function scanVia(text: string, place: number, from: number, end: number):
     if (at >= end) return undefined;
     if (text.charCodeAt(at) === SLASH) slashes++;
   }
-  at = skipBlank(text, at, end);
-  const transportStart = at;
+  const transportStart = skipBlank(text, at, end);
+  at = transportStart;
   while (at < end && !isBlank(text.charCodeAt(at))) at++;
   const transport = transportName(text, transportStart, at);
   const sentByStart = skipBlank(text, at, end);
   if (sentByStart === at || sentByStart >= end) return undefined;
   const hostEnd = hostEndAt(text, sentByStart, end);
   if (hostEnd === sentByStart) return undefined;
-  at = skipBlank(text, hostEnd, end);
-  let port = 0;
-  let sentByEnd = hostEnd;
-  if (text.charCodeAt(at) === COLON && at < end) {
-    at = skipBlank(text, at + 1, end);
-    for (
-      let digit = text.charCodeAt(at) - 48;
-      at < end && digit >= 0 && digit <= 9;
-      digit = text.charCodeAt(at) - 48
-    ) {
-      port = port * 10 + digit;
-      at++;
-    }
-    if (port === 0 || port > 65535) return undefined;
-    sentByEnd = at;
-  }
-  let branchStart = 0;
-  let branchEnd = 0;
-  let rportEnd = 0;
-  for (;;) {
-    at = skipBlank(text, at, end);
-    if (at >= end || text.charCodeAt(at) === COMMA) break;
-    if (text.charCodeAt(at) !== SEMICOLON) return undefined;
-    at = skipBlank(text, at + 1, end);
-    const nameStart = at;
-    while (at < end && !endsName(text.charCodeAt(at))) at++;
-    const nameEnd = at;
-    at = skipBlank(text, at, end);
-    let valueStart = 0;
-    if (at < end && text.charCodeAt(at) === EQUALS) {
-      valueStart = skipBlank(text, at + 1, end);
-      at = paramValueEnd(text, valueStart, end);
-    }
-    if (nameEnd - nameStart === 6 && valueStart > 0 && isWord(text, nameStart, 'branch')) {
-      branchStart = valueStart;
-      branchEnd = at;
-    } else if (nameEnd - nameStart === 5 && valueStart === 0 && isWord(text, nameStart, 'rport'))
-      rportEnd = nameEnd;
-  }
-  return {
+  const span: OpenSpan = {
     place,
     transport,
     sentByStart,
     hostEnd,
-    sentByEnd,
-    port,
-    branchStart,
-    branchEnd,
-    rportEnd,
-    valueEnd: at,
+    sentByEnd: hostEnd,
+    port: 0,
+    branchStart: 0,
+    branchEnd: 0,
+    rportEnd: 0,
+    valueEnd: 0,
   };
+  return scanPort(text, span, end) && scanParams(text, span, end) ? span : undefined;
+}
+
+/** False when there is a colon without a port. */
+function scanPort(text: string, span: OpenSpan, end: number): boolean {
+  let at = skipBlank(text, span.hostEnd, end);
+  if (at >= end || text.charCodeAt(at) !== COLON) return true;
+  at = skipBlank(text, at + 1, end);
+  let port = 0;
+  for (; at < end; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (!(digit >= 0 && digit <= 9) || port > 65_535) break;
+    port = port * 10 + digit;
+  }
+  span.port = port;
+  span.sentByEnd = at;
+  return port > 0 && port <= 65_535;
+}
+
+/** False when something else than a parameter or a comma follows. */
+function scanParams(text: string, span: OpenSpan, end: number): boolean {
+  let at = span.sentByEnd;
+  for (;;) {
+    at = skipBlank(text, at, end);
+    if (at >= end || text.charCodeAt(at) === COMMA) break;
+    if (text.charCodeAt(at) !== SEMICOLON) return false;
+    const nameStart = skipBlank(text, at + 1, end);
+    at = nameStart;
+    while (at < end && !endsName(text.charCodeAt(at))) at++;
+    const nameLength = at - nameStart;
+    at = skipBlank(text, at, end);
+    const hasValue = at < end && text.charCodeAt(at) === EQUALS;
+    const valueStart = hasValue ? skipBlank(text, at + 1, end) : 0;
+    if (hasValue) at = paramValueEnd(text, valueStart, end);
+    if (nameLength === 6 && hasValue && isWord(text, nameStart, 'branch')) {
+      span.branchStart = valueStart;
+      span.branchEnd = at;
+    } else if (nameLength === 5 && !hasValue && isWord(text, nameStart, 'rport')) span.rportEnd = nameStart + 5;
+  }
+  span.valueEnd = at;
+  return true;
 }
 
 /** The cookie that says: this branch is unique in space and time. RFC 3261 §8.1.1.7. */

@@ -1,4 +1,5 @@
 /** The door `tandem/testing`: towns, phones, simulated Worlds, ladders. */
+export { fakes } from './fakes.ts';
 export { ladder, type LadderNames } from './ladder.ts';
 export { assertQuiet } from './quiet.ts';
 export { Phone, type PhoneOptions } from './phone.ts';

@@ -8,15 +8,84 @@ const LENGTH_MAX = 70_000;
 
 /** What parsers trip over. */
 const FRAGMENTS: readonly string[] = [
-  '', ' ', '\t', '\r', '\n', '\r\n', '\r\n ', '\r\n\r\n', '\0', '\xff', '\x7f', '\xe2\x80\xa8', ':', '::', ';', ',', '"', '\\',
-  '<', '>', '<>', '@', '%', '%00', '%0d%0a', '%zz', '=', '?', '[', ']', '[::]', '*', ';tag=', ';tag=x', ';branch=z9hG4bK',
-  ';rport', ';rport=0', ';received=', ';maddr=255.255.255.255', ';lr', ';lr;d=1.2', ';transport=tcp', ';expires=', ';q=',
-  'sip:', 'sips:', 'tel:', 'sip:@', 'SIP/2.0', 'SIP/3.0', '__proto__', 'constructor', 'Via: ', 'Contact: *\r\n',
-  'Route: <sip:192.0.2.1;lr>\r\n', 'To: <sip:x>;tag=1\r\n', 'l: 5\r\n', 'Max-Breadth: 0\r\n', 'Require: x\r\n',
+  '',
+  ' ',
+  '\t',
+  '\r',
+  '\n',
+  '\r\n',
+  '\r\n ',
+  '\r\n\r\n',
+  '\0',
+  '\xff',
+  '\x7f',
+  '\xe2\x80\xa8',
+  ':',
+  '::',
+  ';',
+  ',',
+  '"',
+  '\\',
+  '<',
+  '>',
+  '<>',
+  '@',
+  '%',
+  '%00',
+  '%0d%0a',
+  '%zz',
+  '=',
+  '?',
+  '[',
+  ']',
+  '[::]',
+  '*',
+  ';tag=',
+  ';tag=x',
+  ';branch=z9hG4bK',
+  ';rport',
+  ';rport=0',
+  ';received=',
+  ';maddr=255.255.255.255',
+  ';lr',
+  ';lr;d=1.2',
+  ';transport=tcp',
+  ';expires=',
+  ';q=',
+  'sip:',
+  'sips:',
+  'tel:',
+  'sip:@',
+  'SIP/2.0',
+  'SIP/3.0',
+  '__proto__',
+  'constructor',
+  'Via: ',
+  'Contact: *\r\n',
+  'Route: <sip:192.0.2.1;lr>\r\n',
+  'To: <sip:x>;tag=1\r\n',
+  'l: 5\r\n',
+  'Max-Breadth: 0\r\n',
+  'Require: x\r\n',
 ];
 const NUMBERS: readonly string[] = [
-  '0', '-1', '1', '00', '255', '256', '65535', '65536', '2147483647', '2147483648', '4294967295', '4294967296',
-  '18446744073709551616', '1e9', '0x10', ' ', '99999999999999999999999999',
+  '0',
+  '-1',
+  '1',
+  '00',
+  '255',
+  '256',
+  '65535',
+  '65536',
+  '2147483647',
+  '2147483648',
+  '4294967295',
+  '4294967296',
+  '18446744073709551616',
+  '1e9',
+  '0x10',
+  ' ',
+  '99999999999999999999999999',
 ];
 
 type Change = (text: string, random: Random, others: readonly string[]) => string;
@@ -60,10 +129,15 @@ const cutShort: Change = (text, random) => text.substring(0, place(text, random)
 const repeatRange: Change = (text, random) => {
   const from = place(text, random);
   const part = text.substring(from, from + 1 + random.below(20));
-  return text.substring(0, from) + part.repeat(1 + random.below(random.below(20) === 0 ? 500 : 5)) + text.substring(from);
+  return (
+    text.substring(0, from) +
+    part.repeat(1 + random.below(random.below(20) === 0 ? 500 : 5)) +
+    text.substring(from)
+  );
 };
 
-const dropLine: Change = (text, random) => withLines(text, (lines) => void lines.splice(random.below(lines.length), 1));
+const dropLine: Change = (text, random) =>
+  withLines(text, (lines) => void lines.splice(random.below(lines.length), 1));
 
 const repeatLine: Change = (text, random) =>
   withLines(text, (lines) => {
@@ -95,8 +169,20 @@ const swapCase: Change = (text, random) => {
 };
 
 const CHANGES: readonly Change[] = [
-  replaceByte, insertFragment, insertFragment, replaceWord, replaceNumber, cutRange, cutShort, repeatRange,
-  dropLine, repeatLine, moveLine, borrowLine, crossOver, swapCase,
+  replaceByte,
+  insertFragment,
+  insertFragment,
+  replaceWord,
+  replaceNumber,
+  cutRange,
+  cutShort,
+  repeatRange,
+  dropLine,
+  repeatLine,
+  moveLine,
+  borrowLine,
+  crossOver,
+  swapCase,
 ];
 
 function place(text: string, random: Random): number {

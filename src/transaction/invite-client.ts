@@ -31,7 +31,16 @@ import { SIXTY_FOUR_T1, T1, TIMER_D } from './timers.ts';
 export type InviteClientState = 'calling' | 'proceeding' | 'accepted' | 'completed' | 'terminated';
 /** The arrows of the figure. */
 export type InviteClientEvent =
-  'start' | 'res1xx' | 'res2xx' | 'res300' | 'A' | 'B' | 'D' | 'M' | 'cancelled' | 'transportError';
+  | 'start'
+  | 'res1xx'
+  | 'res2xx'
+  | 'res300'
+  | 'A'
+  | 'B'
+  | 'D'
+  | 'M'
+  | 'cancelled'
+  | 'transportError';
 
 /** What the figure asks of its surroundings. */
 export interface InviteClientPart {

@@ -28,7 +28,17 @@ import { SIXTY_FOUR_T1, T1, T2, T4 } from './timers.ts';
 export type InviteServerState = 'proceeding' | 'accepted' | 'completed' | 'confirmed' | 'terminated';
 /** `silent`: the user has said nothing for 200 ms. `user…`: it responds. */
 export type InviteServerEvent =
-  'invite' | 'ack' | 'silent' | 'user1xx' | 'user2xx' | 'user300' | 'G' | 'H' | 'I' | 'L' | 'transportError';
+  | 'invite'
+  | 'ack'
+  | 'silent'
+  | 'user1xx'
+  | 'user2xx'
+  | 'user300'
+  | 'G'
+  | 'H'
+  | 'I'
+  | 'L'
+  | 'transportError';
 
 /** What the figure asks of its surroundings. */
 export interface InviteServerPart {

@@ -92,7 +92,12 @@ export class TransactionLayer {
   }
 
   /** Undefined when a limit is reached: the request is answered 503 without a transaction. */
-  openServer(key: TransactionKey, request: SipRequest, flowBack: Flow, order: number): ServerTransaction | undefined {
+  openServer(
+    key: TransactionKey,
+    request: SipRequest,
+    flowBack: Flow,
+    order: number,
+  ): ServerTransaction | undefined {
     const slot = this.freeServers.pop() ?? this.servers.length;
     if (this.count >= this.transactionsMax || !this.keys.add(key, slot)) {
       if (slot < this.servers.length) this.freeServers.push(slot);
@@ -255,7 +260,8 @@ function hasOddRport(text: string, via: ViaSpan): boolean {
   for (let at = text.indexOf(';', via.sentByEnd); at >= 0 && at < via.valueEnd; at = text.indexOf(';', at)) {
     at++;
     while (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9) at++;
-    if ((text.charCodeAt(at) | 32) === 114 && text.substring(at, at + 5).toLowerCase() === 'rport') return true;
+    if ((text.charCodeAt(at) | 32) === 114 && text.substring(at, at + 5).toLowerCase() === 'rport')
+      return true;
   }
   return false;
 }

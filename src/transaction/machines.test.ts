@@ -34,7 +34,12 @@ class Recorder {
 // [state, event, on UDP, on TCP when it differs, next state]
 type Row = readonly [string, string, string, string | null, string];
 
-const figures: readonly { name: string; machine: Machine<string, string, Recorder>; first: string; rows: readonly Row[] }[] = [
+const figures: readonly {
+  name: string;
+  machine: Machine<string, string, Recorder>;
+  first: string;
+  rows: readonly Row[];
+}[] = [
   {
     name: 'INVITE server, RFC 3261 figure 7 with RFC 6026',
     machine: inviteServer as Machine<string, string, Recorder>,
@@ -149,7 +154,10 @@ for (const { name, machine, first, rows } of figures) {
     const reached = new Set<string>([first, ...ways.flatMap(([, to]) => [...to])]);
 
     assert.deepEqual([...reached].sort(), Object.keys(machine).sort());
-    assert.deepEqual(ways.filter(([, to]) => to.size === 0).map(([from]) => from), ['terminated']);
+    assert.deepEqual(
+      ways.filter(([, to]) => to.size === 0).map(([from]) => from),
+      ['terminated'],
+    );
   });
 
   test(`${name}: terminated ignores every event`, () => {

@@ -23,7 +23,14 @@ import { SIXTY_FOUR_T1 } from './timers.ts';
 /** The circles of the figure. */
 export type RequestServerState = 'trying' | 'proceeding' | 'completed' | 'terminated';
 /** `forget`: the request went on without a transaction, and so do its retransmissions. */
-export type RequestServerEvent = 'request' | 'user1xx' | 'userFinal' | 'abandon' | 'forget' | 'J' | 'transportError';
+export type RequestServerEvent =
+  | 'request'
+  | 'user1xx'
+  | 'userFinal'
+  | 'abandon'
+  | 'forget'
+  | 'J'
+  | 'transportError';
 
 /** What the figure asks of its surroundings. */
 export interface RequestServerPart {

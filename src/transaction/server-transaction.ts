@@ -100,7 +100,12 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
   }
 
   /** A response of our own making. */
-  reply(status: number, reason?: string, headers?: readonly (readonly [string, string])[], body?: string): void {
+  reply(
+    status: number,
+    reason?: string,
+    headers?: readonly (readonly [string, string])[],
+    body?: string,
+  ): void {
     const { request } = this;
     const toTag = status === 100 ? '' : this.layer.toTag(request);
     this.respond(status, replyTo(request, status, { reason, toTag, headers: headers ?? [], body }));
@@ -109,6 +114,7 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
   /** Nobody will answer: the client finds out by its timer F. RFC 4320 §4.1. */
   abandon(): void {
     assert(!this.isInvite, 'an INVITE is always answered');
+    this.status = 408; // As good as answered: whoever asks sees that it is over.
     step(requestServer, 'abandon', this);
     this.user = undefined;
     this.forgetRequest();

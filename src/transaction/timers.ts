@@ -48,17 +48,23 @@ class Ring {
     this.dues[at] = due;
   }
 
+  /** Twice the room; what is in the ring moves to the front of it. */
   private grow(): void {
-    const size = this.owners.length;
-    const order = Array.from({ length: size }, (_, i) => (this.head + i) & (size - 1));
-    const grown = new Ring(this.delay);
-    grown.owners = new Int32Array(size * 2);
-    grown.generations = new Int32Array(size * 2);
-    grown.codes = new Uint8Array(size * 2);
-    grown.dues = new Float64Array(size * 2);
-    for (const at of order) grown.push(this.dues[at]!, this.owners[at]!, this.generations[at]!, this.codes[at]!);
-    Object.assign(this, grown);
+    const first = this.head & (this.owners.length - 1);
+    this.owners = unrolled(this.owners, new Int32Array(this.owners.length * 2), first);
+    this.generations = unrolled(this.generations, new Int32Array(this.generations.length * 2), first);
+    this.codes = unrolled(this.codes, new Uint8Array(this.codes.length * 2), first);
+    this.dues = unrolled(this.dues, new Float64Array(this.dues.length * 2), first);
+    this.tail -= this.head;
+    this.head = 0;
   }
+}
+
+/** A full ring that begins at `first`, copied into a larger one so that it begins at 0. */
+function unrolled<T extends Int32Array | Uint8Array | Float64Array>(ring: T, larger: T, first: number): T {
+  larger.set(ring.subarray(first), 0);
+  larger.set(ring.subarray(0, first), ring.length - first);
+  return larger;
 }
 
 /** All timers of all transactions. */

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Endpoint } from '../base/endpoint.ts';
+import type { ByteStream, Net, StreamUser } from '../base/world.ts';
+import { simWorld } from '../testing/sim-world.ts';
 import { STREAM_QUEUE_BYTES } from '../testing/sim-stream.ts';
 import { Stranger, type StrangersConnection } from '../testing/stranger.ts';
 import { EXCHANGE, type Town, town } from '../testing/town.ts';
 import { openRegistrar, registrarProxy } from '../testing/town-scripts.ts';
+import { TcpTransport } from './tcp.ts';
 
 const TARGET = { host: EXCHANGE, port: 5060 };
 const MALLORY = '198.51.100.7';
@@ -16,9 +20,19 @@ const framings: readonly [name: string, sent: string, answers: readonly string[]
   ['an empty line between two requests', `${ping('a')}\r\n${ping('b')}`, ['200 a', '200 b'], false],
   ['a body, then a request', ping('a', 'l: 4\r\n', 'body') + ping('b'), ['200 a', '200 b'], false],
   ['a body that looks like a request', ping('a', `l: ${ping('x').length}\r\n`, ping('x')), ['200 a'], false],
-  ['Content-Length twice', ping('a', 'Content-Length: 0\r\nContent-Length: 0\r\n') + ping('x'), ['400 a'], true],
+  [
+    'Content-Length twice',
+    ping('a', 'Content-Length: 0\r\nContent-Length: 0\r\n') + ping('x'),
+    ['400 a'],
+    true,
+  ],
   ['two lengths', ping('a', 'Content-Length: 0\r\nContent-Length: 500\r\n') + ping('x'), ['400 a'], true],
-  ['two lengths, one in compact form', ping('a', 'l: 0\r\nContent-Length: 500\r\n') + ping('x'), ['400 a'], true],
+  [
+    'two lengths, one in compact form',
+    ping('a', 'l: 0\r\nContent-Length: 500\r\n') + ping('x'),
+    ['400 a'],
+    true,
+  ],
   ['two lengths, one folded', ping('a', 'l:\r\n 0\r\nl: 9\r\n') + ping('x'), ['400 a'], true],
   ['two lengths in one field', ping('a', 'l: 0, 500\r\n') + ping('x'), ['400 a'], true],
   ['a negative length', ping('a', 'Content-Length: -1\r\n') + ping('x'), ['400 a'], true],
@@ -186,12 +200,19 @@ test('a response goes back by the connection its request came by, whatever the V
   const mallory = new Stranger(t.world, MALLORY, TARGET);
   const [first, second] = [mallory.connect(), mallory.connect()];
 
-  first.write(ping('a').replace(MALLORY, '203.0.113.9').replace('branch', 'received=203.0.113.9;maddr=203.0.113.9;branch'));
+  first.write(
+    ping('a')
+      .replace(MALLORY, '203.0.113.9')
+      .replace('branch', 'received=203.0.113.9;maddr=203.0.113.9;branch'),
+  );
   second.write(ping('b'));
   await t.run(1_000);
 
   assert.deepEqual([said(first), said(second)], [['200 a'], ['200 b']]);
-  assert.deepEqual(t.net.trace.entries.filter(({ toHost }) => toHost === '203.0.113.9'), []);
+  assert.deepEqual(
+    t.net.trace.entries.filter(({ toHost }) => toHost === '203.0.113.9'),
+    [],
+  );
   t.stop();
 });
 
@@ -273,11 +294,18 @@ function message(name: string, length: number): string {
 
 /** Status and Call-ID of each answer. */
 function said(connection: StrangersConnection): string[] {
-  return connection.heard.map((text) => `${text.substring(8, 11)} ${/^Call-ID: (.*)\r$/m.exec(text)?.[1] ?? ''}`);
+  return connection.heard.map(
+    (text) => `${text.substring(8, 11)} ${/^Call-ID: (.*)\r$/m.exec(text)?.[1] ?? ''}`,
+  );
 }
 
 /** Sends all up to `start` at once, then a byte every 200 ms; answers when the connection was closed. */
-async function trickle(t: Town, connection: StrangersConnection, text: string, start: number): Promise<number> {
+async function trickle(
+  t: Town,
+  connection: StrangersConnection,
+  text: string,
+  start: number,
+): Promise<number> {
   connection.write(text.substring(0, start));
   for (let at = start, waited = 0; waited < 20_000; at++, waited += 200) {
     connection.write(text.charAt(at));
@@ -293,3 +321,44 @@ async function isServed(t: Town): Promise<boolean> {
   await t.run(100);
   return said(connection)[0] === '200 good';
 }
+
+// ─── the transport alone ────────────────────────────────────────────────────────────────────────
+
+test('connections with one name, to two listeners of ours, free their places both', async () => {
+  const peer = new Endpoint(MALLORY, 4000);
+  const world = simWorld(1);
+  let accept: (stream: ByteStream) => StreamUser = () => assert.fail('nobody listens');
+  const net: Net = {
+    ...world.net,
+    listen: async (at, accepts) => {
+      accept = accepts;
+      return { local: new Endpoint(at.host, at.port), close() {} };
+    },
+  };
+  const transport = new TcpTransport({
+    net,
+    clock: world.clock,
+    limits: { connectionsPerSource: 2, connectionsMax: 3, messageMs: 10_000, idleMs: 60_000 },
+    sentByFor: () => `${EXCHANGE}:5060`,
+    receive() {},
+  });
+  await transport.listen(TARGET);
+  let destroyed = 0;
+  const local = new Endpoint(EXCHANGE, 5060);
+  const stream: ByteStream = {
+    local,
+    remote: peer,
+    write: () => true,
+    end() {},
+    destroy: () => void destroyed++,
+  };
+
+  for (let round = 0; round < 5; round++) {
+    const users = [accept(stream), accept(stream)];
+    assert.equal(destroyed, round);
+    accept(stream);
+    for (const user of users) user.closed('end', '');
+  }
+
+  assert.equal(destroyed, 5);
+});

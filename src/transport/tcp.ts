@@ -85,8 +85,9 @@ export class TcpFlow implements Flow, StreamUser {
     this.messageTimer?.cancel();
     this.idleTimer?.cancel();
     this.owner.forget(this);
-    for (const broken of [...this.watchers]) broken();
+    const watchers = Array.from(this.watchers);
     this.watchers.clear();
+    for (const broken of watchers) broken();
   }
 
   /** Nothing more is sent or heard; what is queued still leaves. */
@@ -109,7 +110,8 @@ export class TcpFlow implements Flow, StreamUser {
     if (!waiting) {
       this.messageTimer?.cancel();
       this.messageTimer = undefined;
-    } else this.messageTimer ??= this.owner.clock.after(this.owner.limits.messageMs, () => this.stream?.destroy());
+    } else
+      this.messageTimer ??= this.owner.clock.after(this.owner.limits.messageMs, () => this.stream?.destroy());
   }
 
   private armIdle(delay: Millis): void {
@@ -185,7 +187,7 @@ export class TcpTransport {
 
   close(): void {
     for (const listener of this.listeners) listener.close();
-    for (const flow of [...this.all]) flow.close();
+    for (const flow of this.all) flow.close();
   }
 
   private accept(stream: ByteStream): StreamUser {

@@ -53,12 +53,12 @@ export class UdpTransport {
     sentByFor: (local: Endpoint, remoteHost: string) => string,
     receive: (text: string, flow: Flow) => void,
   ): Promise<UdpTransport> {
-    let transport: UdpTransport | undefined;
+    const opening: { transport?: UdpTransport } = {};
     const socket = await net.udp(at, (text, from) => {
+      const { transport } = opening;
       if (transport !== undefined) receive(text, transport.flowOf(from));
     });
-    transport = new UdpTransport(socket, sentByFor);
-    return transport;
+    return (opening.transport = new UdpTransport(socket, sentByFor));
   }
 
   /** The flow to an address; the same object as long as the peer is remembered. */

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { fakes } from '../src/testing/fakes.ts';
+import type { Script } from '../src/index.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const DOORS = { tandem: 'src/index.ts', 'tandem/testing': 'src/testing/index.ts' };
+/** What the compiler is told beside the source. */
+const DECLARATIONS = join(ROOT, 'src/base/latin1.d.ts');
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+
+const folder = mkdtempSync(join(tmpdir(), 'tandem-docs-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** Every `ts` block of a page as a file of its own, its imports led to our source. */
+function blocksOf(page: string): string[] {
+  const blocks = [...read(page).matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block = '']) => block);
+  return blocks.map((block, i) => {
+    const path = join(folder, `block-${i + 1}.ts`);
+    const led = Object.entries(DOORS).reduce(
+      (text, [door, file]) => text.replaceAll(`'${door}'`, `'${join(ROOT, file)}'`),
+      block,
+    );
+    writeFileSync(path, led);
+    return path;
+  });
+}
+
+const blocks = blocksOf('docs/routing.md');
+
+test('every block of docs/routing.md passes the compiler', () => {
+  const base = JSON.parse(read('tsconfig.json')) as { compilerOptions: object };
+  const compilerOptions = {
+    ...base.compilerOptions,
+    typeRoots: [join(ROOT, 'node_modules/@types')],
+    noUnusedLocals: false,
+  };
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, files: [...blocks, DECLARATIONS] }),
+  );
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' });
+
+  assert.equal(stdout, '');
+  assert.equal(status, 0);
+});
+
+for (const [i, path] of blocks.entries()) {
+  test(`block ${i + 1} of docs/routing.md runs`, async () => {
+    const { default: script } = (await import(pathToFileURL(path).href)) as { default?: Script };
+    if (script === undefined) return; // It holds tests, and they run on their own.
+
+    const decision = await script(fakes()).decide('INVITE sip:bob@example.com SIP/2.0');
+
+    assert.ok(['reply', 'relay'].includes(decision.do));
+  });
+}
+
+test('every file that docs/lifecycle.md names is there', () => {
+  const named = [...read('docs/lifecycle.md').matchAll(/\b((?:[a-z]+\/)+[a-z-]+\.(?:ts|md))\b/g)].map(
+    ([name]) => name,
+  );
+  const there = (name: string): boolean =>
+    existsSync(join(ROOT, 'src', name)) || existsSync(join(ROOT, name));
+
+  assert.ok(named.length > 30);
+  assert.deepEqual(
+    named.filter((name) => !there(name)),
+    [],
+  );
+});

@@ -1,0 +1,125 @@
+/** Nobody gets what he did not ask for, and nobody gets much more than he sent. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MALLORY, mallorysTown, request, sentElsewhere, VICTIM } from '../testing/mallory.ts';
+import { EXCHANGE } from '../testing/town.ts';
+import { registrarProxy } from '../testing/town-scripts.ts';
+
+// ─── answers for those who did not ask ──────────────────────────────────────────────────────────
+
+test('responses that nobody waits for go nowhere', async () => {
+  const { t, mallory } = await mallorysTown(registrarProxy);
+  const call = t.phone('alice').dial('sip:bob@example.com');
+  await t.run(2_000);
+  const sent = t.phone('bob').incoming[0]?.invite.headers.get('Via') ?? '';
+  const branch = /branch=([^;]+)/.exec(sent)?.[1] ?? '';
+  const near = branch.replace(/\.(\d+)\./, (_, generation: string) => `.${Number(generation) + 1}.`);
+  const before = t.net.trace.entries.length;
+
+  for (const own of ['z9hG4bKx', near, branch.substring(0, 20), `${branch.split('.')[0]}.`, '']) {
+    for (const status of ['100 Trying', '180 Ringing', '200 OK', '407 No', '603 Decline']) {
+      mallory.send(
+        request({
+          via: `SIP/2.0/UDP ${EXCHANGE}:5060;branch=${own}, SIP/2.0/UDP ${VICTIM}`,
+          callId: call.callId,
+        }).replace('INVITE sip:bob@example.com SIP/2.0', `SIP/2.0 ${status}`),
+      );
+    }
+  }
+  await t.run(1_000);
+
+  assert.deepEqual(
+    t.net.trace.entries.slice(before).filter(({ fromHost }) => fromHost === EXCHANGE),
+    [],
+  );
+  assert.equal(call.state, 'talking');
+  t.stop();
+});
+
+const forgedVias: readonly string[] = [
+  `SIP/2.0/UDP ${VICTIM}:5060`,
+  `SIP/2.0/UDP ${VICTIM}:5060;rport`,
+  `SIP/2.0/UDP ${VICTIM}:5060;received=${VICTIM}`,
+  `SIP/2.0/UDP ${MALLORY}:5060;received=${VICTIM};rport=5060`,
+  `SIP/2.0/UDP ${MALLORY}:5060;received=${VICTIM}`,
+  `SIP/2.0/UDP ${MALLORY}:5060;maddr=${VICTIM}`,
+  `SIP/2.0/UDP ${MALLORY}:5060;maddr=255.255.255.255;ttl=255`,
+  `SIP/2.0/TCP ${VICTIM}:5060`,
+  `SIP/2.0/UDP victim.example`,
+];
+
+for (const via of forgedVias) {
+  test(`an answer goes to where the request came from, not to ${via.substring(12)}`, async () => {
+    const { t, mallory } = await mallorysTown(registrarProxy);
+
+    for (const method of ['INVITE', 'REGISTER', 'OPTIONS', 'BYE']) mallory.send(request({ method, via }));
+    mallory.send(request({ via, more: 'Max-Forwards: x\r\n' }));
+    mallory.send(request({ via }).replace('SIP/2.0', 'SIP/3.0'));
+    await t.run(1_000);
+
+    assert.deepEqual(sentElsewhere(t), []);
+    assert.equal(mallory.sentToHim.length, 6);
+    t.stop();
+  });
+}
+
+/** A challenge is longer than the shortest request that can be challenged. */
+const CHALLENGE_FACTOR = 2.5;
+
+/** Short requests, to be answered by somebody whose address they carry. */
+const reflected: readonly [name: string, text: string][] = [
+  ['REGISTER', short('REGISTER', 'sip:example.com', 'sip:a@example.com')],
+  ['INVITE to one of ours', short('INVITE', 'sip:bob@example.com', 'sip:bob@example.com')],
+  [
+    'INVITE from one of ours',
+    short('INVITE', 'sip:bob@example.com', 'sip:bob@example.com', 'sip:a@example.com'),
+  ],
+  ['INVITE to nobody', short('INVITE', 'sip:x@example.com', 'sip:x@example.com')],
+  ['INVITE to a stranger', short('INVITE', 'sip:x@y.z', 'sip:x@y.z')],
+  ['OPTIONS', short('OPTIONS', 'sip:example.com', 'sip:example.com')],
+  ['MESSAGE', short('MESSAGE', 'sip:a@example.com', 'sip:a@example.com')],
+  ['BYE', short('BYE', 'sip:a@b', 'sip:a@b>;tag=1')],
+  ['CANCEL', short('CANCEL', 'sip:a@b', 'sip:a@b')],
+  ['what is refused', short('OPTIONS', 'sip:', 'sip:a@b')],
+  [
+    'what needs an extension',
+    short('OPTIONS', 'sip:a@b', 'sip:a@b').replace('i:', 'Proxy-Require: a,b\r\ni:'),
+  ],
+  ['what is no SIP/2.0', short('OPTIONS', 'sip:a@b', 'sip:a@b').replace('SIP/2.0', 'SIP/9.9')],
+  ['what is cut short', short('OPTIONS', 'sip:a@b', 'sip:a@b').trimEnd()],
+];
+
+function short(method: string, uri: string, to: string, from = 'sip:a@b'): string {
+  return [
+    `${method} ${uri} SIP/2.0`,
+    'v:SIP/2.0/UDP 1.2.3.4;branch=z9hG4bK1',
+    `f:<${from}>;tag=1`,
+    `t:<${to}>`,
+    'i:1',
+    `CSeq:1 ${method}`,
+    '\r\n',
+  ].join('\r\n');
+}
+
+for (const open_inbound of [false, true]) {
+  for (const [name, text] of reflected) {
+    if (open_inbound && name === 'INVITE to one of ours') continue; // Bob rings: that is what it is for.
+    const when = open_inbound ? ' (open to strangers)' : '';
+    test(`${name}${when} is answered with few bytes`, async () => {
+      const { t, mallory } = await mallorysTown(registrarProxy, { open_inbound });
+
+      mallory.send(text);
+      await t.run(60_000);
+
+      const bytes = mallory.sentToHim.reduce((sum, answer) => sum + answer.text.length, 0);
+      const factor = mallory.sentToHim.some((answer) => answer.text.includes('Digest'))
+        ? CHALLENGE_FACTOR
+        : 2;
+      assert.ok(
+        bytes > 0 && bytes <= factor * text.length,
+        `${text.length} bytes are answered with ${bytes}`,
+      );
+      t.stop();
+    });
+  }
+}
