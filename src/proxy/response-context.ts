@@ -39,6 +39,9 @@ export interface PlanFailure {
   readonly ends: readonly BranchEnd[];
 }
 
+/** Who brought the final answer about: the caller by giving up, the callee by a response, or we. */
+export type Finisher = 'caller' | 'callee' | 'us';
+
 /** What whoever relays wants to see and change on the way. None of these waits. */
 export interface RelayHooks {
   /** A branch is ready; edits reach it alone. False: skip it. */
@@ -48,7 +51,7 @@ export interface RelayHooks {
   /** The plan failed and the caller still waits. Whoever takes this calls `pass`, or answers another way. */
   readonly failed?: ((failure: PlanFailure, context: ResponseContext) => void) | undefined;
   /** A final response goes to the caller. */
-  readonly finished?: ((status: number) => void) | undefined;
+  readonly finished?: ((status: number, by: Finisher) => void) | undefined;
 }
 
 /** How a request is relayed. */
@@ -151,7 +154,7 @@ export class ResponseContext implements ServerUser {
     if (!first) return;
     for (const other of this.branches) other.cancel('SIP;cause=200;text="Call completed elsewhere"');
     if (user !== this) user?.cancelled(this.server);
-    this.options.hooks.finished?.(response.status);
+    this.options.hooks.finished?.(response.status, 'callee');
   }
 
   refused(branch: Branch, response: SipResponse): void {
@@ -199,7 +202,7 @@ export class ResponseContext implements ServerUser {
     if (best.status === 503) return this.answer(500);
     if (best.response === undefined || (best.status === 408 && !this.server.isInvite))
       return this.answer(best.status);
-    this.options.hooks.finished?.(best.status);
+    this.options.hooks.finished?.(best.status, 'callee');
     this.server.respond(
       best.status,
       withoutTopVia(best.response, this.best.textWithChallenges(best.response)),
@@ -215,7 +218,7 @@ export class ResponseContext implements ServerUser {
 
   private answer(status: number): void {
     if (!this.callerWaits) return;
-    this.options.hooks.finished?.(status);
+    this.options.hooks.finished?.(status, status === 487 ? 'caller' : 'us');
     // RFC 4320 §4.1: no 408 for a request that is no INVITE; it would only come too late.
     if (status === 408 && !this.server.isInvite) this.server.abandon();
     else this.server.reply(status);

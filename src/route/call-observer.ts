@@ -1,3 +1,4 @@
+import type { Finisher } from '../proxy/response-context.ts';
 import type { RouteMark } from '../proxy/route-signer.ts';
 import type { SipRequest } from '../sip/message.ts';
 import type { Flow } from '../transport/flow.ts';
@@ -7,7 +8,7 @@ export interface CallObserver {
   /** An INVITE that begins something new is relayed or refused. Answers the record's number, 0 for none. */
   opened(request: SipRequest, source: Flow): number;
   /** The final response to that INVITE. */
-  finished(call: number, status: number): void;
+  finished(call: number, status: number, by: Finisher): void;
   /** A request within the call: its BYE ends it. */
   within(mark: RouteMark, request: SipRequest): void;
 }

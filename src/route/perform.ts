@@ -77,7 +77,7 @@ export class Performer {
     if (incoming.request.method !== 'INVITE' || status === 401 || status === 407) return;
     if (incoming.request.toTag !== '') return;
     if (incoming.call === 0) incoming.call = this.parts.calls.opened(incoming.request, incoming.flow);
-    this.parts.calls.finished(incoming.call, status);
+    this.parts.calls.finished(incoming.call, status, status === 487 ? 'caller' : 'us');
   }
 
   private finish(incoming: Incoming, status: number): void {
@@ -135,7 +135,7 @@ export class Performer {
           : (response, target) => this.guard(incoming, true, () => replyPasses(routes, c, response, target)),
       failed:
         onFailure && ((failure, context) => this.onFailure(decision, failure, incoming, c, router, context)),
-      finished: recorded ? (status) => this.parts.calls.finished(call, status) : undefined,
+      finished: recorded ? (status, by) => this.parts.calls.finished(call, status, by) : undefined,
     };
   }
 

@@ -12,9 +12,9 @@ import type { Flow } from '../transport/flow.ts';
 export function callObserver(records: CallRecords): CallObserver {
   return {
     opened: (request, source) => records.open(attemptOf(request, source)),
-    finished(call, status) {
+    finished(call, status, by) {
       if (status < 300) records.answered(call, status);
-      else records.ended(call, { status, by: status === 487 ? 'caller' : 'callee' });
+      else records.ended(call, { status, by });
     },
     within(mark, request) {
       if (request.method !== 'BYE') return;
