@@ -16,6 +16,11 @@ import { serverTimer } from './timer-codes.ts';
 import { TimerRings, TRYING_AFTER } from './timers.ts';
 
 const SLAB_BYTES_MAX = 2 * 1024 ** 3;
+/**
+ * Transactions of each kind made at the start: what would be made under load would grow old under load, and every
+ * object that the collector moves to its old space costs the calls of that moment some of their time.
+ */
+const MADE_AHEAD = 65_536;
 /** Slots are written with eight digits, so that equal messages have equal lengths on the wire. */
 const SLOT_BASE = 10_000_000;
 const GENERATION_BASE = 100_000_000;
@@ -63,6 +68,12 @@ export class TransactionLayer {
     this.keys = new KeyTable(world.random.below(0x7fffffff));
     this.generation = GENERATION_BASE + world.random.below(GENERATION_BASE * 8);
     this.timers = new TimerRings(world.clock, this.expire);
+    for (let slot = Math.min(MADE_AHEAD, options.transactionsMax >> 1) - 1; slot >= 0; slot--) {
+      this.servers[slot] = new ServerTransaction(slot, this);
+      this.clients[slot] = new ClientTransaction(slot, this);
+      this.freeServers.push(slot);
+      this.freeClients.push(slot);
+    }
   }
 
   /** Transactions that live, both kinds. */
