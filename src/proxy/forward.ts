@@ -43,12 +43,11 @@ export function forwardText(request: SipRequest, parts: ForwardParts): string {
 
 /**
  * The loop mark of a request: the same request coming back has the same, a spiral another. §16.3 step 4, §16.6
- * step 8; RFC 5393 §4.2. Nine digits, so that branches have one length.
+ * step 8; RFC 5393 §4.2. Nine digits, so that branches have one length. `order` stands for the Call-ID.
  */
-export function loopHash(request: SipRequest): number {
+export function loopHash(request: SipRequest, order: number): number {
   const { text } = request.headers;
-  let hash = hashRange(0x811c9dc5, text, 0, text.indexOf(' ', request.method.length + 1));
-  hash = hashText(hash, request.callId);
+  let hash = hashRange(order, text, 0, text.indexOf(' ', request.method.length + 1));
   hash = hashText(hash, request.fromTag);
   hash = hashText(hash, request.toTag);
   const route = request.headers.find(ROUTE);

@@ -135,7 +135,7 @@ export class Dispatcher {
       return;
     }
     try {
-      const { mark, route, loopMark } = admit(incoming.request, this.proxy);
+      const { mark, route, loopMark } = admit(incoming, this.proxy);
       if (mark !== undefined) this.proxy.forwardAck(incoming.request, route, loopMark, incoming.order);
     } catch (error) {
       if (!(error instanceof SipError)) throw error; // An ACK is never answered.
@@ -161,7 +161,7 @@ export class Dispatcher {
     );
     const { router } = this;
     try {
-      const { mark, route, loopMark } = admit(request, this.proxy);
+      const { mark, route, loopMark } = admit(incoming, this.proxy);
       incoming.route = route;
       incoming.loopMark = loopMark;
       if (mark !== undefined && mark.call !== 0) this.calls.within(mark, request);

@@ -6,9 +6,12 @@ import { loopHash } from '../proxy/forward.ts';
 import type { RouteView } from '../proxy/loose-route.ts';
 import type { RouteMark } from '../proxy/route-signer.ts';
 import type { Proxy } from '../proxy/proxy.ts';
+import type { Incoming } from './incoming.ts';
 
 /** Option tags that we understand as the registrar, where `Require` is meant for us. */
 const REGISTRAR_OPTIONS = new Set(['path']);
+/** Those that we understand as a proxy. */
+const NO_OPTIONS: ReadonlySet<string> = new Set();
 
 /** What the preamble found out about a request that it lets through. */
 export interface Admitted {
@@ -20,13 +23,13 @@ export interface Admitted {
 }
 
 /** Throws SipError with the answer when the request may not go on. */
-export function admit(request: SipRequest, proxy: Proxy): Admitted {
+export function admit({ request, order }: Incoming, proxy: Proxy): Admitted {
   const hops = request.headers.raw(MAX_FORWARDS);
   if (hops !== undefined && Number(hops) === 0) throw new SipError('BAD_HEADER', 483, 'no hops left');
-  const loopMark = loopHash(request);
+  const loopMark = loopHash(request, order);
   if (proxy.isLooping(request, loopMark))
     throw new SipError('BAD_HEADER', 482, 'the request came back unchanged');
-  refuseUnknown(request, PROXY_REQUIRE, new Set());
+  refuseUnknown(request, PROXY_REQUIRE, NO_OPTIONS);
   if (request.method === 'REGISTER') refuseUnknown(request, REQUIRE, REGISTRAR_OPTIONS);
   const route = proxy.routes(request);
   if (request.toTag === '') {

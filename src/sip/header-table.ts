@@ -94,11 +94,13 @@ export const SINGLE_MASK = rows.reduce((mask, row) => (row.single ? mask | (1 <<
 export const MANDATORY_MASK = (1 << VIA) | (1 << FROM) | (1 << TO) | (1 << CALL_ID) | (1 << CSEQ);
 
 const names: string[] = [];
-const byLength: { name: string; id: number }[][] = Array.from({ length: 32 }, () => []);
+/** By length and first letter: few places hold more than one. */
+const candidates: { name: string; id: number }[][] = Array.from({ length: 1024 }, () => []);
 for (const row of rows) {
   names[row.id] = row.name;
-  byLength[row.name.length]!.push({ name: row.name.toLowerCase(), id: row.id });
-  if (row.compact !== undefined) byLength[1]!.push({ name: row.compact, id: row.id });
+  for (const name of [row.name.toLowerCase(), row.compact ?? '']) {
+    if (name !== '') candidates[(name.length << 5) | (name.charCodeAt(0) & 31)]!.push({ name, id: row.id });
+  }
 }
 
 /** `Via` for VIA. */
@@ -108,18 +110,14 @@ export function headerName(id: number): string {
 
 /** The id of the name that stands at [at, at + length) of the text, letter case aside; OTHER if it has no row. */
 export function headerIdAt(text: string, at: number, length: number): number {
-  const candidates = length < 32 ? byLength[length]! : undefined;
-  if (candidates === undefined) return OTHER;
-  const first = text.charCodeAt(at) | 32;
-  for (let k = 0; k < candidates.length; k++) {
-    const { name, id } = candidates[k]!;
-    if (name.charCodeAt(0) === first && sameLetters(text, at, name)) return id;
-  }
+  if (length >= 32) return OTHER;
+  const here = candidates[(length << 5) | (text.charCodeAt(at) & 31)]!;
+  for (let k = 0; k < here.length; k++) if (sameLetters(text, at, here[k]!.name)) return here[k]!.id;
   return OTHER;
 }
 
 function sameLetters(text: string, at: number, name: string): boolean {
-  for (let i = 1; i < name.length; i++) {
+  for (let i = 0; i < name.length; i++) {
     const c = text.charCodeAt(at + i);
     const wanted = name.charCodeAt(i);
     if (c !== wanted && (c < 65 || c > 90 || (c | 32) !== wanted)) return false;
