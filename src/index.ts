@@ -14,13 +14,34 @@
  * });
  */
 export { byPreference, parallel, type Plan, serial, type Target } from './proxy/plan.ts';
-export { BranchContext, type Context, FailureContext, ReplyContext, RequestContext } from './route/context.ts';
+export {
+  BranchContext,
+  type Context,
+  FailureContext,
+  ReplyContext,
+  RequestContext,
+} from './route/context.ts';
 export type {
-  Drop, FailureDecision, Forward, Pass, Redirect, Relay, RelayOptions, Reply, RequestDecision,
+  Drop,
+  FailureDecision,
+  Forward,
+  Pass,
+  Redirect,
+  Relay,
+  RelayOptions,
+  Reply,
+  RequestDecision,
 } from './route/decision.ts';
 export {
-  type BranchRoute, type FailureRoute, type Middleware, type Next, type ReplyRoute, type RequestRoute, Router,
-  type Script, script,
+  type BranchRoute,
+  type FailureRoute,
+  type Middleware,
+  type Next,
+  type ReplyRoute,
+  type RequestRoute,
+  Router,
+  type Script,
+  script,
 } from './route/router.ts';
 export type { Caller, Services } from './route/services.ts';
 export type { SipRequest, SipResponse } from './sip/message.ts';

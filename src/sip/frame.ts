@@ -58,7 +58,8 @@ export class Framer {
     if (this.broken !== undefined || this.length === 0) return undefined;
     // While a body is awaited its parts need not be joined: joining at each byte would be quadratic.
     if (this.messageLength > 0 && this.length < this.messageLength) return undefined;
-    if (this.messageLength === 0 && this.text !== '' && this.parts.length > 0 && !this.mayHoldHead()) return undefined;
+    if (this.messageLength === 0 && this.text !== '' && this.parts.length > 0 && !this.mayHoldHead())
+      return undefined;
     this.join();
     if (this.messageLength === 0) {
       this.skipKeepAlive();
@@ -80,7 +81,8 @@ export class Framer {
 
   private join(): void {
     if (this.parts.length === 0) return;
-    this.text = this.text === '' && this.parts.length === 1 ? this.parts[0]! : this.text + this.parts.join('');
+    this.text =
+      this.text === '' && this.parts.length === 1 ? this.parts[0]! : this.text + this.parts.join('');
     this.parts = [];
     this.partsSeen = 0;
     this.lastSeen = this.text.slice(-3);

@@ -25,7 +25,7 @@ const INVITE = 'INVITE sip:bob@example.com SIP/2.0';
 const requests: readonly (readonly [
   what: string,
   changes: Record<string, string | undefined>,
-  status: unknown,
+  status: number | undefined,
 ])[] = [
   ['nothing wrong', {}, undefined],
   ['no Call-ID', { 'Call-ID': undefined }, 400],
@@ -52,7 +52,8 @@ const requests: readonly (readonly [
 ];
 
 for (const [what, changes, status] of requests) {
-  test(`request with ${what}: ${status ?? 'goes on'}`, () => assert.equal(verdict(changes, INVITE), status));
+  test(`request with ${what}: ${String(status ?? 'goes on')}`, () =>
+    assert.equal(verdict(changes, INVITE), status));
 }
 
 test('a field that may stand once stands twice: 400', () => {

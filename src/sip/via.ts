@@ -117,7 +117,8 @@ function scanParams(text: string, span: OpenSpan, end: number): boolean {
     if (nameLength === 6 && hasValue && isWord(text, nameStart, 'branch')) {
       span.branchStart = valueStart;
       span.branchEnd = at;
-    } else if (nameLength === 5 && !hasValue && isWord(text, nameStart, 'rport')) span.rportEnd = nameStart + 5;
+    } else if (nameLength === 5 && !hasValue && isWord(text, nameStart, 'rport'))
+      span.rportEnd = nameStart + 5;
   }
   span.valueEnd = at;
   return true;

@@ -37,11 +37,16 @@ export class Locator {
   }
 
   /** The SRV record to try first. RFC 2782: lowest priority, then weight. */
-  private async service(host: string, transport: TransportName): Promise<{ target: string; port?: number } | undefined> {
+  private async service(
+    host: string,
+    transport: TransportName,
+  ): Promise<{ target: string; port?: number } | undefined> {
     try {
       const records = await this.net.resolve(`_sip._${transport}.${host}`, 'SRV');
-      const order = (a: { priority?: number; weight?: number }, b: { priority?: number; weight?: number }): number =>
-        (a.priority ?? 0) - (b.priority ?? 0) || (b.weight ?? 0) - (a.weight ?? 0);
+      const order = (
+        a: { priority?: number; weight?: number },
+        b: { priority?: number; weight?: number },
+      ): number => (a.priority ?? 0) - (b.priority ?? 0) || (b.weight ?? 0) - (a.weight ?? 0);
       return [...records].sort(order)[0];
     } catch {
       return undefined; // No SRV record is no error: RFC 3263 §4.2 goes on with the address.

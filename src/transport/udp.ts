@@ -89,7 +89,8 @@ export class UdpTransport {
 
 function placeOf(ip4: number, host: string, port: number): number {
   let hash = ip4;
-  if (hash === 0) for (let i = 0; i < host.length; i++) hash = Math.imul(hash ^ host.charCodeAt(i), 0x01000193);
+  if (hash === 0)
+    for (let i = 0; i < host.length; i++) hash = Math.imul(hash ^ host.charCodeAt(i), 0x01000193);
   hash = Math.imul(hash ^ Math.imul(port, 0x9e3779b1), 0x85ebca6b);
   return (hash >>> 15) & (UDP_FLOWS_MAX - 1);
 }
