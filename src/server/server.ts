@@ -20,6 +20,7 @@ import { Exchange, type Stores } from './exchange.ts';
 import { loadScript } from './script-loader.ts';
 import { databaseFile, type Settings } from './settings.ts';
 import { productVersion } from './settings-version.ts';
+import { WarmUp } from './warm-up.ts';
 
 /** Bindings of all subscribers together. */
 const BINDINGS_MAX = 4_000_000;
@@ -63,6 +64,7 @@ class Server implements RunningServer {
   private stores: Stores | undefined = undefined;
   private control: ControlServer | undefined = undefined;
   private generation = 1;
+  private readonly warmUp: WarmUp;
   private readonly startedAt: string;
 
   constructor(settings: Settings, claim: Claim) {
@@ -72,6 +74,7 @@ class Server implements RunningServer {
     const log = logLines({ level, ...(format === 'auto' ? {} : { form: format }) });
     const { udp, gso, pacing } = settings.sip;
     this.world = nodeWorld({ log, udp, gso, pacing });
+    this.warmUp = new WarmUp(this.world);
     this.startedAt = new Date(this.world.clock.wall()).toISOString();
   }
 
@@ -103,6 +106,7 @@ class Server implements RunningServer {
       reload: () => this.reload(),
     });
     await this.control.start();
+    void this.warmUp.run();
   }
 
   async reload(): Promise<void> {
@@ -118,6 +122,7 @@ class Server implements RunningServer {
   }
 
   async stop(): Promise<void> {
+    this.warmUp.stop();
     await this.control?.stop();
     if (this.exchange !== undefined) await this.drain(this.exchange);
     this.exchange?.stop();
