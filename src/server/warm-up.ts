@@ -147,7 +147,7 @@ export class WarmUp {
   /** Sends a request, answers it as the callee, and returns the last response that reached the caller. */
   private async exchangeOf(text: string, statuses: readonly number[]): Promise<SipMessage | undefined> {
     this.fromCaller(text);
-    for (let turn = 0; turn < ROUTE_TURNS; turn++) await undefined; // The route decides in turns of its own.
+    for (let turn = 0; turn < ROUTE_TURNS; turn++) await Promise.resolve(); // The route decides in turns of its own.
     const forwarded = this.sent.find(({ to }) => to.port === CALLEE.port);
     const received = forwarded === undefined ? undefined : parseMessage(forwarded.text);
     if (received?.kind !== 'request') return undefined;
