@@ -1,9 +1,12 @@
 import { createRequire } from 'node:module';
 import type * as Pino from 'pino';
 import type { Logger } from '../base/world.ts';
+import { BackgroundLines } from './background-lines.ts';
 
 // oxlint-disable-next-line no-control-regex -- control characters are what this is about
 const CONTROLS = /[\0-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+const STDERR = 2;
 
 /** From the most to the least. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -14,7 +17,7 @@ export interface LogOptions {
   readonly level?: LogLevel;
   /** Lines for people or one JSON object a line; by default lines when stderr is a terminal. */
   readonly form?: 'lines' | 'json';
-  /** Takes each finished line with its line feed; stderr by default, written before the call returns. */
+  /** Takes each finished line with its line feed; stderr by default, written in the background. */
   readonly write?: (line: string) => void;
 }
 
@@ -22,7 +25,7 @@ export interface LogOptions {
 export function logLines(options: LogOptions = {}): Logger {
   // Loaded here: only the process that logs pays the 35 ms.
   const pino = createRequire(import.meta.url)('pino') as typeof Pino.pino;
-  const write = options.write ?? stderrWriter(pino);
+  const write = options.write ?? new BackgroundLines(STDERR).add;
   const level = options.level ?? 'info';
   const form = options.form ?? (process.stderr.isTTY ? 'lines' : 'json');
   return form === 'json' ? jsonLogger(pino, level, write) : humanLogger(level, write);
@@ -100,11 +103,4 @@ function escapeControls(text: string): string {
 
 function escaped(control: string): string {
   return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
-}
-
-function stderrWriter(pino: typeof Pino.pino): (line: string) => void {
-  const stderr = pino.destination({ fd: 2, sync: true });
-  // Nobody reads stderr any more, and there is nowhere else to say so; the calls go on.
-  stderr.on('error', () => {});
-  return (line) => stderr.write(line);
 }
