@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { sql } from 'kysely';
 import { open, openToRead, readSubscribers, secret } from './sqlite.ts';
 import { statementNames, statements } from './statements.ts';
@@ -19,7 +20,32 @@ test('a new file gets every table, and opening it again changes nothing', async 
   const tables = await db.introspection.getTables();
   await db.destroy();
 
-  assert.deepEqual(tables.map((table) => table.name).sort(), ['calls', 'location', 'secret', 'subscriber']);
+  const expected =
+    'address calls changes dbaliases domain forwarding globalblacklist grp location number ring_group ' +
+    'ring_group_member schedule secret speed_dial subscriber userblacklist usr_preferences writer_batch';
+  assert.equal(
+    tables
+      .map((table) => table.name)
+      .sort()
+      .join(' '),
+    expected,
+  );
+});
+
+test('a migration that fails leaves nothing behind, and the next start does it', async () => {
+  const file = join(folder, 'half.db');
+  const broken = new DatabaseSync(file);
+  broken.exec('create view calls as select 1 as id');
+  broken.close();
+  await assert.rejects(open(file), { code: 'DATA_FOLDER' });
+
+  const mended = new DatabaseSync(file);
+  const left = mended.prepare("select count(*) as n from sqlite_schema where type = 'table'").get();
+  mended.exec('drop view calls');
+  mended.close();
+  await (await open(file)).destroy();
+
+  assert.equal(left?.n, 0);
 });
 
 test('every statement is valid on the tables', async () => {

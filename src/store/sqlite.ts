@@ -1,11 +1,13 @@
 /** The SQLite file behind kysely: opened and brought up to date at start, and read by the command line. */
 import { existsSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import { Kysely, SqliteDialect } from 'kysely';
+import { Kysely, sql, SqliteDialect } from 'kysely';
 import type { SqliteDatabase } from 'kysely';
-import { Migrator } from 'kysely/migration';
 import { TandemError } from '../base/errors.ts';
-import { migrationProvider } from './migrations.ts';
+import { KEPT_MS } from './change-triggers.ts';
+import { migrate } from './migrate.ts';
+import { textOf } from './order.ts';
+import { readRows } from './read-rows.ts';
 import type { Schema, SubscriberTable } from './schema.ts';
 import { connect, connectToRead } from './sqlite-connection.ts';
 import type { Synchronous } from './sqlite-connection.ts';
@@ -17,17 +19,21 @@ export type Database = Kysely<Schema>;
 /** Opens the file, creating it and its tables when they are missing. `db.destroy()` closes it. */
 export async function open(file: string, options: { synchronous?: Synchronous } = {}): Promise<Database> {
   const db = queriesOn(opened(file, () => connect(file, options.synchronous ?? 'NORMAL')));
-  const { error } = await new Migrator({ db, provider: migrationProvider }).migrateToLatest();
-  if (error === undefined) return db;
-  await db.destroy();
-  throw new TandemError(
-    'DATA_FOLDER',
-    `the tables in ${file} cannot be brought up to date: ${textOf(error)}`,
-    {
-      cause: error,
-      hint: 'if a newer release wrote this file, run that release, or restore the copy made before it',
-    },
-  );
+  try {
+    await migrate(db);
+    await sql`delete from changes where changed_at < unixepoch() * 1000 - ${KEPT_MS}`.execute(db);
+    return db;
+  } catch (error) {
+    await db.destroy();
+    throw new TandemError(
+      'DATA_FOLDER',
+      `the tables in ${file} cannot be brought up to date: ${textOf(error)}`,
+      {
+        cause: error,
+        hint: 'if a newer release wrote this file, run that release, or restore the copy made before it',
+      },
+    );
+  }
 }
 
 /** Opens a file that exists for reading alone, also while an exchange writes to it. */
@@ -40,24 +46,32 @@ export function openToRead(file: string): Database {
   return queriesOn(opened(file, () => connectToRead(file)));
 }
 
-/** The secret of that name; made and kept the first time it is asked for. */
+/** The secret of that name; made and kept the first time it is asked for, by whichever node is the first. */
 export async function secret(db: Database, name: string, make: () => string): Promise<string> {
-  await db
-    .insertInto('secret')
-    .values({ name, value: make() })
-    .onConflict((conflict) => conflict.column('name').doNothing())
-    .execute();
-  const row = await db
-    .selectFrom('secret')
-    .select('value')
-    .where('name', '=', name)
-    .executeTakeFirstOrThrow();
-  return row.value;
+  const there = await secretThere(db, name);
+  if (there !== undefined) return there;
+  try {
+    const value = make();
+    await db.insertInto('secret').values({ name, value }).execute();
+    return value;
+  } catch (error) {
+    const theirs = await secretThere(db, name);
+    if (theirs !== undefined) return theirs;
+    throw error;
+  }
+}
+
+async function secretThere(db: Database, name: string): Promise<string | undefined> {
+  const row = await db.selectFrom('secret').select('value').where('name', '=', name).executeTakeFirst();
+  return row?.value;
 }
 
 /** Every account, as `new Subscribers` takes them. */
 export async function readSubscribers(db: Database): Promise<readonly SubscriberRow[]> {
-  return db.selectFrom('subscriber').selectAll().execute();
+  const all: SubscriberRow[] = [];
+  for await (const rows of readRows(db, db.selectFrom('subscriber').selectAll().orderBy('id')))
+    all.push(...rows);
+  return all;
 }
 
 /** A row of `subscriber` as it is read. */
@@ -95,8 +109,4 @@ function asKyselyWants(connection: DatabaseSync): SqliteDatabase {
       };
     },
   };
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,9 @@
 /**
- * Every change the exchange makes while it runs, by name: the only SQL that is written by hand.
+ * Every change the exchange makes while it runs, by name: the only SQL that is written by hand. It is what SQLite and
+ * PostgreSQL both understand; `dialect.ts` makes MariaDB's of it, so that there is one text a statement.
  * Values are bound in the order of the question marks, never pasted in.
  */
+import { serviceStatements } from './statements-services.ts';
 
 const SAVE_BINDING = `
   insert into location (username, domain, contact, received, path, expires, q, callid, cseq, last_modified,
@@ -12,6 +14,10 @@ const SAVE_BINDING = `
     callid = excluded.callid, cseq = excluded.cseq, last_modified = excluded.last_modified,
     flags = excluded.flags, user_agent = excluded.user_agent, socket = excluded.socket,
     sip_instance = excluded.sip_instance, reg_id = excluded.reg_id`;
+
+const SAVE_BINDING_DETAILS = `
+  update location set params = ?, methods = ?, attr = ?, pn_provider = ?, pn_param = ?, pn_prid = ?
+  where username = ? and domain = ? and contact = ?`;
 
 // A repeated insert changes nothing: a record whose first write failed is written again from the beginning.
 const OPEN_CALL = `
@@ -41,6 +47,8 @@ export const statements = {
   /** username, domain, contact, received, path, expires, q, callid, cseq, last_modified, flags, user_agent,
    *  socket, sip_instance, reg_id */
   saveBinding: SAVE_BINDING,
+  /** params, methods, attr, pn_provider, pn_param, pn_prid, username, domain, contact */
+  saveBindingDetails: SAVE_BINDING_DETAILS,
   /** username, domain, contact */
   removeBinding: 'delete from location where username = ? and domain = ? and contact = ?',
   /** username, domain */
@@ -57,6 +65,7 @@ export const statements = {
   upsertSubscriber: UPSERT_SUBSCRIBER,
   /** username, domain */
   deleteSubscriber: 'delete from subscriber where username = ? and domain = ?',
+  ...serviceStatements,
 } as const satisfies Record<string, string>;
 
 /** The name of a statement. */

@@ -4,34 +4,14 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { AssertionError } from '../base/assert.ts';
-import { TandemError } from '../base/errors.ts';
-import type { Clock, Logger } from '../base/world.ts';
+import type { Logger } from '../base/world.ts';
 import { SimClock } from '../testing/sim-clock.ts';
+import { account, databaseLaws, RealClock, writerLaws } from '../testing/writer-contract.ts';
+import type { WriterTrial } from '../testing/writer-contract.ts';
 import { MemoryWriter } from './memory-writer.ts';
 import { open } from './sqlite.ts';
-import { BATCH_ROWS_MAX, SqliteWriter } from './sqlite-writer.ts';
+import { SqliteWriter } from './sqlite-writer.ts';
 import type { Value, Writer, WriterLimits } from './writer.ts';
-
-/** Real time; what a `soon` throws is kept instead of ending the test run. */
-class RealClock implements Clock {
-  readonly thrown: unknown[] = [];
-  now = (): number => performance.now();
-  wall = (): number => Date.now();
-  after(delay: number, fire: () => void): { cancel(): void } {
-    const timer = setTimeout(fire, delay);
-    return { cancel: () => clearTimeout(timer) };
-  }
-  soon(run: () => void): void {
-    setImmediate(() => {
-      try {
-        run();
-      } catch (error) {
-        this.thrown.push(error);
-      }
-    });
-  }
-}
 
 const logged: string[] = [];
 const log: Logger = {
@@ -40,13 +20,6 @@ const log: Logger = {
   warn: () => {},
   error: (what) => void logged.push(what),
 };
-
-interface Trial {
-  readonly writer: Writer;
-  readonly clock: RealClock;
-  /** The user names in the table, in order. */
-  users(): string[];
-}
 
 const folder = await mkdtemp(join(tmpdir(), 'tandem-writer-'));
 let files = 0;
@@ -70,114 +43,27 @@ function usersIn(file: string): string[] {
   return rows.map((row) => String(row.username));
 }
 
-async function sqliteTrial(limits: Partial<WriterLimits>): Promise<Trial> {
+async function sqliteTrial(limits: Partial<WriterLimits>): Promise<WriterTrial> {
   const clock = new RealClock();
   const file = await tablesAt(join(folder, `${files++}.db`));
   const writer = new SqliteWriter({ file, clock, log, limits });
   opened.push(writer);
-  return { writer, clock, users: () => usersIn(file) };
+  return { writer, clock, users: async () => usersIn(file) };
 }
 
-async function memoryTrial(limits: Partial<WriterLimits>): Promise<Trial> {
+async function memoryTrial(limits: Partial<WriterLimits>): Promise<WriterTrial> {
   const clock = new RealClock();
   const seen: string[] = [];
   const writer = new MemoryWriter(clock, {
     limits,
     observe: (_, values) => void seen.push(String(values[1])),
   });
-  return { writer, clock, users: () => seen };
+  return { writer, clock, users: async () => seen };
 }
 
-const account = (id: number): Value[] => [id, `user${id}`, 'example.com', 'ha1', 'ha1sha', null, 1];
-
-const implementations: [string, (limits: Partial<WriterLimits>) => Promise<Trial>][] = [
-  ['sqlite', sqliteTrial],
-  ['memory', memoryTrial],
-];
-
-for (const [name, make] of implementations) {
-  test(`${name}: done is called once a row, in order, never from within write`, async () => {
-    const { writer, users } = await make({});
-    const said: string[] = [];
-    let writing = true;
-
-    for (let id = 1; id <= 5; id++) {
-      writer.write('upsertSubscriber', account(id), (error) => {
-        assert.equal(writing, false);
-        said.push(`${id} ${error?.message ?? 'ok'}`);
-      });
-    }
-    writing = false;
-    assert.equal(writer.waiting, 5);
-    await writer.flush();
-
-    assert.deepEqual(said, ['1 ok', '2 ok', '3 ok', '4 ok', '5 ok']);
-    assert.deepEqual(users(), ['user1', 'user2', 'user3', 'user4', 'user5']);
-    assert.equal(writer.waiting, 0);
-  });
-
-  test(`${name}: more rows than one batch holds are all written`, async () => {
-    const { writer, users } = await make({});
-    const rows = BATCH_ROWS_MAX * 2 + 1;
-    let said = 0;
-
-    for (let id = 1; id <= rows; id++) writer.write('upsertSubscriber', account(id), () => void said++);
-    await writer.flush();
-
-    assert.equal(said, rows);
-    assert.equal(users().length, rows);
-  });
-
-  test(`${name}: the row beyond waitingRowsMax fails, those before it are written`, async () => {
-    const { writer, users } = await make({ waitingRowsMax: 3 });
-    const errors: (Error | undefined)[] = [];
-    const refused = new Promise<Error | undefined>((settle) => {
-      for (let id = 1; id <= 3; id++)
-        writer.write('upsertSubscriber', account(id), (error) => errors.push(error));
-      writer.write('upsertSubscriber', account(4), settle);
-    });
-    await writer.flush();
-
-    const error = await refused;
-    assert.ok(error instanceof TandemError);
-    assert.equal(error.code, 'STORE_FAILED');
-    assert.match(error.message, /more than 3 rows wait/);
-    assert.deepEqual(errors, [undefined, undefined, undefined]);
-    assert.deepEqual(users(), ['user1', 'user2', 'user3']);
-  });
-
-  test(`${name}: a caller whose done throws keeps no other waiting`, async () => {
-    const { writer, clock } = await make({});
-    let said = 0;
-
-    writer.write('upsertSubscriber', account(1), () => {
-      throw new Error('a mistake of ours');
-    });
-    writer.write('upsertSubscriber', account(2), () => void said++);
-    await writer.flush();
-    await new Promise((settle) => clock.soon(() => settle(undefined)));
-
-    assert.equal(said, 1);
-    assert.match(String(clock.thrown), /a mistake of ours/);
-  });
-
-  test(`${name}: close writes what waits, and later writes fail`, async () => {
-    const { writer, users } = await make({});
-    writer.write('upsertSubscriber', account(1));
-    await writer.close();
-
-    const error = await new Promise<Error | undefined>((settle) =>
-      writer.write('upsertSubscriber', account(2), settle),
-    );
-    assert.match(String(error?.message), /the writer is closed/);
-    assert.deepEqual(users(), ['user1']);
-  });
-
-  test(`${name}: a wrong number of values is our own mistake`, async () => {
-    const { writer } = await make({});
-    assert.throws(() => writer.write('deleteSubscriber', ['alice']), AssertionError);
-  });
-}
+writerLaws('memory', memoryTrial);
+writerLaws('sqlite', sqliteTrial);
+databaseLaws('sqlite', sqliteTrial);
 
 test('memory: the write it was told to fail fails, and no other', async () => {
   const writer = new MemoryWriter(new RealClock());
@@ -192,15 +78,6 @@ test('memory: the write it was told to fail fails, and no other', async () => {
   await writer.flush();
 
   assert.deepEqual(said, ['ok', 'failed', 'ok']);
-});
-
-test('sqlite: a row is in the file when its done is called', async () => {
-  const { writer, users } = await sqliteTrial({});
-  const there = new Promise<string[]>((settle) =>
-    writer.write('upsertSubscriber', account(1), () => settle(users())),
-  );
-
-  assert.deepEqual(await there, ['user1']);
 });
 
 test('sqlite: one bad row fails alone', async () => {
@@ -218,7 +95,7 @@ test('sqlite: one bad row fails alone', async () => {
     'upsertSubscriber was not written: NOT NULL constraint failed: subscriber.ha1',
     'ok',
   ]);
-  assert.deepEqual(users(), ['user1', 'user3']);
+  assert.deepEqual(await users(), ['user1', 'user3']);
 });
 
 test('sqlite: a failed row that nobody waits for is logged', async () => {
@@ -266,6 +143,27 @@ test('sqlite: the first row leaves at once, the next ones share a commit commitM
   await clock.run(1);
   await later;
 
+  assert.deepEqual(usersIn(file), ['user1', 'user2', 'user3']);
+  await writer.close();
+});
+
+test('sqlite: rows that nobody waits for wait for company, until somebody waits for one', async () => {
+  const clock = new SimClock();
+  const file = await tablesAt(join(folder, `${files++}.db`));
+  const writer = new SqliteWriter({ file, clock, log, limits: { commitMs: 10, patientMs: 100 } });
+  const written = (id: number, patient: boolean): Promise<unknown> =>
+    new Promise((settle) => writer.write('upsertSubscriber', account(id), settle, patient));
+
+  const patient = written(1, true);
+  await clock.run(99);
+  assert.deepEqual([usersIn(file), writer.waiting], [[], 1]);
+  await clock.run(1);
+  await patient;
+  assert.deepEqual(usersIn(file), ['user1']);
+
+  const together = Promise.all([written(2, true), written(3, false)]);
+  await clock.run(10);
+  await together;
   assert.deepEqual(usersIn(file), ['user1', 'user2', 'user3']);
   await writer.close();
 });

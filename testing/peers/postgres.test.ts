@@ -1,0 +1,3 @@
+import { serverLaws } from './database-laws.ts';
+
+serverLaws('postgres');
