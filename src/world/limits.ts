@@ -4,6 +4,18 @@ export const limits = {
   streamQueueBytes: 1 << 20,
   /** How long a stream that was ended may take to send the rest. */
   streamEndMs: 5_000,
+  /** How long a balancer may take to say whom it connects for, unless its listener says. */
+  proxyHeaderMs: 10_000,
+  /** What a PROXY header of version 2 may hold behind its fixed part. */
+  proxyHeaderBytes: 1_024,
+
+  /** The longest message of a WebSocket, and the fragments it may come in. */
+  webSocketMessageBytes: 65_535,
+  webSocketFragments: 64,
+  /** The head of the HTTP request that asks for a WebSocket. */
+  upgradeHeadBytes: 8_192,
+  /** How often a WebSocket is asked whether it lives; it is closed when it has not answered until the next time. */
+  webSocketPingMs: 30_000,
 
   /** Asked of the kernel for each UDP socket, each way; it may grant less. */
   socketBufferBytes: 4 << 20,
@@ -48,8 +60,30 @@ export const limits = {
   randomPoolBytes: 4_096,
   /** How long the list of our own addresses is believed. */
   localAddressMs: 10_000,
-  /** Node tells no TTL for SRV records, nor for the hosts file. */
-  ttlUnknownMs: 60_000,
-  dnsTryMs: 2_000,
-  dnsTries: 3,
+
+  /** How long one name server is waited for, and how often each is asked, unless the settings say otherwise. */
+  dnsTimeoutMs: 1_000,
+  dnsAttempts: 2,
+  /** Names being asked for at once; beyond it a name is as good as one whose servers are silent. */
+  dnsOutstanding: 256,
+  /** CNAME records followed for one name. */
+  dnsAliases: 8,
+  /** Records of one name and type that are kept. */
+  dnsRecords: 64,
+  /** Names remembered for each type; beyond it one that was not used lately is forgotten. */
+  dnsNames: 10_000,
+  /** A record is believed so long at least, and so long at most, whatever its TTL. */
+  dnsTtlLeastMs: 1_000,
+  dnsTtlMostMs: 86_400_000,
+  /** So long at most is it remembered that there is no such record. RFC 2308 §5 */
+  dnsNegativeMostMs: 900_000,
+  /** So long it is remembered that nobody could tell. RFC 2308 §7 */
+  dnsFailureMs: 5_000,
+  /** So long an outdated record is used when nobody can tell a newer one, and how often they are asked meanwhile. */
+  dnsStaleMs: 86_400_000,
+  dnsStaleRetryMs: 30_000,
+  /** How long resolv.conf and the hosts file are believed. */
+  dnsFilesMs: 30_000,
+  dnsFileBytes: 1 << 20,
+  dnsServers: 8,
 } as const;

@@ -1,13 +1,15 @@
 /** The real World: time, chance, sockets and names of Node. */
+import { readFile } from 'node:fs/promises';
 import { isIp4 } from '../base/endpoint.ts';
 import type { Clock, HostPort, Logger, Millis, Net, Timer, UdpReceiver, World } from '../base/world.ts';
+import { nodeDnsSockets } from './dns-sockets.ts';
 import { type Kernel, loadKernel } from './kernel.ts';
 import { limits } from './limits.ts';
 import { LocalAddresses } from './local-addresses.ts';
-import { Names } from './names.ts';
+import { Names, type NameSettings } from './names.ts';
 import { PooledRandom } from './random.ts';
 import { Soon } from './soon.ts';
-import { connectTcp, listenTcp } from './tcp.ts';
+import { connectStream, listenStream } from './streams.ts';
 import { openUdpBatch } from './udp-batch.ts';
 import type { UdpCounts } from './udp-counts.ts';
 import { openUdpDgram } from './udp-dgram.ts';
@@ -21,6 +23,8 @@ export interface NodeWorldOptions {
   readonly gso?: boolean;
   /** Under load, read once a millisecond; on by default. */
   readonly pacing?: boolean;
+  /** Whom to ask for names; those of resolv.conf by default. */
+  readonly names?: NameSettings;
 }
 
 /** A World, and what its sockets count. */
@@ -39,20 +43,35 @@ export function nodeWorld(options: NodeWorldOptions): NodeWorld {
   const udpCounts: UdpCounts = { received: 0, sent: 0, dropped: 0, sends: 0 };
   const { gso = true, pacing = true } = options;
   const batch = kernel && { kernel, soon, now, counts: udpCounts, gso, pacing };
-  const names = new Names();
+  const random = new PooledRandom();
+  const names = new Names({
+    clock,
+    random,
+    log: options.log,
+    sockets: nodeDnsSockets,
+    settings: options.names ?? { timeoutMs: limits.dnsTimeoutMs, attempts: limits.dnsAttempts },
+    read: readSmallFile,
+  });
   const addresses = new LocalAddresses(now);
   const net: Net = {
     async udp(at: HostPort, receive: UdpReceiver) {
       if (batch !== undefined && isIp4(at.host)) return openUdpBatch(at, receive, batch);
       return openUdpDgram(at, receive, udpCounts);
     },
-    listen: (at, accept) => listenTcp(at, accept, options.log),
-    connect: connectTcp,
+    listen: (at, accept, how = { kind: 'tcp' }) => listenStream(at, accept, how, options.log),
+    connect: connectStream,
     resolve: (name, type) => names.resolve(name, type),
+    known: (name, type) => names.known(name, type),
     localAddressFor: (to) => addresses.for(to),
   };
   const udpKind = kernel === undefined ? 'dgram' : 'batch';
-  return { clock, random: new PooledRandom(), net, log: options.log, udpKind, udpCounts };
+  return { clock, random, net, log: options.log, udpKind, udpCounts };
+}
+
+/** '' when there is none: a machine needs neither resolv.conf nor a hosts file. */
+async function readSmallFile(file: string): Promise<string> {
+  const text = await readFile(file, 'latin1').catch(() => '');
+  return text.substring(0, limits.dnsFileBytes);
 }
 
 function nodeClock(now: () => Millis, soon: Soon): Clock {

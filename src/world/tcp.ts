@@ -1,33 +1,17 @@
-import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+/** One connection, whatever is spoken on it: bytes as they are, TLS, or WebSocket messages. */
+import { connect, type Socket } from 'node:net';
 import { Endpoint } from '../base/endpoint.ts';
-import type { ByteStream, HostPort, Listener, Logger, StreamUser } from '../base/world.ts';
+import type { ByteStream, HostPort, StreamUser } from '../base/world.ts';
 import { limits } from './limits.ts';
 
-/** Opens a TCP listener. Rejects with a Node-style `code`. */
-export async function listenTcp(
-  at: HostPort,
-  accept: (stream: ByteStream) => StreamUser,
-  log: Logger,
-): Promise<Listener> {
-  const server = createServer({ noDelay: true }, (socket) => {
-    const { remoteAddress, remotePort } = socket;
-    // Gone before we looked: there is nobody to tell.
-    if (remoteAddress === undefined || remotePort === undefined) socket.destroy();
-    else {
-      const stream = new SocketStream(socket, new Endpoint(remoteAddress, remotePort));
-      stream.serve(accept(stream));
-    }
-  });
-  const listening = once(server, 'listening');
-  server.listen({ host: at.host, port: at.port, ipv6Only: at.host.includes(':') });
-  await listening;
-  server.on('error', (error) =>
-    log.warn('a TCP connection could not be accepted', { reason: error.message }),
-  );
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new TypeError('a TCP listener has an address');
-  return { local: new Endpoint(address.address, address.port), close: () => void server.close() };
+/** What carries the texts of a stream once it may be written to. */
+export interface Carrier {
+  readonly writable: boolean;
+  /** What waits unsent. */
+  readonly waitingBytes: number;
+  write(text: string): void;
+  /** Sends the rest, and says goodbye. */
+  end(): void;
 }
 
 /** Opens a TCP connection; writing may begin at once. */
@@ -35,14 +19,41 @@ export function connectTcp(to: HostPort, user: StreamUser): ByteStream {
   const socket = connect({ host: to.host, port: to.port, noDelay: true });
   const stream = new SocketStream(socket, new Endpoint(to.host, to.port));
   stream.serve(user);
+  stream.carry(carryBytes(socket, user));
+  socket.once('connect', () => stream.opened());
   return stream;
+}
+
+/** Latin1 text over a socket, in both directions. */
+export function carryBytes(socket: Socket, user: StreamUser): Carrier {
+  socket.setEncoding('latin1');
+  socket.on('data', (text: string) => user.data(text));
+  return {
+    get writable() {
+      return socket.writable;
+    },
+    get waitingBytes() {
+      return socket.writableLength;
+    },
+    write: (text) => void socket.write(text, 'latin1'),
+    end: () => socket.destroySoon(),
+  };
 }
 
 const unknownLocal = new Endpoint('0.0.0.0', 0);
 
-class SocketStream implements ByteStream {
+/**
+ * The life of one connection. TLS and WebSocket take their time: until `carry` says by what the texts travel, they
+ * wait here, so that nothing is sent to a server that has not proved its name.
+ */
+export class SocketStream implements ByteStream {
   readonly remote: Endpoint;
-  private readonly socket: Socket;
+  peerNames: readonly string[] = [];
+  private socket: Socket;
+  private user: StreamUser | undefined;
+  private carrier: Carrier | undefined;
+  private held: string[] = [];
+  private heldBytes = 0;
   private knownLocal: Endpoint | undefined;
   private endedByUs = false;
   private endedByPeer = false;
@@ -52,7 +63,6 @@ class SocketStream implements ByteStream {
   constructor(socket: Socket, remote: Endpoint) {
     this.socket = socket;
     this.remote = remote;
-    socket.setEncoding('latin1');
   }
 
   /** 0.0.0.0:0 until connected. */
@@ -64,36 +74,83 @@ class SocketStream implements ByteStream {
     return this.knownLocal ?? unknownLocal;
   }
 
+  /** Tells the user of its end; called once. */
   serve(user: StreamUser): void {
-    this.socket.on('connect', () => this.local);
-    this.socket.on('data', (text: string) => user.data(text));
-    this.socket.on('end', () => (this.endedByPeer = !this.endedByUs));
-    this.socket.on('error', (error) => (this.failure = error.message));
-    this.socket.on('close', () => {
-      clearTimeout(this.grace);
-      if (this.endedByUs) user.closed('local', this.failure ?? '');
-      else if (this.endedByPeer && this.failure === undefined) user.closed('end', '');
-      else user.closed('error', this.failure ?? 'closed without a word');
-    });
+    this.user = user;
+    this.watch(this.socket);
+  }
+
+  /** From now on this socket, which lies above the first, is the connection. */
+  layer(socket: Socket): void {
+    this.socket = socket;
+    this.watch(socket);
+  }
+
+  /** The texts travel by this; those that wait leave. */
+  carry(carrier: Carrier): void {
+    this.carrier = carrier;
+    for (const text of this.held) carrier.write(text);
+    this.held = [];
+    if (this.endedByUs) carrier.end();
+  }
+
+  /** Whatever had to be agreed on is. */
+  opened(): void {
+    this.knownLocal = this.local;
+    if (!this.endedByUs) this.user?.opened?.();
+  }
+
+  /** It breaks, for a reason that its socket does not tell. */
+  fail(reason: string): void {
+    this.failure ??= reason;
+    this.socket.destroy();
   }
 
   /** A text that is refused is not queued, so no message is ever cut. */
   write(text: string): boolean {
-    if (this.endedByUs || !this.socket.writable) return false;
-    if (this.socket.writableLength > limits.streamQueueBytes) return false;
-    this.socket.write(text, 'latin1');
+    if (this.endedByUs) return false;
+    const { carrier } = this;
+    if (carrier === undefined) return this.hold(text);
+    if (!carrier.writable || carrier.waitingBytes > limits.streamQueueBytes) return false;
+    carrier.write(text);
     return true;
   }
 
   end(): void {
     if (this.endedByUs) return;
     this.endedByUs = true;
-    this.socket.destroySoon();
+    this.carrier?.end();
     this.grace = setTimeout(() => this.socket.destroy(), limits.streamEndMs);
   }
 
   destroy(): void {
     this.endedByUs = true;
     this.socket.destroy();
+  }
+
+  private hold(text: string): boolean {
+    if (this.socket.destroyed || this.heldBytes > limits.streamQueueBytes) return false;
+    this.held.push(text);
+    this.heldBytes += text.length;
+    return true;
+  }
+
+  private watch(socket: Socket): void {
+    socket.once('connect', () => this.local);
+    socket.on('end', () => (this.endedByPeer = !this.endedByUs));
+    socket.on('error', (error) => (this.failure ??= error.message));
+    socket.on('close', () => {
+      if (socket === this.socket) this.tellClosed();
+    });
+  }
+
+  private tellClosed(): void {
+    clearTimeout(this.grace);
+    const { user } = this;
+    this.user = undefined;
+    if (user === undefined) return;
+    if (this.endedByUs) user.closed('local', this.failure ?? '');
+    else if (this.endedByPeer && this.failure === undefined) user.closed('end', '');
+    else user.closed('error', this.failure ?? 'closed without a word');
   }
 }
