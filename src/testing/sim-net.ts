@@ -6,17 +6,21 @@ import { assert } from '../base/assert.ts';
 import { Endpoint } from '../base/endpoint.ts';
 import type {
   ByteStream,
+  ConnectOptions,
   DnsRecord,
+  DnsType,
   HostPort,
   Listener,
+  ListenOptions,
   Net,
   StreamUser,
+  TlsIdentity,
   UdpReceiver,
   UdpSocket,
 } from '../base/world.ts';
 import type { SimClock } from './sim-clock.ts';
 import { type LinkConditions, SimLinks } from './sim-links.ts';
-import { type DnsType, netError, SimNames } from './sim-names.ts';
+import { netError, SimNames } from './sim-names.ts';
 import { type NatOptions, SimNat } from './sim-nat.ts';
 import type { SimRandom } from './sim-random.ts';
 import { connectStream, isLatin1 } from './sim-stream.ts';
@@ -172,17 +176,25 @@ export class SimHost implements Net {
     return this.bind(at, this.sockets, (local) => new SimUdpSocket(this.network, this, local, receive));
   }
 
-  listen(at: HostPort, accept: (stream: ByteStream) => StreamUser): Promise<Listener> {
-    return this.bind(at, this.listeners, (local) => new SimListener(this, local, accept));
+  listen(
+    at: HostPort,
+    accept: (stream: ByteStream) => StreamUser,
+    options: ListenOptions = { kind: 'tcp' },
+  ): Promise<Listener> {
+    return this.bind(at, this.listeners, (local) => new SimListener(this, local, accept, options));
   }
 
-  connect(to: HostPort, user: StreamUser): ByteStream {
+  connect(to: HostPort, user: StreamUser, options: ConnectOptions = { kind: 'tcp' }): ByteStream {
     const local = new Endpoint(this.address, this.freePort(this.listeners));
-    return connectStream(this.network, this, local, new Endpoint(to.host, to.port), user);
+    return connectStream(this.network, this, local, new Endpoint(to.host, to.port), user, options);
   }
 
   resolve(name: string, type: DnsType): Promise<readonly DnsRecord[]> {
     return this.network.names.resolve(name, type);
+  }
+
+  known(name: string, type: DnsType): readonly DnsRecord[] | undefined {
+    return this.network.names.known(name, type);
   }
 
   localAddressFor(): string {
@@ -250,16 +262,27 @@ class SimUdpSocket implements UdpSocket {
   }
 }
 
-/** A TCP port that takes connections. */
+/** A port that takes connections. */
 export class SimListener implements Listener {
   readonly local: Endpoint;
   readonly accept: (stream: ByteStream) => StreamUser;
+  options: ListenOptions;
   private readonly host: SimHost;
 
-  constructor(host: SimHost, local: Endpoint, accept: (stream: ByteStream) => StreamUser) {
+  constructor(
+    host: SimHost,
+    local: Endpoint,
+    accept: (stream: ByteStream) => StreamUser,
+    options: ListenOptions,
+  ) {
     this.host = host;
     this.local = local;
     this.accept = accept;
+    this.options = options;
+  }
+
+  renew(tls: TlsIdentity): void {
+    this.options = { ...this.options, tls };
   }
 
   close(): void {

@@ -1,12 +1,13 @@
 /**
- * TCP between two simulated hosts. What is written at one instant is glued together and cut anew at seeded
+ * Streams between two simulated hosts: TCP, and on it TLS and WebSocket, whose handshake takes a round trip more. What is written at one instant is glued together and cut anew at seeded
  * places, so that nobody may count on a read being a message. Loss shows as delay; a cut holds the bytes
- * back until it heals or the stream gives up.
+ * back until it heals or the stream gives up. WebSocket messages arrive whole.
  */
 import { assert } from '../base/assert.ts';
 import type { Endpoint } from '../base/endpoint.ts';
-import type { ByteStream, Millis, StreamEnd, StreamUser } from '../base/world.ts';
-import type { SimHost, SimNet } from './sim-net.ts';
+import type { ByteStream, ConnectOptions, Millis, StreamEnd, StreamUser } from '../base/world.ts';
+import type { SimHost, SimListener, SimNet } from './sim-net.ts';
+import { agree } from './sim-tls.ts';
 
 /** `write` answers false above this many bytes unsent. */
 export const STREAM_QUEUE_BYTES = 262_144;
@@ -26,12 +27,16 @@ class SimStream implements ByteStream {
   readonly host: SimHost;
   readonly remoteHost: string;
   readonly direction: number;
+  readonly options: ConnectOptions;
+  peerNames: readonly string[] = [];
   state: State;
   /** Set before any byte can arrive. */
   user: StreamUser | undefined;
   peer: SimStream | undefined;
   private readonly network: SimNet;
-  private unsent = '';
+  private readonly wholeMessages: boolean;
+  private unsent: string[] = [];
+  private unsentBytes = 0;
   private finWanted = false;
   private pumpSoon = false;
   private blockedSince: Millis | undefined;
@@ -43,24 +48,28 @@ class SimStream implements ByteStream {
     remoteHost: string,
     local: Endpoint,
     remote: Endpoint,
-    state: State,
+    options: ConnectOptions,
   ) {
     this.network = network;
     this.host = host;
     this.remoteHost = remoteHost;
     this.local = local;
     this.remote = remote;
-    this.state = state;
+    this.options = options;
+    this.wholeMessages = options.kind === 'ws' || options.kind === 'wss';
+    this.state = 'connecting';
     this.direction = network.trace.nextStream++;
   }
 
   write(text: string): boolean {
     assert(isLatin1(text), 'a stream carries one character a byte');
-    if (this.state === 'connecting' || this.state === 'open') {
-      this.unsent += text;
+    if (text !== '' && (this.state === 'connecting' || this.state === 'open')) {
+      if (this.wholeMessages || this.unsent.length === 0) this.unsent.push(text);
+      else this.unsent[0] += text;
+      this.unsentBytes += text.length;
       this.wantPump();
     }
-    return this.unsent.length <= STREAM_QUEUE_BYTES;
+    return this.unsentBytes <= STREAM_QUEUE_BYTES;
   }
 
   end(): void {
@@ -81,6 +90,7 @@ class SimStream implements ByteStream {
   opened(): void {
     if (this.state !== 'connecting') return;
     this.state = this.finWanted ? 'ending' : 'open';
+    if (!this.finWanted) this.user?.opened?.();
     this.wantPump();
   }
 
@@ -91,7 +101,10 @@ class SimStream implements ByteStream {
   }
 
   private arrive(text: string): void {
-    if (this.state !== 'closed') this.user?.data(text);
+    if (this.state === 'connecting') {
+      this.peer?.close('error', 'ECONNRESET'); // What came is no handshake.
+      this.close('error', `${this.options.kind} was expected`);
+    } else if (this.state !== 'closed') this.user?.data(text);
   }
 
   private wantPump(): void {
@@ -111,19 +124,27 @@ class SimStream implements ByteStream {
       return;
     }
     this.blockedSince = undefined;
-    while (this.unsent.length > 0) this.sendChunk(peer);
+    for (let text = this.nextChunk(); text !== undefined; text = this.nextChunk()) this.sendChunk(peer, text);
     if (this.finWanted) this.sendFin(peer);
   }
 
-  private sendChunk(peer: SimStream): void {
-    const { random, clock, trace } = this.network;
-    const whole = Math.min(this.unsent.length, SEGMENT_BYTES_MAX);
-    const size = random.chance(0.5) ? whole : 1 + random.below(whole);
-    const text = this.unsent.substring(0, size);
-    this.unsent = this.unsent.substring(size);
+  private nextChunk(): string | undefined {
+    const [first] = this.unsent;
+    if (first === undefined) return undefined;
+    const { random } = this.network;
+    const whole = Math.min(first.length, SEGMENT_BYTES_MAX);
+    const size = this.wholeMessages ? first.length : random.chance(0.5) ? whole : 1 + random.below(whole);
+    if (size === first.length) this.unsent.shift();
+    else this.unsent[0] = first.substring(size);
+    this.unsentBytes -= size;
+    return first.substring(0, size);
+  }
+
+  private sendChunk(peer: SimStream, text: string): void {
+    const { clock, trace } = this.network;
     trace.add({
       atMs: clock.now(),
-      transport: 'tcp',
+      transport: this.options.kind,
       stream: this.direction,
       from: peer.remote.key,
       to: peer.local.key,
@@ -171,8 +192,9 @@ export function connectStream(
   local: Endpoint,
   to: Endpoint,
   user: StreamUser,
+  options: ConnectOptions,
 ): ByteStream {
-  const stream = new SimStream(network, host, to.host, local, to, 'connecting');
+  const stream = new SimStream(network, host, to.host, local, to, options);
   stream.user = user;
   knock(network, stream, network.streamSource(host, local, to), 0);
   return stream;
@@ -204,11 +226,31 @@ function answerKnock(
     network.clock.after(delay, () => client.close('error', 'ECONNREFUSED'));
     return;
   }
-  const server = new SimStream(network, target, client.host.address, client.remote, source, 'open');
+  const server = new SimStream(network, target, client.host.address, client.remote, source, listener.options);
   server.peer = client;
   client.peer = server;
-  network.clock.after(delay, () => client.opened());
+  const plain = client.options.kind === 'tcp';
+  network.clock.after(plain ? delay : 3 * delay, () => finishHandshake(client, server, listener));
   server.user = listener.accept(server);
+  if (plain && listener.options.kind === 'tcp') server.opened();
+}
+
+/** Who speaks plain TCP is connected, whatever the listener hoped for; that finds out by what it is sent. */
+function finishHandshake(client: SimStream, server: SimStream, listener: SimListener): void {
+  if (client.options.kind === 'tcp') {
+    client.opened();
+    return;
+  }
+  const agreed = agree(client.options, listener.options, client.remote.host);
+  if (typeof agreed === 'string') {
+    server.close('error', agreed);
+    client.close('error', agreed);
+    return;
+  }
+  client.peerNames = agreed.server;
+  server.peerNames = agreed.client;
+  server.opened();
+  client.opened();
 }
 
 /** Whether every character is one byte. */

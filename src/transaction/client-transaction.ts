@@ -61,6 +61,11 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
     return this.state === 'calling' || this.state === 'trying' || this.state === 'proceeding';
   }
 
+  /** The request as it went out; undefined once it is forgotten. */
+  get requestText(): string | undefined {
+    return this.requestKept === NO_TEXT ? undefined : this.layer.slab.get(this.requestKept);
+  }
+
   /** The Via line for the request: our branch names slot and generation, so a response finds us without a search. */
   via(loopHash: number): string {
     const { sentBy } = this.flow;

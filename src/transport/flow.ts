@@ -7,12 +7,19 @@ import type { Endpoint } from '../base/endpoint.ts';
 /** How messages travel. RFC 3261 §18, RFC 7118 */
 export type TransportName = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
 
+/** Whether nobody on the way can read or change what goes by. RFC 3261 §26.2.2 */
+export function isSecure(transport: TransportName): boolean {
+  return transport === 'tls' || transport === 'wss';
+}
+
 /** One path. */
 export interface Flow {
   readonly transport: TransportName;
   /** No message is lost or doubled on the way: transactions do not repeat themselves. RFC 3261 §17. */
   readonly reliable: boolean;
   readonly remote: Endpoint;
+  /** What the peer proved by its certificate: DNS names and SIP domains in lower case. RFC 5922 §7.1 */
+  readonly peerNames?: readonly string[];
   /** Our address as this peer sees it: what Via and Record-Route carry, `192.0.2.1:5060`. */
   readonly sentBy: string;
   /** The same peer's other port, for a response that goes to its sent-by; a connection has one only. */

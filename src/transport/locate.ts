@@ -1,70 +1,170 @@
-/** Where a URI lives: transport, address and port. RFC 3263 §4, for one target at a time. */
+/** Where a URI lives: the hops to try, best first. RFC 3263 §4. */
 import { isIpAddress } from '../base/endpoint.ts';
-import type { Logger, Net } from '../base/world.ts';
+import type { Clock, DnsType, Logger, Millis, Net, Random } from '../base/world.ts';
 import type { Uri } from '../sip/uri.ts';
+import { isNowhere } from './connection-alias.ts';
+import { DeadTargets } from './dead-targets.ts';
 import type { TransportName } from './flow.ts';
+import { NamedHops, UNAVAILABLE } from './locate-names.ts';
+import { defaultPorts } from './locate-order.ts';
 import type { Hop } from './transports.ts';
 
-/** The hop at once when the URI holds an address; otherwise after a look-up. Undefined: it lives nowhere. */
+/** A hop at once when no name has to be asked for; otherwise after a look-up. Undefined: there is none. */
 export type Located = Hop | undefined | Promise<Hop | undefined>;
+
+/**
+ * The hops of one request. `next` gives the first, and after a failure the next one; names are asked for only when
+ * the hop is wanted.
+ */
+export interface Hops {
+  next(): Located;
+  /** Whether `next` might give another. False at the start: the URI holds an address, so there is but one. */
+  readonly mayHaveMore: boolean;
+  /** What the request is answered when there was no hop at all. */
+  readonly status: number;
+  /** The hop given last has answered. */
+  answered(): void;
+  /** It has failed: others pass it over for so long, the time of the settings unless told. */
+  failed(forMs?: Millis): void;
+}
+
+/** What a {@link Locator} stands on. */
+export interface LocatorParts {
+  readonly net: Pick<Net, 'known' | 'resolve'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Whether a socket of ours could send so. */
+  readonly speaks: (transport: TransportName, isIPv6: boolean) => boolean;
+  /** How long a target that failed is passed over; 0: never. */
+  readonly deadMs: Millis;
+  /** Whether a domain is asked which transports it prefers. RFC 3263 §4.1 */
+  readonly naptr: boolean;
+}
+
+/** RFC 3261 §21.4.14: a tel URI names no place; whoever wants it relayed must rewrite it. RFC 3966 §7 */
+const UNSUPPORTED_SCHEME = 416;
 
 /** Finds hops. */
 export class Locator {
-  private readonly net: Net;
-  private readonly log: Logger;
+  readonly parts: LocatorParts;
+  readonly dead: DeadTargets;
+  /** So that nobody can choose the server he gets by his Call-ID. */
+  private readonly salt: number;
 
-  constructor(net: Net, log: Logger) {
-    this.net = net;
-    this.log = log;
+  constructor(parts: LocatorParts) {
+    this.parts = parts;
+    this.dead = new DeadTargets(parts.clock);
+    this.salt = parts.random.below(2 ** 32);
   }
 
-  locate(uri: Uri): Located {
-    const transport = transportOf(uri);
-    if (transport === undefined) return undefined;
-    if (isIpAddress(uri.host)) return { transport, host: uri.host, port: uri.port ?? 5060 };
-    return this.lookUp(uri, transport);
+  /** The first hop. */
+  locate(uri: Uri, order = 0): Located {
+    return this.candidates(uri, order).next();
   }
 
-  private async lookUp(uri: Uri, transport: TransportName): Promise<Hop | undefined> {
-    try {
-      if (uri.port !== undefined) return await this.address(transport, uri.host, uri.port);
-      const service = await this.service(uri.host, transport);
-      return await this.address(transport, service?.target ?? uri.host, service?.port ?? 5060);
-    } catch (error) {
-      this.log.warn('a name could not be resolved', { name: uri.host, why: String(error) });
-      return undefined;
+  /** All hops. Those with the same `order`, a hash of the Call-ID, go one way while that way is open. */
+  candidates(uri: Uri, order = 0): Hops {
+    if (uri.scheme === 'tel') return new NoHops(UNSUPPORTED_SCHEME);
+    const secure = uri.scheme === 'sips';
+    const asked = transportOf(uri, secure);
+    if (asked === undefined) return new NoHops(UNAVAILABLE);
+    const { maddr } = uri.params;
+    // RFC 3261 §19.1.1: maddr overrides the host.
+    const target = typeof maddr === 'string' ? withoutBrackets(maddr).toLowerCase() : uri.host;
+    // Known by the WebSocket that it opened, and to no name server: RFC 7118 §5.
+    if (isNowhere(target)) return new OneHop(secure ? 'wss' : 'ws', target, 0, secure);
+    if (isIpAddress(target)) {
+      const transport = asked === 'any' ? (secure ? 'tls' : 'udp') : asked;
+      return new OneHop(transport, target, uri.port ?? defaultPorts[transport], secure);
     }
+    return new NamedHops(
+      this,
+      { domain: target, transport: asked, port: uri.port, secure },
+      order ^ this.salt,
+    );
   }
 
-  /** The SRV record to try first. RFC 2782: lowest priority, then weight. */
-  private async service(
-    host: string,
-    transport: TransportName,
-  ): Promise<{ target: string; port?: number } | undefined> {
-    try {
-      const records = await this.net.resolve(`_sip._${transport}.${host}`, 'SRV');
-      const order = (
-        a: { priority?: number; weight?: number },
-        b: { priority?: number; weight?: number },
-      ): number => (a.priority ?? 0) - (b.priority ?? 0) || (b.weight ?? 0) - (a.weight ?? 0);
-      return [...records].sort(order)[0];
-    } catch {
-      return undefined; // No SRV record is no error: RFC 3263 §4.2 goes on with the address.
-    }
-  }
-
-  private async address(transport: TransportName, name: string, port: number): Promise<Hop | undefined> {
-    const records = await this.net.resolve(name, 'A').catch(() => this.net.resolve(name, 'AAAA'));
-    const first = records[0];
-    return first === undefined ? undefined : { transport, host: first.target, port };
+  /** See `Net.known`. */
+  known(name: string, type: DnsType): ReturnType<Net['known']> {
+    return this.parts.net.known(name, type);
   }
 }
 
-/** `transport=tcp`, or UDP. RFC 3263 §4.1 without NAPTR. Undefined: a transport that we do not speak. */
-function transportOf(uri: Uri): TransportName | undefined {
-  if (uri.scheme !== 'sip') return undefined;
+/** `any`: the URI leaves it open. Undefined: we do not speak it, or it cannot be what `sips` promises. */
+function transportOf(uri: Uri, secure: boolean): TransportName | 'any' | undefined {
   const wanted = uri.params['transport'];
-  if (wanted === undefined) return 'udp';
-  const name = String(wanted).toLowerCase();
-  return name === 'udp' || name === 'tcp' ? name : undefined;
+  if (wanted === undefined) return 'any';
+  switch (String(wanted).toLowerCase()) {
+    case 'udp':
+      return secure ? undefined : 'udp';
+    case 'tcp':
+      return secure ? 'tls' : 'tcp'; // RFC 3261 §26.2.2: TLS over TCP.
+    case 'tls':
+      return 'tls';
+    case 'ws':
+      return secure ? 'wss' : 'ws'; // RFC 7118 §5.2.2
+    case 'wss':
+      return 'wss';
+    default:
+      return undefined;
+  }
+}
+
+function withoutBrackets(host: string): string {
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+}
+
+/** An address in the URI: its own hop, so that the usual case makes one object. */
+class OneHop implements Hop, Hops {
+  readonly transport: TransportName;
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+  private given = false;
+
+  constructor(transport: TransportName, host: string, port: number, secure: boolean) {
+    this.transport = transport;
+    this.host = host;
+    this.port = port;
+    this.secure = secure;
+  }
+
+  get mayHaveMore(): boolean {
+    return false;
+  }
+
+  get status(): number {
+    return UNAVAILABLE;
+  }
+
+  next(): Hop | undefined {
+    if (this.given) return undefined;
+    this.given = true;
+    return this;
+  }
+
+  answered(): void {}
+
+  failed(): void {}
+}
+
+class NoHops implements Hops {
+  readonly status: number;
+
+  constructor(status: number) {
+    this.status = status;
+  }
+
+  get mayHaveMore(): boolean {
+    return false;
+  }
+
+  next(): undefined {
+    return undefined;
+  }
+
+  answered(): void {}
+
+  failed(): void {}
 }

@@ -2,6 +2,7 @@
 import { Endpoint, ip4ToInt } from '../base/endpoint.ts';
 import type { Net, UdpSocket } from '../base/world.ts';
 import type { Flow } from './flow.ts';
+import { mayBeStun, stunAnswer } from './stun.ts';
 
 /** Flows remembered a socket; one more peer than that takes another's place. */
 export const UDP_FLOWS_MAX = 65_536;
@@ -56,7 +57,9 @@ export class UdpTransport {
     const opening: { transport?: UdpTransport } = {};
     const socket = await net.udp(at, (text, from) => {
       const { transport } = opening;
-      if (transport !== undefined) receive(text, transport.flowOf(from));
+      if (transport === undefined) return;
+      if (mayBeStun(text)) transport.answerStun(text, from);
+      else receive(text, transport.flowOf(from));
     });
     return (opening.transport = new UdpTransport(socket, sentByFor));
   }
@@ -68,6 +71,12 @@ export class UdpTransport {
     const known = this.flows[place];
     if (known !== undefined && known.remote.port === port && known.remote.host === host) return known;
     return this.remember(place, new Endpoint(host, port));
+  }
+
+  /** RFC 5626 §3.5.2: on the port of SIP itself, so that the hole of the NAT is the same. */
+  private answerStun(text: string, from: Endpoint): void {
+    const answer = stunAnswer(text, from);
+    if (answer !== undefined) this.socket.send(answer, from, 0);
   }
 
   private flowOf(from: Endpoint): Flow {

@@ -7,7 +7,7 @@ import { STREAM_QUEUE_BYTES } from '../testing/sim-stream.ts';
 import { Stranger, type StrangersConnection } from '../testing/stranger.ts';
 import { EXCHANGE, type Town, town } from '../testing/town.ts';
 import { openRegistrar, registrarProxy } from '../testing/town-scripts.ts';
-import { TcpTransport } from './tcp.ts';
+import { Connections } from './connections.ts';
 
 const TARGET = { host: EXCHANGE, port: 5060 };
 const MALLORY = '198.51.100.7';
@@ -332,22 +332,30 @@ test('connections with one name, to two listeners of ours, free their places bot
     ...world.net,
     listen: async (at, accepts) => {
       accept = accepts;
-      return { local: new Endpoint(at.host, at.port), close() {} };
+      return { local: new Endpoint(at.host, at.port), renew() {}, close() {} };
     },
   };
-  const transport = new TcpTransport({
+  const connections = new Connections({
     net,
     clock: world.clock,
-    limits: { connectionsPerSource: 2, connectionsMax: 3, messageMs: 10_000, idleMs: 60_000 },
+    limits: {
+      connectionsPerSource: 2,
+      connectionsMax: 3,
+      setupMs: 10_000,
+      messageMs: 10_000,
+      idleMs: 60_000,
+    },
+    tls: undefined,
     sentByFor: () => `${EXCHANGE}:5060`,
     receive() {},
   });
-  await transport.listen(TARGET);
+  await connections.listen(TARGET, { kind: 'tcp' }, () => `${EXCHANGE}:5060`);
   let destroyed = 0;
   const local = new Endpoint(EXCHANGE, 5060);
   const stream: ByteStream = {
     local,
     remote: peer,
+    peerNames: [],
     write: () => true,
     end() {},
     destroy: () => void destroyed++,
