@@ -4,6 +4,9 @@ import type { SipResponse } from '../sip/message.ts';
 import type { ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
 import { USER_TIMER } from '../transaction/timer-codes.ts';
 import { TIMER_C } from '../transaction/timers.ts';
+import type { Hops } from '../transport/locate.ts';
+import type { Hop } from '../transport/transports.ts';
+import { retryAfterMs } from './fail-over.ts';
 import type { Fork } from './fork.ts';
 import type { Target } from './plan.ts';
 import type { ResponseContext } from './response-context.ts';
@@ -19,6 +22,11 @@ const replyTimer = USER_TIMER;
 const ringTimer = USER_TIMER + 1;
 const cancelTimer = USER_TIMER + 2;
 
+/** What was heard of the hop at hand: nothing, a 100, a provisional response that goes on to the caller. */
+const NOTHING = 0;
+const TRYING = 1;
+const PROGRESS = 2;
+
 /** Lives from the launch of its target to its final status. */
 export class Branch implements ClientUser {
   readonly context: ResponseContext;
@@ -26,12 +34,18 @@ export class Branch implements ClientUser {
   readonly index: number;
   /** The part of the plan this branch is a leaf of. */
   readonly parent: Fork | undefined;
+  /** The transaction at hand; none while the name of the next hop is looked up. */
   client: ClientTransaction | undefined = undefined;
+  /** Where else it may go, when its target has a name; see fail-over.ts. */
+  hops: Hops | undefined = undefined;
+  /** What we wrote into its request; kept only with `hops`. */
+  recordRoute = '';
   /** Its final status, 0 while it lasts; 408 when nobody answered. */
   status = 0;
   timedOut = false;
   private readonly ringMs: Millis;
-  private provisional = false;
+  private heard = NOTHING;
+  private cancelled = false;
   /** When timer C, or the ring time, runs out. */
   private dueAt = 0;
 
@@ -55,13 +69,15 @@ export class Branch implements ClientUser {
 
   begin(client: ClientTransaction, text: string, replyMs: Millis): void {
     this.client = client;
+    this.heard = NOTHING;
     client.begin(text);
-    if (client.isInvite) client.startUserTimer(replyMs, replyTimer);
+    if (client.isInvite || this.hops?.mayHaveMore === true) client.startUserTimer(replyMs, replyTimer);
   }
 
   /** The caller gave up, or another branch won. */
   cancel(reason?: string): void {
     if (this.ended) return;
+    this.cancelled = true;
     // Before a provisional response there is no CANCEL (§9.1): a 200 may still come first, and counts.
     if (this.client?.isInvite) this.client.cancel(reason);
     else this.end(487);
@@ -69,6 +85,8 @@ export class Branch implements ClientUser {
 
   response(client: ClientTransaction, response: SipResponse): void {
     const { status } = response;
+    if (client !== this.client && !this.takesOver(client, status)) return;
+    if (this.hops !== undefined && this.heard === NOTHING) this.hops.answered();
     if (status < 200) {
       if (this.ended) return;
       this.waitForFinal(client, status);
@@ -76,22 +94,24 @@ export class Branch implements ClientUser {
       if (status > 100 && client.isInvite) this.context.provisional(this, response);
       return;
     }
-    const late = this.ended;
-    this.status = status;
-    if (status < 300) this.context.succeeded(this, response);
-    else if (!late) this.context.refused(this, response);
+    if (status === 503 && this.hops !== undefined && !this.ended) return this.unavailable(client, response);
+    this.final(response);
   }
 
-  failed(_client: ClientTransaction, why: 'timeout' | 'transport'): void {
-    if (this.ended) return;
-    this.timedOut = why === 'timeout';
-    this.end(why === 'timeout' ? 408 : 503);
+  failed(client: ClientTransaction, why: 'timeout' | 'transport'): void {
+    if (this.ended || client !== this.client) return;
+    const end = (): void => {
+      this.timedOut = why === 'timeout';
+      this.end(why === 'timeout' ? 408 : 503);
+    };
+    if (why === 'timeout' && this.heard !== NOTHING) end();
+    else this.goOn(client, undefined, end);
   }
 
   timer(client: ClientTransaction, code: number): void {
-    if (this.ended) return;
+    if (this.ended || client !== this.client) return;
     if (code === replyTimer) {
-      if (!this.provisional) this.giveUp(client);
+      if (this.heard === NOTHING) this.giveUp(client);
     } else if (code === cancelTimer) this.end(408);
     else if (this.context.now() < this.dueAt) {
       const seconds = Math.ceil((this.dueAt - this.context.now()) / 1000); // Whole ones, so that delays are few.
@@ -99,10 +119,32 @@ export class Branch implements ClientUser {
     } else this.ringOver(client);
   }
 
+  /** Ends without a response to keep. */
+  end(status: number): void {
+    this.status = status;
+    this.context.branchEnded(this);
+  }
+
+  private final(response: SipResponse): void {
+    const late = this.ended;
+    this.status = response.status;
+    if (response.status < 300) this.context.succeeded(this, response);
+    else if (!late) this.context.refused(this, response);
+  }
+
   private giveUp(client: ClientTransaction): void {
-    this.timedOut = true;
-    client.cancel();
-    this.end(408);
+    if (client.isInvite) {
+      client.cancel();
+      return this.goOn(client, undefined, () => {
+        this.timedOut = true;
+        this.end(408);
+      });
+    }
+    // Until timer F it may still answer: without another hop it is waited for.
+    this.goOn(client, undefined, () => {
+      if (client.user === this) this.client = client;
+      else this.end(408);
+    });
   }
 
   /** RFC 3261 §16.8: the ring time, or timer C, is over. A 200 that crosses our CANCEL still wins. */
@@ -114,17 +156,49 @@ export class Branch implements ClientUser {
 
   /** Timer C runs anew with each provisional response but 100 (§16.7 step 2); a ring time does not. */
   private waitForFinal(client: ClientTransaction, status: number): void {
+    const first = this.heard === NOTHING;
+    if (status > 100) this.heard = PROGRESS;
+    else if (first) this.heard = TRYING;
     if (!client.isInvite) return;
-    const first = !this.provisional;
-    this.provisional = true;
     const timerC = this.ringMs >= TIMER_C;
     if (first || (timerC && status > 100)) this.dueAt = this.context.now() + this.ringMs;
     if (first) client.startUserTimer(this.ringMs, ringTimer);
   }
 
-  /** Ends without a response to keep. */
-  end(status: number): void {
-    this.status = status;
-    this.context.branchEnded(this);
+  // ─── other hops ──────────────────────────────────────────────────────────────────────────────
+
+  private unavailable(client: ClientTransaction, response: SipResponse): void {
+    this.goOn(client, response, () => this.final(response));
+  }
+
+  /** To the next hop if there is one and it may be tried, see fail-over.ts; otherwise this failure is the end. */
+  private goOn(client: ClientTransaction, response: SipResponse | undefined, otherwise: () => void): void {
+    const { hops, recordRoute } = this;
+    if (hops === undefined) return otherwise();
+    hops.failed(response && retryAfterMs(response));
+    const text = client.requestText;
+    if (text === undefined || this.cancelled || this.heard === PROGRESS) return otherwise();
+    const next = hops.next();
+    if (next === undefined) return otherwise();
+    const failed = { text, recordRoute, response };
+    this.client = undefined;
+    const send = (hop: Hop | undefined): void => {
+      if (hop !== undefined) this.context.sendAgain(this, failed, hop);
+      else if (!this.ended) otherwise();
+    };
+    if (!(next instanceof Promise)) return send(next);
+    next.then(send).catch((error: unknown) => this.context.spoilt(this, error));
+  }
+
+  /**
+   * Whether a hop that was given up has the last word after all: by any 2xx to an INVITE, since each is a call, and by
+   * the first final response to any other request.
+   */
+  private takesOver(client: ClientTransaction, status: number): boolean {
+    if (status < 200 || (client.isInvite ? status >= 300 : this.ended)) return false;
+    if (client.isInvite) this.client?.cancel();
+    else if (this.client !== undefined) this.client.user = undefined;
+    this.client = client;
+    return true;
   }
 }

@@ -53,6 +53,14 @@ export class PlanRun {
     this.ended(branch.parent, this.user.advances(branch));
   }
 
+  /** What a leaf answered leads on to these: they take its place. RFC 3261 §16.7 step 4 */
+  instead(branch: Branch, plan: Plan): void {
+    const { parent } = branch;
+    const isLast =
+      parent === undefined || (parent.isLast && (!parent.serial || parent.next === parent.plans.length));
+    this.run(plan, parent, isLast);
+  }
+
   private run(plan: Plan, parent: Fork | undefined, isLast: boolean): void {
     if ('parallel' in plan) this.runParallel(new Fork(parent, plan.parallel, false, isLast));
     else if ('serial' in plan) this.runNext(new Fork(parent, plan.serial, true, isLast), true);

@@ -2,6 +2,7 @@
 import { MAX_FORWARDS, ROUTE } from '../sip/header-table.ts';
 import type { SipRequest } from '../sip/message.ts';
 import type { RouteView } from './loose-route.ts';
+import { isStrict, strictCopy } from './strict-route.ts';
 
 /** Put in when a request has no Max-Forwards. §16.6 step 3. */
 const MAX_FORWARDS_DEFAULT = 70;
@@ -20,6 +21,14 @@ export interface ForwardParts {
 
 /** The text that goes out. Everything not named here leaves as it came. */
 export function forwardText(request: SipRequest, parts: ForwardParts): string {
+  if (!isStrict(parts.route)) return spliced(request, parts);
+  const copy = strictCopy(request, parts.route, parts.uriText);
+  return spliced(copy, { ...parts, uriText: copy.uriText, route: NOTHING_CUT });
+}
+
+const NOTHING_CUT: RouteView = { text: '', cutFrom: 0, cutTo: 0, token: undefined, next: undefined };
+
+function spliced(request: SipRequest, parts: ForwardParts): string {
   const { headers } = request;
   const { text, startsAt } = headers;
   let out = `${request.method} ${parts.uriText} SIP/2.0\r\n${parts.via}${parts.recordRoute}`;

@@ -66,7 +66,12 @@ export function viewRoutes(headers: Headers, own: OwnRoutes): RouteView {
 }
 
 /** A value of ours has a mark or none; any other has a URI. */
-function readValue(text: string, from: number, end: number, own: OwnRoutes): { token?: string; uri?: Uri } {
+export function readValue(
+  text: string,
+  from: number,
+  end: number,
+  own: OwnRoutes,
+): { token?: string; uri?: Uri } {
   for (const prefix of own.prefixes) {
     if (!text.startsWith(prefix, from)) continue;
     const close = text.indexOf('>', from);
@@ -85,7 +90,7 @@ function firstUri(headers: Headers, place: number): Uri {
 }
 
 /** The end of the value that begins at `from`: a comma outside quotes and brackets, or the end of the field. */
-function valueEndAt(headers: Headers, place: number, from: number): number {
+export function valueEndAt(headers: Headers, place: number, from: number): number {
   const { text } = headers;
   const end = headers.valueEnd(place);
   let quoted = false;
@@ -102,7 +107,8 @@ function valueEndAt(headers: Headers, place: number, from: number): number {
   return end;
 }
 
-function afterComma(text: string, comma: number): number {
+/** Where the value behind a comma begins. */
+export function afterComma(text: string, comma: number): number {
   let at = comma + 1;
   while (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9) at++;
   return at;

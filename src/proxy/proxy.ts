@@ -1,4 +1,5 @@
 /** The stateful proxy: relays a request along a plan and brings one answer back. RFC 3261 §16. */
+import { SipError } from '../base/errors.ts';
 import type { World } from '../base/world.ts';
 import { VIA } from '../sip/header-table.ts';
 import type { Headers } from '../sip/headers.ts';
@@ -11,18 +12,27 @@ import type { ClientTransaction, ClientUser } from '../transaction/client-transa
 import type { TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Flow } from '../transport/flow.ts';
-import type { Locator, Located } from '../transport/locate.ts';
+import type { Hops, Locator } from '../transport/locate.ts';
 import type { Hop, Transports } from '../transport/transports.ts';
 import { maxBreadth, breadthShare } from './breadth.ts';
+import { DialogGuard } from './dialog-guard.ts';
 import { callOrder, forwardText } from './forward.ts';
+import { UnwantedCall } from './hang-up.ts';
 import { type OwnRoutes, type RouteView, viewRoutes } from './loose-route.ts';
 import type { Plan } from './plan.ts';
 import { withoutTopVia } from './reply-path.ts';
+import { undoStrictRoute } from './strict-route.ts';
 import { type RelayOptions, ResponseContext, upstreamOf } from './response-context.ts';
 import type { RouteMark, RouteSigner } from './route-signer.ts';
 
 /** Ways to begin our Record-Route that are recognised without parsing; we have few addresses. */
 const PREFIXES_MAX = 16;
+
+/** What the mark in a branch says when no transaction is kept: whose request it was is all that is signed. */
+const STATELESS: RouteMark = { call: 0, fromCaller: true, target: 0, neighbour: 0 };
+
+/** In place of the loop mark, in requests of our own: they came from nowhere. */
+const NO_LOOP = 100_000_000;
 
 /** What the proxy stands on. */
 export interface ProxyParts {
@@ -40,6 +50,7 @@ export class Proxy {
   private readonly transports: Transports;
   private readonly locator: Locator;
   private readonly signer: RouteSigner;
+  private readonly guard: DialogGuard;
   private readonly prefixes: string[] = [];
   private readonly own: OwnRoutes = {
     isOwn: (host, port) => this.transports.isOwn(host, port ?? 5060),
@@ -52,6 +63,7 @@ export class Proxy {
     this.transports = parts.transports;
     this.locator = parts.locator;
     this.signer = parts.signer;
+    this.guard = new DialogGuard(parts.signer, this.own);
   }
 
   /** Relays the request of a server transaction. Answers the context, for `pass`. */
@@ -72,7 +84,7 @@ export class Proxy {
       const flow = hop === undefined ? undefined : this.transports.flowTo(hop);
       if (flow !== undefined) this.sendStateless(flow, request, route, String(loopMark), order);
     };
-    const hop = this.locate(route.next ?? request.uri);
+    const hop = this.locator.locate(route.next ?? request.uri, order);
     if (hop instanceof Promise) void hop.then(send);
     else send(hop);
   }
@@ -84,7 +96,7 @@ export class Proxy {
   forwardStateless(request: SipRequest, route: RouteView, hop: Hop, order: number): boolean {
     const flow = this.transports.flowTo(hop);
     if (flow === undefined) return false;
-    const mark = this.signer.sign(request.callId, topViaText(request.headers), 0);
+    const mark = this.signer.sign(STATELESS, `${request.callId} ${topViaText(request.headers)}`);
     this.sendStateless(flow, request, route, mark, order);
     return true;
   }
@@ -99,9 +111,9 @@ export class Proxy {
     const nextVia = below.kind === 'response' ? topVia(below.headers) : undefined;
     if (below.kind !== 'response' || nextVia === undefined) return;
     const mark = text.substring(via.branchStart + prefix.length, via.branchEnd);
-    const proof = this.signer.verify(mark, response.callId, topViaText(below.headers));
+    const proof = this.signer.verify(mark, `${response.callId} ${topViaText(below.headers)}`);
     const to = responseAddress(below.headers);
-    if (proof?.fromCaller !== true || to === undefined) return;
+    if (proof === undefined || to === undefined) return;
     const transport = nextVia.transport === 'TCP' ? 'tcp' : 'udp';
     this.transports.flowTo({ transport, ...to })?.send(below.text, callOrder(response.callId));
   }
@@ -124,16 +136,35 @@ export class Proxy {
     return seen?.text === request.headers.text ? seen : viewRoutes(request.headers, this.own);
   }
 
-  /** What our mark in the request's Route says; undefined when there is none for this call. */
+  /** See {@link DialogGuard.verify}. */
   verifyRoute(request: SipRequest, route: RouteView): RouteMark | undefined {
-    if (route.token === undefined) return undefined;
-    return this.signer.verify(route.token, request.callId, request.fromTag);
+    return this.guard.verify(request, route);
   }
 
-  /** Where a URI lives; with a Path, where the Path's first value lives. */
-  locate(uri: Uri, path?: string): Located {
-    if (path === undefined) return this.locator.locate(uri);
-    return this.locator.locate(parseNameAddr(splitList(path)[0] ?? path).uri);
+  /** A response as it goes up: without our Via, our mark in Record-Route made the caller's. §16.7 steps 3 and 8 */
+  textUp(response: SipResponse): string {
+    return withoutTopVia(response, this.guard.textForCaller(response));
+  }
+
+  /** See {@link DialogGuard.refreshed}. */
+  refreshed(mark: RouteMark, request: SipRequest, response: SipResponse): void {
+    this.guard.refreshed(mark, request, response);
+  }
+
+  /** Whether a URI leads to us. */
+  isOwn(uri: Uri): boolean {
+    return uri.scheme !== 'tel' && this.transports.isOwn(uri.host, uri.port);
+  }
+
+  /** A request within a dialog as a loose router sends it, whoever sent it. §16.4 */
+  undoStrictRoute(request: SipRequest): void {
+    undoStrictRoute(request, this.own);
+  }
+
+  /** The hops to where a URI lives; with a Path, to where the Path's first value lives. */
+  hops(uri: Uri, order: number, path?: string): Hops {
+    if (path === undefined) return this.locator.candidates(uri, order);
+    return this.locator.candidates(parseNameAddr(splitList(path)[0] ?? path).uri, order);
   }
 
   flowTo(hop: Hop): Flow | undefined {
@@ -151,7 +182,7 @@ export class Proxy {
 
   /** One value, or two where the transport or our address changes between the two sides. RFC 5658 §3 */
   recordRoute(from: Flow, to: Flow, request: SipRequest, call: number): string {
-    const mark = this.signer.sign(request.callId, request.fromTag, call);
+    const mark = this.guard.markFor(request, call);
     const out = this.recordRouteLine(to, mark);
     const changes = from.sentBy !== to.sentBy || from.transport !== to.transport;
     return changes ? out + this.recordRouteLine(from, mark) : out;
@@ -167,11 +198,46 @@ export class Proxy {
     response: (client: ClientTransaction, response: SipResponse): void => {
       const server = this.layer.serverAt(client.upstreamSlot, client.upstreamGeneration);
       if (response.status >= 200 && response.status < 300)
-        server?.respond(response.status, withoutTopVia(response));
+        server?.respond(response.status, this.textUp(response));
     },
     failed() {},
     timer() {},
   };
+
+  /**
+   * Takes a call that its caller no longer waits for, and ends it. A 2xx without a mark of ours is of a call that we
+   * did not want to stay with: its callee ends it.
+   */
+  hangUp(client: ClientTransaction | undefined, response: SipResponse): void {
+    if (client === undefined || !client.isInvite) return;
+    client.user = noUser;
+    const call = this.unwantedCall(response);
+    if (call === undefined) return;
+    const { order } = client;
+    const send = (hop: Hop | undefined): void => {
+      const flow = hop === undefined ? undefined : this.transports.flowTo(hop);
+      const bye = flow && this.layer.openClient(flow, false, order, noUser);
+      if (flow === undefined || bye === undefined) return;
+      const ack = call.ack(viaOf(flow, `${this.layer.branchPrefix}a${bye.generation}`));
+      flow.send(ack, order);
+      // It repeats its 2xx until it has an ACK: §13.3.1.4.
+      client.user = { ...noUser, response: () => void flow.send(ack, order) };
+      bye.begin(call.bye(bye.via(NO_LOOP)));
+    };
+    const hop = this.locator.locate(call.next, order);
+    if (hop instanceof Promise) void hop.then(send);
+    else send(hop);
+  }
+
+  private unwantedCall(response: SipResponse): UnwantedCall | undefined {
+    try {
+      const routes = this.guard.routesToCallee(response);
+      return routes && new UnwantedCall(response, routes);
+    } catch (error) {
+      if (error instanceof SipError) return undefined;
+      throw error;
+    }
+  }
 
   private recordRouteLine(flow: Flow, mark: string): string {
     const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
@@ -187,10 +253,9 @@ export class Proxy {
     mark: string,
     order: number,
   ): void {
-    const name = flow.transport === 'udp' ? 'UDP' : flow.transport.toUpperCase();
     const text = forwardText(request, {
       uriText: request.uriText,
-      via: `Via: SIP/2.0/${name} ${flow.sentBy};branch=${this.layer.branchPrefix}s${mark}\r\n`,
+      via: viaOf(flow, `${this.layer.branchPrefix}s${mark}`),
       recordRoute: '',
       path: undefined,
       route: this.routes(request, route),
@@ -198,6 +263,15 @@ export class Proxy {
     flow.send(text, order);
   }
 }
+
+/** Our Via for what has no transaction. */
+function viaOf(flow: Flow, branch: string): string {
+  const name = flow.transport === 'udp' ? 'UDP' : flow.transport.toUpperCase();
+  return `Via: SIP/2.0/${name} ${flow.sentBy};branch=${branch}\r\n`;
+}
+
+/** Nobody waits for what comes. */
+const noUser: ClientUser = { response() {}, failed() {}, timer() {} };
 
 /** The topmost Via value as it stands: a response brings it back unchanged. */
 function topViaText(headers: Headers): string {

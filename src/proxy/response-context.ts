@@ -14,15 +14,20 @@ import type { ClientTransaction } from '../transaction/client-transaction.ts';
 import type { ServerTransaction, ServerUser } from '../transaction/server-transaction.ts';
 import { TIMER_C } from '../transaction/timers.ts';
 import type { Flow } from '../transport/flow.ts';
+import type { Hops } from '../transport/locate.ts';
 import type { Hop } from '../transport/transports.ts';
 import { BestFailure } from './best.ts';
+import { breadthShare, maxBreadth } from './breadth.ts';
 import { Branch, REPLY_MS, RING_MS } from './branch.ts';
+import { type FailedTry, withoutOurs, withOurs } from './fail-over.ts';
 import type { Fork } from './fork.ts';
 import { PlanRun } from './fork.ts';
 import { forwardText } from './forward.ts';
 import type { RouteView } from './loose-route.ts';
+import type { RouteMark } from './route-signer.ts';
 import type { Plan, Target } from './plan.ts';
 import type { Proxy } from './proxy.ts';
+import { Recursion, type RecursionOptions } from './recursion.ts';
 import { withoutTopVia } from './reply-path.ts';
 
 /** How a branch ended. */
@@ -68,6 +73,10 @@ export interface RelayOptions {
   readonly loopMark: number;
   /** The request's Route values, when they were looked at already. */
   readonly route?: RouteView | undefined;
+  /** A target refresh within a dialog, by whom: its 2xx may move both sides. RFC 3261 §12.2 */
+  readonly refreshes?: RouteMark | undefined;
+  /** Whether redirections are followed; passed to the caller unless told. */
+  readonly recurse?: RecursionOptions | undefined;
   readonly hooks: RelayHooks;
 }
 
@@ -83,6 +92,7 @@ export class ResponseContext implements ServerUser {
   /** The request while we are still in the turn that relayed it; later it is read from the transaction. */
   private requestAtHand: SipRequest | undefined;
   private breadth: number | undefined = undefined;
+  private recursion: Recursion | undefined = undefined;
   private answered = false;
   private cancelledByCaller = false;
   private planOver = false;
@@ -115,6 +125,11 @@ export class ResponseContext implements ServerUser {
     return this.server.generation === this.serverGeneration && this.server.status < 200;
   }
 
+  /** Whether the caller has been told a 2xx, so that it takes others too. */
+  private get callerWasAnswered(): boolean {
+    return this.server.generation === this.serverGeneration && this.server.status < 300;
+  }
+
   // ─── branches ────────────────────────────────────────────────────────────────────────────────
 
   launch(target: Target, index: number, parent: Fork | undefined, isLast: boolean): void {
@@ -137,18 +152,21 @@ export class ResponseContext implements ServerUser {
   provisional(branch: Branch, response: SipResponse): void {
     if (this.run.stopped || this.planOver || !this.callerWaits) return;
     if (this.options.hooks.reply?.(response, branch.target) === false) return;
-    this.server.respond(response.status, withoutTopVia(response));
+    this.server.respond(response.status, this.proxy.textUp(response));
   }
 
   /** Every 2xx goes back to the caller at once, and the other branches are given up. §16.7 step 5 and 10 */
   succeeded(branch: Branch, response: SipResponse): void {
+    if (!this.callerWaits && !this.callerWasAnswered) return this.proxy.hangUp(branch.client, response);
     const first = !this.answered && this.callerWaits;
     // Another one, when a failure route has relayed anew since this branch was given up.
     const { user } = this.server;
     this.answered = true;
     this.run.stopped = true;
     this.options.hooks.reply?.(response, branch.target);
-    const text = withoutTopVia(response);
+    const { refreshes } = this.options;
+    if (refreshes !== undefined && first) this.proxy.refreshed(refreshes, this.server.request, response);
+    const text = this.proxy.textUp(response);
     if (branch.client?.isInvite) this.proxy.answerLate(branch.client, this.server);
     if (this.server.generation === this.serverGeneration) this.server.respond(response.status, text);
     if (!first) return;
@@ -161,12 +179,29 @@ export class ResponseContext implements ServerUser {
     this.options.hooks.reply?.(response, branch.target);
     // A 487 to the CANCEL that ended the ring time says that nobody answered. §16.8
     if (response.status === 487 && branch.timedOut) return branch.end(408);
+    if (this.follows(branch, response)) return;
     this.best.add({ status: response.status, response });
     if (response.status >= 600) {
       this.run.stopped = true;
       for (const other of this.branches) other.cancel();
     }
     this.run.branchEnded(branch);
+  }
+
+  /** A redirection that the script wants followed: its Contacts take the place of the branch. §16.7 step 4 */
+  private follows(branch: Branch, response: SipResponse): boolean {
+    const { recurse } = this.options;
+    if (recurse === undefined || response.status >= 400 || this.run.stopped || !this.callerWaits)
+      return false;
+    if (this.recursion === undefined) this.recursion = new Recursion(recurse);
+    for (const { target } of this.branches) this.recursion.note(target.uri);
+    const plan = this.recursion.planFor(response);
+    if (plan === undefined) return false;
+    const share = breadthShare(plan, this.breadth ?? maxBreadth(this.server.request));
+    if (share === 0) return false;
+    this.breadth = share ?? this.breadth;
+    this.run.instead(branch, plan);
+    return true;
   }
 
   /** It ended without a response to keep: silent, broken or cancelled. */
@@ -238,15 +273,33 @@ export class ResponseContext implements ServerUser {
       branch.status = 480; // Nobody was asked, so it says nothing about the callee.
       return this.run.branchEnded(branch);
     }
-    const hop = this.hopFor(request, target);
-    if (!(hop instanceof Promise)) return this.send(branch, request, hop);
+    if (target.hop !== undefined) return this.send(branch, request, target.hop);
+    const hops = this.hopsFor(request, target);
+    if (hops.mayHaveMore) branch.hops = hops;
+    const hop = hops.next();
+    if (!(hop instanceof Promise)) return this.send(branch, request, hop, hops.status);
     hop
-      .then((found) => this.send(branch, request, found))
+      .then((found) => this.send(branch, request, found, hops.status))
       .catch((error: unknown) => this.spoilt(branch, error));
   }
 
+  /** The same request to another hop, as a transaction of its own. RFC 3263 §4.3 */
+  sendAgain(branch: Branch, failed: FailedTry, hop: Hop): void {
+    if (branch.ended) return; // Cancelled, or answered after all, while a name was looked up.
+    if (this.run.stopped) return branch.end(487);
+    if (failed.response !== undefined) this.options.hooks.reply?.(failed.response, branch.target);
+    const flow = this.proxy.flowTo(hop);
+    const request = withoutOurs(failed);
+    if (flow === undefined || request === undefined) return branch.end(503);
+    const client = this.proxy.openClient(flow, request, this.server.order, branch);
+    if (client === undefined) return branch.end(503);
+    branch.recordRoute = this.recordRoute(flow, request);
+    const text = withOurs(request, client.via(this.options.loopMark), branch.recordRoute);
+    branch.begin(client, text, branch.target.replyMs ?? this.options.replyMs ?? REPLY_MS);
+  }
+
   /** A branch that cannot be made, because an edit broke its request, ends alone. */
-  private spoilt(branch: Branch, error: unknown): void {
+  spoilt(branch: Branch, error: unknown): void {
     const call = this.callerWaits ? this.server.request.callId : '';
     const facts = { call, branch: branch.index, why: String(error) };
     this.proxy.world.log.error('a branch could not be sent', facts);
@@ -263,23 +316,23 @@ export class ResponseContext implements ServerUser {
     return copy;
   }
 
-  private hopFor(request: SipRequest, target: Target): Hop | undefined | Promise<Hop | undefined> {
-    if (target.hop !== undefined) return target.hop;
+  private hopsFor(request: SipRequest, target: Target): Hops {
     const next = target.path === undefined ? this.proxy.routes(request, this.options.route).next : undefined;
-    return this.proxy.locate(next ?? target.uri, target.path);
+    return this.proxy.hops(next ?? target.uri, this.server.order, target.path);
   }
 
-  private send(branch: Branch, request: SipRequest, hop: Hop | undefined): void {
+  private send(branch: Branch, request: SipRequest, hop: Hop | undefined, unlocated = 480): void {
     if (branch.ended) return; // Cancelled while its name was looked up.
     if (this.run.stopped) return branch.end(487);
     const flow = hop === undefined ? undefined : this.proxy.flowTo(hop);
-    if (flow === undefined) return branch.end(480);
+    if (flow === undefined) return branch.end(hop === undefined ? unlocated : 480);
     const { target } = branch;
     const uriText = target.uriText ?? printUri(target.uri);
     const recordRoute = this.recordRoute(flow, request);
     const route = this.proxy.routes(request, this.options.route);
     const client = this.proxy.openClient(flow, request, this.server.order, branch);
     if (client === undefined) return branch.end(503);
+    if (branch.hops !== undefined) branch.recordRoute = recordRoute;
     const via = client.via(this.options.loopMark);
     const text = forwardText(request, { uriText, via, recordRoute, path: target.path, route });
     branch.begin(client, text, target.replyMs ?? this.options.replyMs ?? REPLY_MS);

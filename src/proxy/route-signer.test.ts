@@ -1,23 +1,29 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RouteSigner } from './route-signer.ts';
+import { leadsToCallee, type RouteMark, RouteSigner } from './route-signer.ts';
 
 const signer = new RouteSigner('secret');
-const mark = signer.sign('call-1', 'tag-a', 1234);
+const said: RouteMark = { call: 1234, fromCaller: false, target: 77, neighbour: -5 };
+const mark = signer.sign(said, 'call-1 tag-a');
 
-test('a mark of ours names the record and the side it comes from', () => {
-  assert.deepEqual(signer.verify(mark, 'call-1', 'tag-a'), { call: 1234, fromCaller: true });
-  assert.deepEqual(signer.verify(mark, 'call-1', 'tag-b'), { call: 1234, fromCaller: false });
+test('a mark of ours comes back with all that it said', () => {
+  for (const fromCaller of [false, true]) {
+    const made = signer.sign({ ...said, fromCaller }, 'call-1 tag-a');
+
+    assert.deepEqual(signer.verify(made, 'call-1 tag-a'), { ...said, fromCaller });
+    assert.equal(leadsToCallee(made), fromCaller);
+    assert.equal(made.length, mark.length);
+  }
 });
 
 test('a mark outlives a restart, and not another secret', () => {
-  assert.equal(new RouteSigner('secret').sign('call-1', 'tag-a', 1234), mark);
-  assert.equal(new RouteSigner('another').verify(mark, 'call-1', 'tag-a'), undefined);
+  assert.equal(new RouteSigner('secret').sign(said, 'call-1 tag-a'), mark);
+  assert.equal(new RouteSigner('another').verify(mark, 'call-1 tag-a'), undefined);
 });
 
-test('a mark of another call is not ours', () => {
-  for (const callId of ['', 'call-2', 'call-1 ', 'Call-1'])
-    assert.equal(signer.verify(mark, callId, 'tag-a'), undefined);
+test('a mark of another dialog is not ours', () => {
+  for (const about of ['', 'call-2 tag-a', 'call-1 tag-b', 'call-1 tag-a ', 'Call-1 tag-a'])
+    assert.equal(signer.verify(mark, about), undefined);
 });
 
 test('no character of a mark can be changed, added or left out', () => {
@@ -27,20 +33,25 @@ test('no character of a mark can be changed, added or left out', () => {
       mark.slice(0, at) + other + mark.slice(at + 1),
       mark.slice(0, at) + mark.slice(at + 1),
     ]) {
-      assert.equal(signer.verify(forged, 'call-1', 'tag-a'), undefined, forged);
+      assert.equal(signer.verify(forged, 'call-1 tag-a'), undefined, forged);
     }
   }
-  for (const forged of ['', '.', 'ya.', `${mark}0`, `0${mark}`, `1.${mark}`, mark.repeat(2)]) {
-    assert.equal(signer.verify(forged, 'call-1', 'tag-a'), undefined, forged);
+  for (const forged of ['', '.', 'b.', 'bya.', `${mark}0`, `0${mark}`, `1.${mark}`, mark.repeat(2)]) {
+    assert.equal(signer.verify(forged, 'call-1 tag-a'), undefined, forged);
   }
 });
 
-test('every number of a record comes back, 0 too', () => {
+test('every number of a record comes back, 0 too, and every hash', () => {
   for (const call of [0, 1, 35, 36, 2 ** 31, Number.MAX_SAFE_INTEGER]) {
-    assert.equal(signer.verify(signer.sign('c', 't', call), 'c', 't')?.call, call);
+    assert.equal(signer.verify(signer.sign({ ...said, call }, 'c t'), 'c t')?.call, call);
+  }
+  for (const target of [0, 1, 255, 256, -1, 0x7fffffff, -0x80000000, 0x12345678]) {
+    assert.equal(signer.verify(signer.sign({ ...said, target }, 'c t'), 'c t')?.target, target);
+    assert.equal(signer.verify(signer.sign({ ...said, neighbour: target }, 'c t'), 'c t')?.neighbour, target);
   }
 });
 
 test('a mark is a token of a URI parameter and of a branch', () => {
-  for (let call = 0; call < 200; call++) assert.match(signer.sign(`c${call}`, 't', call), /^[\w.-]+$/);
+  for (let call = 0; call < 200; call++)
+    assert.match(signer.sign({ ...said, call }, `c${call} t`), /^[\w.-]+$/);
 });

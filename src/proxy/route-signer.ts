@@ -1,27 +1,38 @@
 /**
- * The mark in our Record-Route: `<sip:192.0.2.1:5060;lr;d=1a.1y2p0d0kq3f9z17xw2>`.
- * It names the call's record and which tag is the caller's, and proves that the route set was ours: an in-dialog
- * request without it, or with another call's, is not relayed, so a fake To tag makes no relay of us.
+ * The mark in our Record-Route: `<sip:192.0.2.1:5060;lr;d=a1y.2p0d0kq3f9z17xw2…>`.
+ * Each side of a dialog holds one of its own: the callee the mark of the request, the caller the one that we put in
+ * its place into the response. It says which way it leads, and proves that the route set is ours and whom it leads to.
  *
- *   d=1a.1y2p0d0kq3f9z17xw2
- *     │  │     └ proof: 64 bits of a keyed hash over the rest and the Call-ID
- *     │  └ the caller's tag: 32 bits of a keyed hash
- *     └ the number of the call's record, base 36; 0 for none
+ *   d=a1y.2p0d0k000000q3f9z17xw2ab
+ *     ││  │     │     └ proof: 64 bits of a keyed hash over the rest and over the dialog
+ *     ││  │     └ the next proxy that way: 32 bits of a keyed hash; 0 when there is none
+ *     ││  └ the remote target that way: 32 bits of a keyed hash
+ *     │└ the number of the call's record, base 36; 0 for none
+ *     └ a: leads to the caller, b: to the callee
+ *
+ * docs/decisions/0005-route-sets-name-their-ends.md says why.
  */
 import { hash } from 'node:crypto';
 import { KeyedHash } from '../base/keyed-hash.ts';
 
-/** What a mark that is ours says. */
+/** What a mark that is ours says about the request that brought it back. */
 export interface RouteMark {
   readonly call: number;
   /** Whether the request comes from the side that began the dialog. */
   readonly fromCaller: boolean;
+  /** Hashes of where it may go: the remote target, and the next proxy, 0 for none. */
+  readonly target: number;
+  readonly neighbour: number;
 }
 
 /** 32 bits as 12 + 12 + 8, two characters each. */
 const WORD_LENGTH = 6;
 const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_';
 const pairs = Array.from({ length: 4096 }, (_, i) => DIGITS.charAt(i >>> 6) + DIGITS.charAt(i & 63));
+const valueOf = new Uint8Array(128);
+for (let i = 0; i < DIGITS.length; i++) valueOf[DIGITS.charCodeAt(i)] = i;
+
+const LEADS_TO_CALLEE = 98;
 
 /** Makes and checks marks with one key. */
 export class RouteSigner {
@@ -35,26 +46,56 @@ export class RouteSigner {
     this.second = new KeyedHash(key.subarray(8));
   }
 
-  sign(callId: string, fromTag: string, call: number): string {
-    const said = `${call.toString(36)}.${word(this.first.of(fromTag))}`;
-    return said + this.proof(said, callId);
+  /** `about` names the dialog, as far as it is known: what `verify` is told must be the same. */
+  sign(mark: RouteMark, about: string): string {
+    const side = mark.fromCaller ? 'b' : 'a';
+    const said = `${side}${mark.call.toString(36)}.${word(mark.target)}${word(mark.neighbour)}`;
+    return said + this.proof(said, about);
   }
 
-  /** Undefined when the mark is not ours or belongs to another call. */
-  verify(mark: string, callId: string, fromTag: string): RouteMark | undefined {
+  /** Undefined when the mark is not ours or belongs to another dialog. */
+  verify(mark: string, about: string): RouteMark | undefined {
     const dot = mark.indexOf('.');
-    if (dot <= 0 || mark.length - dot - 1 !== 3 * WORD_LENGTH) return undefined;
-    const said = mark.substring(0, dot + 1 + WORD_LENGTH);
-    if (!mark.endsWith(this.proof(said, callId))) return undefined;
-    return { call: Number.parseInt(mark, 36), fromCaller: said.endsWith(word(this.first.of(fromTag))) };
+    if (dot < 2 || mark.length - dot - 1 !== 4 * WORD_LENGTH) return undefined;
+    const said = mark.substring(0, dot + 1 + 2 * WORD_LENGTH);
+    if (!mark.endsWith(this.proof(said, about))) return undefined;
+    return {
+      call: Number.parseInt(mark.substring(1, dot), 36),
+      fromCaller: mark.charCodeAt(0) === LEADS_TO_CALLEE,
+      target: wordAt(mark, dot + 1),
+      neighbour: wordAt(mark, dot + 1 + WORD_LENGTH),
+    };
   }
 
-  private proof(said: string, callId: string): string {
-    const text = `${said} ${callId}`;
-    return word(this.first.of(text)) + word(this.second.of(text));
+  /** The hash of a URI, as it stands in a mark. */
+  hashOf(text: string): number {
+    return this.first.of(text);
   }
+
+  /** Another one: both together tell two texts apart. */
+  secondHashOf(text: string): number {
+    return this.second.of(text);
+  }
+
+  private proof(said: string, about: string): string {
+    const low = this.first.wide(`${said} ${about}`);
+    return word(low) + word(this.first.high);
+  }
+}
+
+/** Whether a mark leads to the callee, and so is the caller's. To be verified all the same. */
+export function leadsToCallee(mark: string): boolean {
+  return mark.charCodeAt(0) === LEADS_TO_CALLEE;
 }
 
 function word(value: number): string {
   return pairs[value >>> 20]! + pairs[(value >>> 8) & 4095]! + pairs[value & 255]!;
+}
+
+/** A signed 32-bit number. The proof has been checked: only our own digits stand there. */
+function wordAt(mark: string, at: number): number {
+  let value = 0;
+  for (let i = at; i < at + 4; i++) value = (value << 6) | valueOf[mark.charCodeAt(i)]!;
+  const low = (valueOf[mark.charCodeAt(at + 4)]! << 6) | valueOf[mark.charCodeAt(at + 5)]!;
+  return (value << 8) | low;
 }

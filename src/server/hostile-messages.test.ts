@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { Router, script } from '../route/router.ts';
 import { BOB, MALLORY, mallorysTown, request, statusOf, TARGET } from '../testing/mallory.ts';
 import { Stranger } from '../testing/stranger.ts';
-import { type Town, town } from '../testing/town.ts';
+import { EXCHANGE, type Town, town } from '../testing/town.ts';
 import { openRegistrar, registrarProxy } from '../testing/town-scripts.ts';
 
 // ─── no input makes parsing slow ────────────────────────────────────────────────────────────────
@@ -219,6 +219,45 @@ for (const [sent, arrives, status] of hops) {
 
     assert.equal(t.phone('bob').received[0]?.headers.get('Max-Forwards'), arrives);
     assert.equal(statusOf(mallory.heard[0]), status);
+    t.stop();
+  });
+}
+
+/** Answers OPTIONS for the exchange itself, and relays every other request. */
+const monitored = script(({ auth, location }) => {
+  const app = new Router();
+  app.options((c) =>
+    c.uri.user === undefined && c.uri.host !== 'elsewhere.example' ? c.reply(200) : c.relay(),
+  );
+  app.register(auth.digest(), (c) => location.save(c));
+  app.request((c) => c.relay());
+  return app;
+});
+
+// RFC 3261 §16.3 step 3: what is for us needs no further hop.
+const noHops: readonly [method: string, uri: string, status: number][] = [
+  ['OPTIONS', 'sip:example.com', 200],
+  ['OPTIONS', `sip:${EXCHANGE}:5060`, 200],
+  ['OPTIONS', 'sip:bob@example.com', 483],
+  ['OPTIONS', 'sip:elsewhere.example', 483],
+  ['REGISTER', 'sip:example.com', 401],
+  ['REGISTER', 'sip:elsewhere.example', 483],
+  ['INVITE', 'sip:bob@example.com', 483],
+  ['MESSAGE', 'sip:bob@example.com', 483],
+];
+
+for (const [method, uri, status] of noHops) {
+  test(`${method} ${uri} with no hops left is answered ${status}`, async () => {
+    const { t, mallory } = await mallorysTown(monitored);
+
+    mallory.send(request({ method, uri, to: '<sip:bob@example.com>', more: 'Max-Forwards: 0\r\n' }));
+    await t.run(1_000);
+
+    assert.equal(statusOf(mallory.heard[0]), status);
+    assert.deepEqual(
+      t.phone('bob').received.map((received) => received.method),
+      [],
+    );
     t.stop();
   });
 }

@@ -46,6 +46,40 @@ flow('answered-hung-up-by-callee', 'A call is answered; the callee hangs up', { 
   );
 });
 
+flow('bye-refused', 'A BYE that the callee refuses ends no record', { route: toBob }, async (t) => {
+  const call = await talking(t);
+  const bob = t.phone('bob');
+  bob.misbehaves.refusesBye = 500;
+  call.hangUp();
+  await t.run(5_000);
+
+  assert.equal(call.byeStatus, 500);
+  assert.deepEqual(t.cdrs(), []);
+  callOf(t, 'bob').hangUp();
+  await t.run(100);
+  assert.deepEqual(
+    t.cdrs().map(({ endedBy, durationMs }) => [endedBy, Math.round(Number(durationMs) / 1000)]),
+    [['callee', 7]],
+  );
+});
+
+flow(
+  'bye-unanswered',
+  'A BYE that nobody answers ends the record, as of when it came',
+  { route: toBob },
+  async (t) => {
+    const call = await talking(t);
+    t.phone('bob').misbehaves.ignoresBye = true;
+    call.hangUp();
+    await t.run(40_000);
+
+    assert.deepEqual(
+      t.cdrs().map(({ endedBy, durationMs }) => [endedBy, Math.round(Number(durationMs) / 1000)]),
+      [['caller', 2]],
+    );
+  },
+);
+
 flow('busy', 'The callee is busy', { route: toBob }, async (t) => {
   t.phone('bob').answers = { afterMs: 0, status: 486 };
   const call = t.phone('alice').dial(BOB);

@@ -25,7 +25,7 @@ const FLOWS = join(import.meta.dirname, '../../flows');
 const UPDATE = process.env['UPDATE_FLOWS'] === '1';
 
 /** Who lives in the towns of all flows; a flow draws those it names. */
-const HOSTS = { alice: '192.0.2.11', bob: '192.0.2.12', carol: '192.0.2.13', dave: '192.0.2.14' };
+export const HOSTS = { alice: '192.0.2.11', bob: '192.0.2.12', carol: '192.0.2.13', dave: '192.0.2.14' };
 type Name = keyof typeof HOSTS;
 
 /** How the town of a flow is made. */
@@ -75,7 +75,8 @@ function scriptOf(route: FlowParts['route']): Script {
   });
 }
 
-function compare(file: string, drawn: string): void {
+/** With the golden file of that name, which it writes anew when it was told to. */
+export function compare(file: string, drawn: string): void {
   const path = join(FLOWS, `${file}.ladder`);
   if (UPDATE) writeFileSync(path, drawn);
   assert.ok(existsSync(path), `${path} is there; UPDATE_FLOWS=1 makes it`);

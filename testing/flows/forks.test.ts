@@ -210,3 +210,23 @@ flow(
     await t.run(1_000);
   },
 );
+
+flow(
+  'answer-after-the-end',
+  'A callee answers after the caller was told that nobody does: the call is taken and ended',
+  { route: relayTo(at('bob', { ringMs: 3_000 })) },
+  async (t) => {
+    t.phone('bob').answers = { afterMs: 7_000, ringMs: 100 };
+    t.phone('bob').misbehaves.ignoresCancel = true;
+    const call = t.phone('alice').dial(BOB);
+    await t.run(40_000);
+
+    assert.deepEqual([call.status, call.endedBy], [408, 'them']);
+    assert.deepEqual(methodsAt(t, 'bob'), ['INVITE', 'CANCEL', 'ACK', 'BYE']);
+    assert.deepEqual([t.phone('bob').calls[0]?.state, t.phone('bob').calls[0]?.endedBy], ['ended', 'them']);
+    assert.deepEqual(
+      t.cdrs().map(({ status }) => status),
+      [408],
+    );
+  },
+);

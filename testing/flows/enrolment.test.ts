@@ -1,0 +1,157 @@
+/** Our own registration at a registrar that asks for digest: the exchange of a town, which enrols at itself. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Router, script } from '../../src/route/router.ts';
+import type { RequestContext } from '../../src/route/context.ts';
+import type { Reply } from '../../src/route/decision.ts';
+import { parseUri } from '../../src/sip/uri.ts';
+import { assertQuiet } from '../../src/testing/quiet.ts';
+import { EXCHANGE, type Town, town } from '../../src/testing/town.ts';
+import {
+  BACK_OFF_FIRST_MS,
+  BACK_OFF_MAX_MS,
+  type Enrolment,
+  type EnrolmentOptions,
+} from '../../src/agent/enrolment.ts';
+
+/** A town whose registrar is the usual one, or answers by `refuse`. */
+async function townOf(refuse?: (c: RequestContext) => Reply, settings = {}): Promise<Town> {
+  return town(
+    script(({ auth, location }) => {
+      const app = new Router();
+      if (refuse !== undefined) app.register(refuse);
+      else app.register(auth.digest(), (c) => location.save(c));
+      return app;
+    }),
+    { people: { carrier: { password: 'right' } }, settings },
+  );
+}
+
+function enrol(t: Town, more: Partial<EnrolmentOptions> = {}): { enrolment: Enrolment; told: string[] } {
+  const told: string[] = [];
+  const enrolment = t.exchange.agent.enrol({
+    registrar: parseUri('sip:example.com'),
+    aor: 'sip:carrier@example.com',
+    credentials: { user: 'carrier', password: 'right' },
+    hop: { transport: 'udp', host: EXCHANGE, port: 5060 },
+    told: (state, status) => told.push(`${state} ${status}`),
+    ...more,
+  });
+  return { enrolment, told };
+}
+
+/** When each REGISTER left. */
+function registers(t: Town): number[] {
+  return t.net.trace.entries.filter(({ text }) => text.startsWith('REGISTER ')).map(({ atMs }) => atMs);
+}
+
+async function over(t: Town): Promise<void> {
+  await assertQuiet(t);
+  t.stop();
+}
+
+test('we are registered after one challenge, and taken back when we stop', async () => {
+  const t = await townOf();
+  const { enrolment, told } = enrol(t);
+  await t.run(1_000);
+
+  assert.deepEqual([enrolment.state, enrolment.grantedSeconds, registers(t).length], ['enrolled', 3600, 2]);
+  await t.world.until(enrolment.stop());
+  assert.deepEqual(told, ['enrolled 200', 'stopped 200']);
+  await over(t);
+});
+
+test('a refresh goes out between three quarters and nine tenths of the time, unasked for credentials', async () => {
+  const t = await townOf(undefined, { auth: { nonce_seconds: 7_000 } });
+  const { enrolment } = enrol(t);
+  await t.run(3_600_000);
+
+  const [, , refresh = 0] = registers(t);
+  assert.ok(refresh > 2_700_000 && refresh < 3_241_000, `${refresh} ms`);
+  assert.equal(registers(t).length, 3);
+  await t.world.until(enrolment.stop());
+  await over(t);
+});
+
+test('wrong credentials are tried once, and then not for long', async () => {
+  const t = await townOf();
+  const { enrolment, told } = enrol(t, { credentials: { user: 'carrier', password: 'wrong' } });
+  await t.run(BACK_OFF_MAX_MS / 2 - 1_000);
+
+  assert.equal(registers(t).length, 2);
+  assert.equal(enrolment.state, 'waiting');
+  assert.match(told[0] ?? '', /^waiting 40[13]$/);
+  await t.world.until(enrolment.stop());
+  await over(t);
+});
+
+test('the wait doubles with each failure', async () => {
+  const t = await townOf((c) => c.reply(500));
+  const { enrolment } = enrol(t);
+  await t.run(20 * BACK_OFF_FIRST_MS);
+
+  const at = registers(t);
+  const waits = at.slice(1).map((ms, i) => ms - (at[i] ?? 0));
+  for (const [i, wait] of waits.entries()) {
+    const most = BACK_OFF_FIRST_MS * 2 ** i;
+    assert.ok(wait >= most / 2 && wait <= most + 100, `wait ${i}: ${wait} ms`);
+  }
+  assert.ok(waits.length >= 3);
+  await t.world.until(enrolment.stop());
+  await over(t);
+});
+
+test('a registrar that wants longer registrations gets them', async () => {
+  const t = await townOf(undefined, { registrar: { min_expires: 120 } });
+  const { enrolment } = enrol(t, { expiresSeconds: 60 });
+  await t.run(1_000);
+
+  assert.deepEqual([enrolment.state, enrolment.grantedSeconds], ['enrolled', 120]);
+  await t.world.until(enrolment.stop());
+  await over(t);
+});
+
+test('one that wants longer ones again and again is left alone', async () => {
+  const t = await townOf((c) => c.reply(423, undefined, { 'Min-Expires': '99999999' }));
+  const { enrolment } = enrol(t);
+  await t.run(10_000);
+
+  assert.deepEqual([enrolment.state, registers(t).length], ['waiting', 2]);
+  await t.world.until(enrolment.stop());
+  await over(t);
+});
+
+test('a Retry-After is obeyed', async () => {
+  const t = await townOf((c) => c.reply(503, undefined, { 'Retry-After': '300' }));
+  const { enrolment } = enrol(t);
+  await t.run(299_000);
+
+  assert.equal(registers(t).length, 1);
+  await t.run(2_000);
+  assert.equal(registers(t).length, 2);
+  await t.world.until(enrolment.stop());
+  await over(t);
+});
+
+test('a probe tells when somebody is down, and up again', async () => {
+  const t = await townOf();
+  const told: string[] = [];
+  const probe = t.exchange.agent.probe({
+    uri: parseUri('sip:carrier@192.0.2.11'),
+    from: '<sip:probe@example.com>',
+    everyMs: 10_000,
+    told: (up, status) => told.push(`${up} ${status}`),
+  });
+  await t.run(15_000);
+  assert.deepEqual(told, []);
+  t.net.cut('192.0.2.11');
+  await t.run(60_000);
+  assert.deepEqual(told, ['false 408']);
+  t.net.heal('192.0.2.11');
+  await t.run(60_000);
+
+  assert.deepEqual(told, ['false 408', 'true 200']);
+  probe.stop();
+  await t.run(35_000);
+  await over(t);
+});

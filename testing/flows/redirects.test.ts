@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { serial } from '../../src/index.ts';
+import { at, flow, relayTo } from './flow.ts';
+
+const BOB = 'sip:bob@example.com';
+const three = { alice: {}, bob: {}, carol: {} };
+const four = { ...three, dave: {} };
+const CAROL_AT = '<sip:carol@192.0.2.13:5060>';
+const DAVE_AT = '<sip:dave@192.0.2.14:5060>';
+const BOB_AT = '<sip:bob@192.0.2.12:5060>';
+const anywhere = { recurse: true, mayRecurse: () => true } as const;
+const leadsTo = (...contacts: string[]) =>
+  ({ afterMs: 100, status: 302, headers: contacts.map((contact) => ['Contact', contact] as const) }) as const;
+
+flow(
+  'redirect-passed',
+  'A redirection goes back to the caller, unless the script follows it',
+  { people: three, route: relayTo(at('bob')) },
+  async (t) => {
+    t.phone('bob').answers = leadsTo(CAROL_AT);
+    const call = t.phone('alice').dial(BOB);
+    await t.run(1_000);
+
+    assert.equal(call.status, 302);
+    assert.equal(call.responses.at(-1)?.headers.get('Contact'), CAROL_AT);
+  },
+);
+
+flow(
+  'redirect-followed',
+  'A redirection is followed: the caller never hears of it',
+  { people: three, route: relayTo(at('bob'), anywhere) },
+  async (t) => {
+    t.phone('bob').answers = leadsTo(CAROL_AT);
+    const call = t.phone('alice').dial(BOB);
+    await t.run(2_000);
+    assert.equal(call.state, 'talking');
+    call.hangUp();
+    await t.run(100);
+  },
+);
+
+flow(
+  'redirect-followed-by-preference',
+  'A redirection to two: the one with the higher q rings first',
+  { people: four, route: relayTo(at('bob'), anywhere) },
+  async (t) => {
+    t.phone('bob').answers = leadsTo(`${CAROL_AT};q=0.3, ${DAVE_AT};q=0.7`);
+    t.phone('dave').answers = { afterMs: 500, status: 486 };
+    const call = t.phone('alice').dial(BOB);
+    await t.run(3_000);
+    assert.equal(call.state, 'talking');
+    call.hangUp();
+    await t.run(100);
+  },
+);
+
+flow(
+  'redirect-in-a-circle',
+  'Two redirect to each other: nobody is asked twice',
+  { people: three, route: relayTo(at('bob'), anywhere) },
+  async (t) => {
+    t.phone('bob').answers = leadsTo(CAROL_AT);
+    t.phone('carol').answers = leadsTo(BOB_AT, CAROL_AT);
+    const call = t.phone('alice').dial(BOB);
+    await t.run(1_000);
+
+    assert.equal(call.status, 302);
+    assert.deepEqual([t.phone('bob').incoming.length, t.phone('carol').incoming.length], [1, 1]);
+  },
+);
+
+flow(
+  'redirect-elsewhere',
+  'Only what leads to us is followed, unless the script allows more',
+  { people: three, route: relayTo(serial(at('bob'), at('carol')), { recurse: true }) },
+  async (t) => {
+    t.phone('bob').answers = leadsTo('<sip:premium@203.0.113.9>');
+    t.phone('carol').answers = { afterMs: 0, status: 486 };
+    const call = t.phone('alice').dial(BOB);
+    await t.run(1_000);
+
+    assert.equal(call.status, 302);
+    assert.equal(t.phone('carol').incoming.length, 1, 'the next target is tried all the same');
+  },
+);
+
+flow(
+  'redirect-limit',
+  'No more Contacts are followed than the script says',
+  { people: four, route: relayTo(at('bob'), { ...anywhere, recurse: 1 }) },
+  async (t) => {
+    t.phone('bob').answers = leadsTo(CAROL_AT, DAVE_AT);
+    t.phone('carol').answers = { afterMs: 0, status: 480 };
+    const call = t.phone('alice').dial(BOB);
+    await t.run(1_000);
+
+    assert.equal(call.status, 480);
+    assert.equal(t.phone('dave').incoming.length, 0);
+  },
+);

@@ -1,0 +1,239 @@
+/** Transfers that we carry out: blind, attended, and by an INVITE with Replaces. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Router, script } from '../../src/route/router.ts';
+import { parseUri } from '../../src/sip/uri.ts';
+import type { Call } from '../../src/testing/phone-call.ts';
+import type { DialledCall } from '../../src/testing/phone-dialled.ts';
+import { assertQuiet } from '../../src/testing/quiet.ts';
+import { type Town, town } from '../../src/testing/town.ts';
+import { type B2bOptions, b2bTo } from '../../src/agent/b2b.ts';
+import type { Callee } from '../../src/agent/hunt.ts';
+
+const HOSTS: Readonly<Record<string, string>> = {
+  alice: '192.0.2.11',
+  bob: '192.0.2.12',
+  carol: '192.0.2.13',
+};
+
+function phoneOf(user = ''): Callee {
+  return { uri: parseUri(`sip:${user}@${HOSTS[user] ?? '192.0.2.99'}:5060`) };
+}
+
+const anywhere: B2bOptions = { transfer: (to) => phoneOf(to.user) };
+
+async function townOf(options: B2bOptions): Promise<Town> {
+  const people = Object.fromEntries(Object.entries(HOSTS).map(([name, host]) => [name, { host }]));
+  return town(
+    script(() => new Router().invite((c) => c.answer(b2bTo(phoneOf(c.uri.user), options)))),
+    { people },
+  );
+}
+
+async function over(t: Town): Promise<void> {
+  await assertQuiet(t);
+  assert.equal(t.exchange.agent.dialogCount, 0, 'no dialog is left');
+  t.stop();
+}
+
+async function talking(t: Town, from: string, to: string): Promise<DialledCall> {
+  const call = t.phone(from).dial(`sip:${to}@example.com`);
+  await t.run(3_000);
+  assert.equal(call.state, 'talking');
+  return call;
+}
+
+function lastCall(t: Town, name: string): Call {
+  const call = t.phone(name).calls.at(-1);
+  assert.ok(call !== undefined, `${name} has a call`);
+  return call;
+}
+
+/** What the referrer was told: the status line of each NOTIFY, and whether it was the last. */
+function told(call: Call): string[] {
+  return call.received
+    .filter(({ method }) => method === 'NOTIFY')
+    .map(({ headers, body }) => `${body.trim()} ${headers.get('Subscription-State')?.split(';')[0] ?? ''}`);
+}
+
+/** How the peer of a call names it: call id, the other side's tag, its own. */
+function replacesOf(call: DialledCall): string {
+  const ours = call.responses.at(-1)?.toTag ?? '';
+  return `${call.callId};to-tag=${ours};from-tag=${call.localTag}`;
+}
+
+test('a blind transfer: the far end talks with the new one, the referrer is told and hung up on', async () => {
+  const t = await townOf(anywhere);
+  const alice = await talking(t, 'alice', 'bob');
+  const bob = lastCall(t, 'bob');
+  const status = await t.world.until(
+    alice.request('REFER', {
+      headers: [
+        ['Refer-To', '<sip:carol@example.com>'],
+        ['Referred-By', '<sip:alice@example.com>'],
+      ],
+    }),
+  );
+  await t.run(3_000);
+  const carol = lastCall(t, 'carol');
+
+  assert.equal(status, 202);
+  assert.deepEqual(told(alice), [
+    'SIP/2.0 100 Trying active',
+    'SIP/2.0 180 Ringing active',
+    'SIP/2.0 200 OK terminated',
+  ]);
+  assert.deepEqual([alice.state, bob.state, carol.state], ['ended', 'talking', 'talking']);
+  assert.equal(t.phone('carol').received[0]?.headers.get('Referred-By'), '<sip:alice@example.com>');
+  assert.match(bob.remoteSdp, /192\.0\.2\.13/);
+  assert.match(carol.remoteSdp, /192\.0\.2\.12/);
+
+  carol.hangUp();
+  await t.run(1_000);
+  assert.equal(bob.endedBy, 'them');
+  await over(t);
+});
+
+test('a blind transfer to somebody busy: the call stays, the referrer is told', async () => {
+  const t = await townOf(anywhere);
+  t.phone('carol').answers = { afterMs: 0, status: 486 };
+  const alice = await talking(t, 'alice', 'bob');
+  await t.world.until(alice.request('REFER', { headers: [['Refer-To', '<sip:carol@example.com>']] }));
+  await t.run(3_000);
+
+  assert.deepEqual(told(alice), ['SIP/2.0 100 Trying active', 'SIP/2.0 486 Busy Here terminated']);
+  assert.deepEqual([alice.state, lastCall(t, 'bob').state], ['talking', 'talking']);
+  alice.hangUp();
+  await t.run(1_000);
+  await over(t);
+});
+
+test('a referrer that wants to hear nothing is told nothing', async () => {
+  const t = await townOf(anywhere);
+  const alice = await talking(t, 'alice', 'bob');
+  await t.world.until(
+    alice.request('REFER', {
+      headers: [
+        ['Refer-To', '<sip:carol@example.com>'],
+        ['Refer-Sub', 'false'],
+      ],
+    }),
+  );
+  await t.run(3_000);
+
+  assert.deepEqual(told(alice), []);
+  assert.deepEqual([alice.state, lastCall(t, 'carol').state], ['ended', 'talking']);
+  lastCall(t, 'carol').hangUp();
+  await t.run(1_000);
+  await over(t);
+});
+
+const refused: readonly (readonly [string, readonly (readonly [string, string])[], B2bOptions, number])[] = [
+  ['nobody was allowed', [['Refer-To', '<sip:carol@example.com>']], {}, 403],
+  ['the route forbids it', [['Refer-To', '<sip:carol@example.com>']], { transfer: () => undefined }, 403],
+  ['it names nobody', [], anywhere, 400],
+  [
+    'it names two',
+    [
+      ['Refer-To', '<sip:a@example.com>'],
+      ['Refer-To', '<sip:b@example.com>'],
+    ],
+    anywhere,
+    400,
+  ],
+  ['it cannot be read', [['Refer-To', 'carol']], anywhere, 400],
+  [
+    'it names a call that is not ours',
+    [['Refer-To', '<sip:c@h?Replaces=1%3Bto-tag%3D2%3Bfrom-tag%3D3>']],
+    anywhere,
+    403,
+  ],
+  ['its Replaces cannot be read', [['Refer-To', '<sip:c@h?Replaces=1>']], anywhere, 400],
+];
+for (const [why, headers, options, status] of refused) {
+  test(`a transfer is refused with ${status} when ${why}`, async () => {
+    const t = await townOf(options);
+    const alice = await talking(t, 'alice', 'bob');
+
+    assert.equal(await t.world.until(alice.request('REFER', { headers: [...headers] })), status);
+    assert.equal(lastCall(t, 'bob').state, 'talking');
+    alice.hangUp();
+    await t.run(1_000);
+    await over(t);
+  });
+}
+
+test('an attended transfer joins the two calls of the referrer, who is told and hung up on twice', async () => {
+  const t = await townOf({});
+  const first = await talking(t, 'alice', 'bob');
+  const second = await talking(t, 'alice', 'carol');
+  const [bob, carol] = [lastCall(t, 'bob'), lastCall(t, 'carol')];
+  const replaces = encodeURIComponent(replacesOf(second));
+  const status = await t.world.until(
+    first.request('REFER', { headers: [['Refer-To', `<sip:carol@example.com?Replaces=${replaces}>`]] }),
+  );
+  await t.run(3_000);
+
+  assert.equal(status, 202);
+  assert.deepEqual(told(first), ['SIP/2.0 100 Trying active', 'SIP/2.0 200 OK terminated']);
+  assert.deepEqual([first.endedBy, second.endedBy], ['them', 'them']);
+  assert.deepEqual([bob.state, carol.state], ['talking', 'talking']);
+  assert.match(bob.remoteSdp, /192\.0\.2\.13/);
+  assert.match(carol.remoteSdp, /192\.0\.2\.12/);
+
+  bob.hangUp();
+  await t.run(1_000);
+  assert.equal(carol.endedBy, 'them');
+  await over(t);
+});
+
+test('an INVITE with Replaces takes the place of the call that it names', async () => {
+  const t = await townOf({});
+  const alice = await talking(t, 'alice', 'bob');
+  const bob = lastCall(t, 'bob');
+  const carol = t.phone('carol').dial('sip:bob@example.com', { headers: [['Replaces', replacesOf(alice)]] });
+  await t.run(3_000);
+
+  assert.deepEqual([alice.endedBy, bob.state, carol.state], ['them', 'talking', 'talking']);
+  assert.match(bob.remoteSdp, /192\.0\.2\.13/);
+  carol.hangUp();
+  await t.run(1_000);
+  assert.equal(bob.endedBy, 'them');
+  await over(t);
+});
+
+const replacements: readonly (readonly [string, (value: string) => string, number])[] = [
+  ['names no call of ours', () => 'none;to-tag=1;from-tag=2', 481],
+  ['cannot be read', () => 'none', 400],
+  ['is for early calls only', (value) => `${value};early-only`, 486],
+];
+for (const [what, of, status] of replacements) {
+  test(`an INVITE whose Replaces ${what} is refused with ${status}`, async () => {
+    const t = await townOf({});
+    const alice = await talking(t, 'alice', 'bob');
+    const carol = t
+      .phone('carol')
+      .dial('sip:bob@example.com', { headers: [['Replaces', of(replacesOf(alice))]] });
+    await t.run(1_000);
+
+    assert.deepEqual([carol.status, alice.state], [status, 'talking']);
+    alice.hangUp();
+    await t.run(1_000);
+    await over(t);
+  });
+}
+
+test('with `pass` the far end carries the transfer out itself', async () => {
+  const t = await townOf({ refer: 'pass' });
+  const alice = await talking(t, 'alice', 'bob');
+  const status = await t.world.until(
+    alice.request('REFER', { headers: [['Refer-To', '<sip:carol@example.com>']] }),
+  );
+
+  assert.equal(status, 200);
+  const refer = lastCall(t, 'bob').received.at(-1);
+  assert.deepEqual([refer?.method, refer?.headers.get('Refer-To')], ['REFER', '<sip:carol@example.com>']);
+  alice.hangUp();
+  await t.run(1_000);
+  await over(t);
+});
