@@ -1,0 +1,44 @@
+/** A request of the peer within a call, to be answered once. */
+import type { HeaderLine } from '../dialog/dialog.ts';
+import { replyTo } from '../sip/build.ts';
+import type { SipRequest } from '../sip/message.ts';
+import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import { contactFor } from './ways.ts';
+import type { AnswerParts } from './invite-answer.ts';
+
+/** INFO, UPDATE, REFER, PRACK, MESSAGE, NOTIFY: everything but INVITE and BYE. */
+export class Asked {
+  readonly request: SipRequest;
+  private readonly server: ServerTransaction;
+  private readonly generation: number;
+  private readonly inSuccess: readonly HeaderLine[];
+
+  /** `inSuccess`: fields that a 2xx must carry. */
+  constructor(server: ServerTransaction, request: SipRequest, inSuccess: readonly HeaderLine[] = []) {
+    this.server = server;
+    this.generation = server.generation;
+    this.request = request;
+    this.inSuccess = inSuccess;
+  }
+
+  /** Whether somebody still waits for the answer. */
+  get pending(): boolean {
+    return this.server.generation === this.generation && this.server.status < 200;
+  }
+
+  reply(status: number, parts: AnswerParts = {}): void {
+    if (!this.pending) return;
+    const headers: HeaderLine[] = [...(parts.headers ?? [])];
+    if (status < 300) {
+      if (this.request.method !== 'INFO') headers.push(['Contact', contactFor(this.server.flow)]);
+      headers.push(...this.inSuccess);
+    }
+    if (parts.contentType !== undefined) headers.push(['Content-Type', parts.contentType]);
+    const text = replyTo(this.request, status, {
+      reason: parts.reason,
+      headers: headers.map(([name, value]) => [name, String(value)] as const),
+      body: parts.body,
+    });
+    this.server.respond(status, text);
+  }
+}

@@ -1,0 +1,74 @@
+/** What every end of ours stands on. */
+import type { World } from '../base/world.ts';
+import { Dialogs } from '../dialog/dialogs.ts';
+import type { SessionTimerLimits } from '../dialog/session-timer.ts';
+import type { SipRequest } from '../sip/message.ts';
+import { parseMessage } from '../sip/parse.ts';
+import type { Uri } from '../sip/uri.ts';
+import type { TransactionLayer } from '../transaction/layer.ts';
+import type { Flow } from '../transport/flow.ts';
+import type { Locator } from '../transport/locate.ts';
+import type { Transports } from '../transport/transports.ts';
+import { Ways } from './ways.ts';
+
+/** What the agent is made of. */
+export interface AgentParts {
+  readonly world: World;
+  readonly layer: TransactionLayer;
+  readonly transports: Transports;
+  readonly locator: Locator;
+  readonly limits: AgentLimits;
+}
+
+/** What bounds it. */
+export interface AgentLimits {
+  /** Dialogs of which we are an end, early ones and subscriptions included. */
+  readonly dialogsMax: number;
+  readonly sessionTimer: SessionTimerLimits;
+}
+
+/** Told of each request that we make ourselves, before it leaves. False keeps it back. */
+export type LocalHook = (request: SipRequest) => boolean;
+
+/** Shared by all calls, enrolments and probes. */
+export class AgentCore {
+  readonly world: World;
+  readonly layer: TransactionLayer;
+  readonly limits: AgentLimits;
+  readonly dialogs: Dialogs;
+  /** Set when the script has local routes. */
+  local: LocalHook | undefined = undefined;
+  private readonly transports: Transports;
+  private readonly locator: Locator;
+
+  constructor(parts: AgentParts) {
+    this.world = parts.world;
+    this.layer = parts.layer;
+    this.limits = parts.limits;
+    this.transports = parts.transports;
+    this.locator = parts.locator;
+    this.dialogs = new Dialogs(parts.world.random, parts.limits);
+  }
+
+  /** Requests with the same `order` go one way while that way is open. */
+  waysTo(uri: Uri, order: number): Ways {
+    return new Ways(this.locator.candidates(uri, order), this.transports);
+  }
+
+  /** Undefined when nothing of ours speaks the transport. */
+  flowTo(hop: Parameters<Transports['flowTo']>[0]): Flow | undefined {
+    return this.transports.flowTo(hop);
+  }
+
+  /** Whether the local routes let a request of ours go. */
+  passesLocal(text: string): boolean {
+    if (this.local === undefined) return true;
+    const message = parseMessage(text);
+    return message.kind !== 'request' || this.local(message);
+  }
+
+  /** A number that keeps the messages of something new in order on the wire. */
+  newOrder(): number {
+    return this.world.random.below(0x7fffffff);
+  }
+}

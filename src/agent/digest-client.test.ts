@@ -1,0 +1,132 @@
+/** The client's side of digest, against the examples of RFC 7616. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Random } from '../base/world.ts';
+import { parseMessage } from '../sip/parse.ts';
+import type { SipResponse } from '../sip/message.ts';
+import { CHALLENGES_MAX, parseChallenges } from './digest-challenge.ts';
+import { DigestClient } from './digest-client.ts';
+
+function chance(cnonce: string): Random {
+  return { bytes: (count) => new Uint8Array(count), below: () => 0, token: () => cnonce };
+}
+
+function response(status: number, ...challenges: readonly string[]): SipResponse {
+  const field = status === 407 ? 'Proxy-Authenticate' : 'WWW-Authenticate';
+  const message = parseMessage(
+    [
+      `SIP/2.0 ${status} Asked`,
+      'Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1',
+      'From: <sip:a@example.com>;tag=1',
+      'To: <sip:b@example.com>;tag=2',
+      'Call-ID: 1',
+      'CSeq: 1 REGISTER',
+      ...challenges.map((challenge) => `${field}: ${challenge}`),
+      '',
+      '',
+    ].join('\r\n'),
+  );
+  assert.ok(message.kind === 'response');
+  return message;
+}
+
+const MUFASA = {
+  user: 'Mufasa',
+  password: 'Circle of Life',
+  realm: 'http-auth@example.org',
+  nonce: '7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v',
+  uri: '/dir/index.html',
+  cnonce: 'f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ',
+};
+const JASON = {
+  user: 'Jäsøn Doe',
+  password: 'Secret, or not?',
+  realm: 'api@example.org',
+  nonce: '5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK',
+  uri: '/doe.json',
+  cnonce: 'NTg6RKcb9boFIAS3KrFK9BGeh+niz/sm',
+};
+/** RFC 7616 §3.9.1; its example of SHA-512-256 hashes the user's name, so that one is as OpenSSL computes it. */
+const examples: readonly (readonly [string, typeof MUFASA, string])[] = [
+  ['MD5', MUFASA, '8ca523f5e9506fed4657c9700eebdbec'],
+  ['SHA-256', MUFASA, '753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1'],
+  ['SHA-512-256', JASON, '7a4e1192babbba02e91182d2895bfdbf7adafc6e48d4e517ca301974843d840c'],
+];
+for (const [algorithm, { user, password, realm, nonce, uri, cnonce }, expected] of examples) {
+  test(`${algorithm} gives the response that others compute`, () => {
+    const client = new DigestClient({ user, password }, chance(cnonce));
+    const offered = `realm="${realm}", qop="auth, auth-int", algorithm=${algorithm}, nonce="${nonce}", opaque="x"`;
+    const learned = client.learn(response(401, `Digest ${offered}`), new Set());
+    const [[name, value] = ['', '']] = client.prove({ method: 'GET', uri, body: '' });
+
+    assert.equal(learned.length, 1);
+    assert.equal(name, 'Authorization');
+    assert.match(String(value), new RegExp(`response="${expected}", algorithm=${algorithm}, opaque="x"`));
+    assert.match(String(value), /qop=auth, nc=00000001$/);
+  });
+}
+
+test('the count of a nonce rises with each use', () => {
+  const client = new DigestClient({ user: 'a', password: 'b' }, chance('c'));
+  client.learn(response(401, 'Digest realm="r", nonce="n", qop="auth"'), new Set());
+  const counts = [1, 2, 3].map(() => {
+    const [proof] = client.prove({ method: 'REGISTER', uri: 'sip:r', body: '' });
+    return /nc=(\w+)/.exec(String(proof?.[1]))?.[1];
+  });
+
+  assert.deepEqual(counts, ['00000001', '00000002', '00000003']);
+});
+
+test('auth-int covers the body where nothing else is offered', () => {
+  const client = new DigestClient({ user: 'a', password: 'b' }, chance('c'));
+  client.learn(response(401, 'Digest realm="r", nonce="n", qop="auth-int"'), new Set());
+  const prove = (body: string): string => {
+    const [proof] = client.prove({ method: 'INVITE', uri: 'sip:r', body });
+    return /response="(\w+)"/.exec(String(proof?.[1]))?.[1] ?? '';
+  };
+
+  assert.match(prove('one'), /^[0-9a-f]{32}$/);
+  assert.notEqual(prove('one'), prove('two'));
+});
+
+test('a challenge of RFC 2069 is answered without a count', () => {
+  const client = new DigestClient({ user: 'a', password: 'b' }, chance('c'));
+  client.learn(response(401, 'Digest realm="r", nonce="n"'), new Set());
+  const [proof] = client.prove({ method: 'REGISTER', uri: 'sip:r', body: '' });
+
+  assert.doesNotMatch(String(proof?.[1]), /qop|nc=|cnonce/);
+});
+
+const learning: readonly (readonly [string, number, readonly string[], readonly string[], number])[] = [
+  [
+    'the first that we know',
+    401,
+    ['Digest realm="r", nonce="1", algorithm=SHA-3', 'Digest realm="r", nonce="2"'],
+    [],
+    1,
+  ],
+  ['one of each realm', 407, ['Digest realm="a", nonce="1", Digest realm="b", nonce="2"'], [], 2],
+  ['none that was tried', 401, ['Digest realm="r", nonce="2"'], ['server r'], 0],
+  ['a stale one again', 401, ['Digest realm="r", nonce="2", stale=TRUE'], ['server r'], 1],
+  ['none of another scheme', 401, ['Basic realm="r"', 'Bearer realm="r", nonce="x"'], [], 0],
+  ['none without a nonce', 401, ['Digest realm="r"'], [], 0],
+  ['none with a protection unknown to us', 401, ['Digest realm="r", nonce="1", qop="best"'], [], 0],
+];
+for (const [what, status, challenges, tried, count] of learning) {
+  test(`of several challenges we take ${what}`, () => {
+    const client = new DigestClient({ user: 'a', password: 'b' }, chance('c'));
+
+    assert.equal(client.learn(response(status, ...challenges), new Set(tried)).length, count);
+  });
+}
+
+for (const [count, read] of [
+  [CHALLENGES_MAX, CHALLENGES_MAX],
+  [CHALLENGES_MAX + 1, CHALLENGES_MAX],
+] as const) {
+  test(`of ${count} challenges in one field ${read} are read`, () => {
+    const field = Array.from({ length: count }, (_, i) => `Digest realm="${i}", nonce="n"`).join(', ');
+
+    assert.equal(parseChallenges(field).length, read);
+  });
+}

@@ -1,0 +1,185 @@
+/** Our own REGISTER at other registrars: refreshed before it runs out, tried again after failures, taken back. */
+import { SipError } from '../base/errors.ts';
+import { step } from '../base/machine.ts';
+import type { Millis, Timer } from '../base/world.ts';
+import type { SipResponse } from '../sip/message.ts';
+import { parseNameAddr, parseNameAddrList } from '../sip/name-addr.ts';
+import { parseUri, sameUri, type Uri } from '../sip/uri.ts';
+import type { Flow } from '../transport/flow.ts';
+import type { Hop } from '../transport/transports.ts';
+import { Client, type ClientOutcome } from './client.ts';
+import type { AgentCore } from './core.ts';
+import type { Credentials } from './digest-client.ts';
+import { enrolmentMachine, type EnrolmentPart, type EnrolmentState } from './enrolment-machine.ts';
+import { contactFor } from './ways.ts';
+
+/** Who enrols, and where. */
+export interface EnrolmentOptions {
+  /** The registrar's domain: `sip:carrier.example`. */
+  readonly registrar: Uri;
+  /** The address-of-record there: `sip:4930123@carrier.example`. */
+  readonly aor: string;
+  readonly credentials?: Credentials;
+  /** The user in our Contact; the one of the address-of-record unless given. */
+  readonly contactUser?: string;
+  readonly expiresSeconds?: number;
+  /** Where the requests go, when that is not where the registrar's domain lives. */
+  readonly hop?: Hop;
+  /** Told of each change, with the last status. */
+  readonly told?: (state: EnrolmentState, status: number) => void;
+}
+
+const EXPIRES_SECONDS = 3600;
+/** What a registrar may ask for by 423, and grant, at most. */
+const EXPIRES_SECONDS_MAX = 86_400;
+/** RFC 5626 §4.5: the first wait after a failure, and the longest. */
+export const BACK_OFF_FIRST_MS: Millis = 30_000;
+/** See above. */
+export const BACK_OFF_MAX_MS: Millis = 1_800_000;
+/** A refresh goes out after this share of the time, between the two: so that not all come at once. */
+const REFRESH_FROM_PERCENT = 75;
+const REFRESH_TO_PERCENT = 90;
+/** What another try with the same credentials will not change. */
+const HOPELESS: ReadonlySet<number> = new Set([401, 403, 404, 407]);
+
+/** One registration of ours. */
+export class Enrolment implements EnrolmentPart {
+  state: EnrolmentState = 'idle';
+  /** The status of the last answer, 0 before. */
+  status = 0;
+  /** For how long we are registered, as the registrar says. */
+  grantedSeconds = 0;
+  private readonly core: AgentCore;
+  private readonly options: EnrolmentOptions;
+  private readonly client: Client;
+  private readonly contactUser: string | undefined;
+  private expiresSeconds: number;
+  private failures = 0;
+  private retryAfterMs: Millis = 0;
+  private timer: Timer | undefined = undefined;
+  private removed: Promise<void> = Promise.resolve();
+
+  constructor(core: AgentCore, options: EnrolmentOptions) {
+    this.core = core;
+    this.options = options;
+    this.client = new Client(core, options.credentials);
+    this.contactUser = options.contactUser ?? parseUri(options.aor).user;
+    this.expiresSeconds = options.expiresSeconds ?? EXPIRES_SECONDS;
+  }
+
+  start(): void {
+    step(enrolmentMachine, 'start', this);
+  }
+
+  /** Takes the binding back; settles when the registrar has answered, or does not. */
+  stop(): Promise<void> {
+    this.timer?.cancel();
+    step(enrolmentMachine, 'stop', this);
+    return this.removed;
+  }
+
+  // ─── what the figure asks for ────────────────────────────────────────────────────────────────
+
+  ask(): void {
+    void this.register(true);
+  }
+
+  rest(): void {
+    this.failures = 0;
+    const share =
+      REFRESH_FROM_PERCENT + this.core.world.random.below(REFRESH_TO_PERCENT - REFRESH_FROM_PERCENT + 1);
+    this.wake(this.grantedSeconds * 10 * share);
+  }
+
+  /** RFC 5626 §4.5: twice as long after each failure, of which half to all is waited. */
+  backOff(): void {
+    const most = HOPELESS.has(this.status)
+      ? BACK_OFF_MAX_MS
+      : Math.min(BACK_OFF_MAX_MS, BACK_OFF_FIRST_MS * 2 ** Math.min(this.failures, 16));
+    this.failures++;
+    this.wake(Math.max(this.retryAfterMs, most / 2 + this.core.world.random.below(most / 2)));
+  }
+
+  remove(): void {
+    this.removed = this.unregister();
+  }
+
+  tell(): void {
+    this.options.told?.(this.state, this.status);
+  }
+
+  private wake(ms: Millis): void {
+    this.timer?.cancel();
+    this.timer = this.core.world.clock.after(ms, () => step(enrolmentMachine, 'due', this));
+  }
+
+  // ─── asking ──────────────────────────────────────────────────────────────────────────────────
+
+  private async register(mayAskForLonger: boolean): Promise<void> {
+    const outcome = await this.send(this.expiresSeconds);
+    this.status = outcome.status;
+    const { response } = outcome;
+    this.retryAfterMs = secondsIn(response, 'Retry-After') * 1000;
+    if (response !== undefined && outcome.status === 423 && mayAskForLonger) {
+      this.expiresSeconds = Math.max(this.expiresSeconds, secondsIn(response, 'Min-Expires'));
+      return this.register(false); // RFC 3261 §10.2.8
+    }
+    if (response === undefined || outcome.status >= 300) return step(enrolmentMachine, 'failed', this);
+    this.grantedSeconds = grantedBy(response, outcome.flow, this.contactUser) ?? this.expiresSeconds;
+    if (this.grantedSeconds <= 0) return step(enrolmentMachine, 'failed', this);
+    step(enrolmentMachine, 'accepted', this);
+    return undefined;
+  }
+
+  private async unregister(): Promise<void> {
+    const { status } = await this.send(0);
+    this.status = status;
+    this.grantedSeconds = 0;
+    if (this.state === 'stopped') this.tell();
+  }
+
+  private send(expires: number): Promise<ClientOutcome> {
+    const { registrar, aor, hop } = this.options;
+    return this.client.ask({
+      method: 'REGISTER',
+      uri: registrar,
+      from: `<${aor}>`,
+      to: `<${aor}>`,
+      headers: [['Expires', expires]],
+      contact: true,
+      contactUser: this.contactUser,
+      hop,
+    });
+  }
+}
+
+/** How long our own binding holds; undefined when the answer does not say. RFC 3261 §10.2.4 */
+function grantedBy(
+  response: SipResponse,
+  flow: Flow | undefined,
+  user: string | undefined,
+): number | undefined {
+  if (flow === undefined) return undefined;
+  const ours = parseNameAddr(contactFor(flow, user)).uri;
+  try {
+    for (const field of response.headers.all('Contact')) {
+      const found = parseNameAddrList(field).find(({ uri }) => sameUri(uri, ours));
+      if (found !== undefined && found.params['expires'] !== undefined) {
+        return bounded(String(found.params['expires']));
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof SipError)) throw error; // Other bindings of the account may have any form.
+  }
+  const expires = response.headers.get('Expires');
+  return expires === undefined ? undefined : bounded(expires);
+}
+
+function secondsIn(response: SipResponse | undefined, name: string): number {
+  return bounded(response?.headers.get(name) ?? '');
+}
+
+function bounded(text: string): number {
+  const seconds = Number.parseInt(text, 10);
+  return seconds >= 0 ? Math.min(seconds, EXPIRES_SECONDS_MAX) : 0;
+}

@@ -1,0 +1,39 @@
+/** Rings along a plan: parallel parts at once, serial parts one after the other. */
+import type { Millis } from '../base/world.ts';
+import type { Uri } from '../sip/uri.ts';
+import type { Hop } from '../transport/transports.ts';
+
+/** Whom to ring. A proxy's target serves as one. */
+export interface Callee {
+  readonly uri: Uri;
+  readonly uriText?: string | undefined;
+  /** Where it is reached, when that is not where `uri` lives. */
+  readonly hop?: Hop | undefined;
+  /** Route values to put on top: the Path it registered by. RFC 3327 */
+  readonly path?: string | undefined;
+  readonly replyMs?: Millis | undefined;
+  readonly ringMs?: Millis | undefined;
+}
+
+/** A proxy's plan serves as one. */
+export type CalleePlan =
+  | Callee
+  | { readonly parallel: readonly CalleePlan[] }
+  | { readonly serial: readonly CalleePlan[] };
+
+/** Callees that one call may ring in all. */
+export const CALLEES_MAX = 32;
+
+/** What a callee's end means for those who come after. */
+export type HuntStep = 'next' | 'stop';
+
+/** Answers `next` when everybody was rung and nobody settled it. `ring` settles when its callee has ended. */
+export async function hunt(plan: CalleePlan, ring: (callee: Callee) => Promise<HuntStep>): Promise<HuntStep> {
+  if ('parallel' in plan) {
+    const steps = await Promise.all(plan.parallel.map((part) => hunt(part, ring)));
+    return steps.includes('stop') ? 'stop' : 'next';
+  }
+  if (!('serial' in plan)) return ring(plan);
+  for (const part of plan.serial) if ((await hunt(part, ring)) === 'stop') return 'stop';
+  return 'next';
+}

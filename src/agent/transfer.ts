@@ -1,0 +1,202 @@
+/**
+ * A transfer that we carry out: the far end of the referrer's call is joined with somebody else, and the referrer is
+ * told how that goes. RFC 3515, RFC 3891, RFC 3892, RFC 4488.
+ *
+ *   referrer A ── us ── B        REFER to C             A told by NOTIFY, then hung up
+ *                       C        blind: we ring C       B ── us ── C
+ *   attended: A ── us ── C is a call of ours already, named by Replaces; B and C are joined, both legs of A end.
+ */
+import type { HeaderLine } from '../dialog/dialog.ts';
+import { SipError } from '../base/errors.ts';
+import type { SipResponse } from '../sip/message.ts';
+import { parseNameAddr } from '../sip/name-addr.ts';
+import type { Uri } from '../sip/uri.ts';
+import { reasonPhrase } from '../sip/words.ts';
+import type { Asked } from './asked.ts';
+import type { B2bCall } from './b2b.ts';
+import { contentOf } from './bridge.ts';
+import { hunt, type Callee, type HuntStep } from './hunt.ts';
+import type { AttemptUser, InviteAttempt } from './invite-attempt.ts';
+import { parseReplaces, replacedSession, replacesIn } from './replaces.ts';
+import type { Session } from './session.ts';
+
+/** How long the referrer is told, at most. RFC 3515 §2.4.4 */
+const SUBSCRIPTION_SECONDS = 180;
+
+/** One REFER, until the referrer knows what became of it. */
+export class Transfer {
+  private readonly b2b: B2bCall;
+  private readonly referrer: Session;
+  private readonly asked: Asked;
+  private readonly silent: boolean;
+  private told = Promise.resolve();
+
+  constructor(b2b: B2bCall, referrer: Session, asked: Asked) {
+    this.b2b = b2b;
+    this.referrer = referrer;
+    this.asked = asked;
+    this.silent = asked.request.headers.get('Refer-Sub')?.trim().toLowerCase() === 'false';
+  }
+
+  start(): void {
+    const { asked, referrer } = this;
+    const far = referrer.peer;
+    const to = referTo(asked);
+    if (to === undefined) return asked.reply(400, { reason: 'Refer-To Malformed' });
+    if (far === undefined || far.inviting || referrer.dialog.state !== 'confirmed') return asked.reply(491);
+    const replaces = replacesIn(to.headers);
+    if (replaces !== undefined) this.attended(far, replaces);
+    else this.blind(far, to);
+  }
+
+  private attended(far: Session, value: string): void {
+    const named = parseReplaces(value);
+    if (named === undefined) return this.asked.reply(400, { reason: 'Replaces Malformed' });
+    const consulting = replacedSession(this.b2b.core, named);
+    const target = consulting?.peer;
+    if (consulting === undefined || target === undefined || consulting === this.referrer) {
+      return this.asked.reply(403, { reason: 'No Such Call Of Yours' });
+    }
+    // Its tags are known to nobody but its ends: who names it is one of them, or was told by one.
+    this.accept();
+    this.connect(
+      far,
+      (user) => target.reinvite({}, user),
+      (session) => {
+        consulting.peer = undefined;
+        this.joined(far, session);
+        consulting.hangUp();
+      },
+      () => {},
+    );
+  }
+
+  private blind(far: Session, to: Uri): void {
+    const plan = this.b2b.options.transfer?.({ ...to, headers: undefined }, this.asked.request);
+    if (plan === undefined) return this.asked.reply(403);
+    this.accept();
+    let last = 480;
+    const ring = (callee: Callee): Promise<HuntStep> => {
+      const { promise, resolve } = Promise.withResolvers<HuntStep>();
+      this.connect(
+        far,
+        (user) => this.b2b.invite(callee, {}, user, this.referredBy()),
+        (session) => {
+          this.joined(far, session);
+          resolve('stop');
+        },
+        (status) => {
+          last = status;
+          resolve(status >= 600 || far.isOver ? 'stop' : 'next');
+        },
+      );
+      return promise;
+    };
+    void hunt(plan, ring).then(() => {
+      if (this.referrer.peer === far) this.notify(last, true);
+    });
+  }
+
+  /** The new party makes the offer, the far end answers it. RFC 3725 §4.1 draws this flow. */
+  private connect(
+    far: Session,
+    call: (user: AttemptUser) => InviteAttempt | undefined,
+    joined: (session: Session) => void,
+    failed: (status: number) => void,
+  ): void {
+    const fail = (status: number): void => {
+      failed(status);
+      if (
+        this.asked.request.headers.has('Refer-To') &&
+        replacesIn(referTo(this.asked)?.headers) !== undefined
+      ) {
+        this.notify(status, true);
+      }
+    };
+    const attempt = call({
+      provisional: (response, session, reliable) => {
+        if (reliable) void session?.prack();
+        this.notify(response.status, false);
+      },
+      answered: (answered, session, response) => this.offer(far, answered, session, response, joined, fail),
+      failed: (status) => fail(status),
+    });
+    if (attempt === undefined) fail(491);
+  }
+
+  private offer(
+    far: Session,
+    answered: InviteAttempt,
+    session: Session,
+    offer: SipResponse,
+    joined: (session: Session) => void,
+    failed: (status: number) => void,
+  ): void {
+    const giveUp = (status: number): void => {
+      answered.acknowledge(session);
+      session.hangUp();
+      failed(status);
+    };
+    const asked = far.reinvite(contentOf(offer), {
+      provisional() {},
+      answered(accepted, _far, answer) {
+        accepted.acknowledge(far);
+        answered.acknowledge(session, contentOf(answer));
+        joined(session);
+      },
+      failed: giveUp,
+    });
+    if (asked === undefined) giveUp(491);
+  }
+
+  private joined(far: Session, session: Session): void {
+    const { referrer } = this;
+    referrer.peer = undefined;
+    this.b2b.join(far, session);
+    this.notify(200, true);
+    void this.told.then(() => referrer.hangUp());
+  }
+
+  // ─── what the referrer is told ───────────────────────────────────────────────────────────────
+
+  private accept(): void {
+    this.asked.reply(202, { headers: this.silent ? [['Refer-Sub', 'false']] : [] });
+    this.notify(100, false);
+  }
+
+  /** One NOTIFY after the other: the last one ends the subscription. RFC 3515 §2.4.4, §2.4.5 */
+  private notify(status: number, last: boolean): void {
+    if (this.silent) return;
+    const state = last ? 'terminated;reason=noresource' : `active;expires=${SUBSCRIPTION_SECONDS}`;
+    const parts = {
+      headers: [
+        ['Event', `refer;id=${this.asked.request.cseq}`],
+        ['Subscription-State', state],
+      ] as const,
+      body: `SIP/2.0 ${status} ${reasonPhrase(status)}\r\n`,
+      contentType: 'message/sipfrag;version=2.0',
+    };
+    this.told = this.told.then(async () => {
+      if (!this.referrer.isOver) await this.referrer.request('NOTIFY', parts, true);
+    });
+  }
+
+  /** RFC 3892 §3: who asked for the call, as the referrer says it. */
+  private referredBy(): HeaderLine[] {
+    const value = this.asked.request.headers.get('Referred-By');
+    return value === undefined ? [] : [['Referred-By', value]];
+  }
+}
+
+/** Exactly one value, a URI that we can call. RFC 3515 §2.4.2 */
+function referTo(asked: Asked): Uri | undefined {
+  const values = asked.request.headers.all('Refer-To');
+  const [value] = values;
+  if (value === undefined || values.length > 1) return undefined;
+  try {
+    return parseNameAddr(value).uri;
+  } catch (error) {
+    if (error instanceof SipError) return undefined;
+    throw error;
+  }
+}
