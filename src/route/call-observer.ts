@@ -1,5 +1,5 @@
+import type { Millis } from '../base/world.ts';
 import type { Finisher } from '../proxy/response-context.ts';
-import type { RouteMark } from '../proxy/route-signer.ts';
 import type { SipRequest } from '../sip/message.ts';
 import type { Flow } from '../transport/flow.ts';
 
@@ -9,9 +9,9 @@ export interface CallObserver {
   opened(request: SipRequest, source: Flow): number;
   /** The final response to that INVITE. */
   finished(call: number, status: number, by: Finisher): void;
-  /** A request within the call: its BYE ends it. */
-  within(mark: RouteMark, request: SipRequest): void;
+  /** The call was hung up at this moment of the clock: its BYE was accepted, or nobody is there to refuse it. */
+  ended(call: number, by: Finisher, callId: string, at: Millis): void;
 }
 
 /** Keeps no records. */
-export const noRecords: CallObserver = { opened: () => 0, finished() {}, within() {} };
+export const noRecords: CallObserver = { opened: () => 0, finished() {}, ended() {} };

@@ -1,4 +1,5 @@
 /** What a route may see and ask for. One object a request; the decisions it makes are plain data. */
+import type { LocalApp } from '../agent/local-call.ts';
 import type { Logger } from '../base/world.ts';
 import type { Plan, Target } from '../proxy/plan.ts';
 import type { BranchEnd } from '../proxy/response-context.ts';
@@ -11,6 +12,7 @@ import type { Hop } from '../transport/transports.ts';
 import {
   DROP,
   PASS,
+  type Answer,
   type Drop,
   type Forward,
   type Pass,
@@ -20,18 +22,30 @@ import {
   type Reply,
 } from './decision.ts';
 
+/** Answers with the line of the script that called. */
+export type LineFinder = () => string | undefined;
+
 /** What every route sees. `V`: what middlewares learned and handed on by `next({ … })`. */
 export class Context<V> {
   readonly var: V;
   readonly log: Logger;
   readonly callId: string;
   readonly method: Method;
+  /** For the core: finds the line of the script that decides; undefined unless steps are recorded. */
+  lines: LineFinder | undefined = undefined;
+  /** For the core: where the last decision was made, `route.ts:12`. */
+  line: string | undefined = undefined;
 
   constructor(variables: V, log: Logger, callId: string, method: Method) {
     this.var = variables;
     this.log = log;
     this.callId = callId;
     this.method = method;
+  }
+
+  /** A decision is being made. */
+  protected decides(): void {
+    if (this.lines !== undefined) this.line = this.lines();
   }
 }
 
@@ -79,11 +93,13 @@ export class RequestContext<V = {}> extends Context<V> {
   }
 
   reply(status: number, reason?: string, headers?: Readonly<Record<string, string>>, body?: string): Reply {
+    this.decides();
     return { do: 'reply', status, reason, headers: headers && Object.entries(headers), body };
   }
 
   /** Without a plan: to where `uri` resolves. */
   relay(plan: Plan = { uri: this.uri }, options: RelayOptions<V> = {}): Relay {
+    this.decides();
     return { do: 'relay', plan, options: options as unknown as RelayOptions<never> }; // see Relay.options
   }
 
@@ -94,14 +110,23 @@ export class RequestContext<V = {}> extends Context<V> {
   }
 
   redirect(...to: Uri[]): Redirect {
+    this.decides();
     return { do: 'redirect', to };
   }
 
   forward(to: Hop): Forward {
+    this.decides();
     return { do: 'forward', to };
   }
 
+  /** Be the far end ourselves: the application answers the call. INVITE only. */
+  answer(app: LocalApp): Answer {
+    this.decides();
+    return { do: 'answer', app };
+  }
+
   drop(): Drop {
+    this.decides();
     return DROP;
   }
 }
@@ -114,16 +139,19 @@ export class BranchContext<V> extends Context<V> {
 
   constructor(base: Context<V>, req: SipRequest, target: Target, index: number) {
     super(base.var, base.log, base.callId, base.method);
+    this.lines = base.lines;
     this.req = req;
     this.target = target;
     this.index = index;
   }
 
   send(): Pass {
+    this.decides();
     return PASS;
   }
 
   skip(): Drop {
+    this.decides();
     return DROP;
   }
 }
@@ -135,6 +163,7 @@ export class ReplyContext<V> extends Context<V> {
 
   constructor(base: Context<V>, res: SipResponse, target: Target) {
     super(base.var, base.log, base.callId, base.method);
+    this.lines = base.lines;
     this.res = res;
     this.target = target;
   }
@@ -144,11 +173,13 @@ export class ReplyContext<V> extends Context<V> {
   }
 
   pass(): Pass {
+    this.decides();
     return PASS;
   }
 
   /** 1xx only; a final reply goes on whatever this says. */
   drop(): Drop {
+    this.decides();
     return DROP;
   }
 }
@@ -168,6 +199,7 @@ export class FailureContext<V> extends Context<V> {
     failure: { readonly status: number; readonly timedOut: boolean; readonly ends: readonly BranchEnd[] },
   ) {
     super(request.var, request.log, request.callId, request.method);
+    this.lines = request.lines;
     this.request = request;
     this.req = request.req;
     this.source = request.source;
@@ -193,19 +225,77 @@ export class FailureContext<V> extends Context<V> {
   }
 
   reply(status: number, reason?: string, headers?: Readonly<Record<string, string>>): Reply {
+    this.decides();
     return this.request.reply(status, reason, headers);
   }
 
   relay(plan?: Plan, options?: RelayOptions<V>): Relay {
+    this.decides();
     return this.request.relay(plan, options);
   }
 
   redirect(...to: Uri[]): Redirect {
+    this.decides();
     return this.request.redirect(...to);
+  }
+
+  answer(app: LocalApp): Answer {
+    this.decides();
+    return this.request.answer(app);
   }
 
   /** Let the failure go back to the caller. */
   pass(): Pass {
+    this.decides();
     return PASS;
+  }
+}
+
+/** We are about to send a request of our own. */
+export class LocalContext extends Context<{}> {
+  /** Edits reach the wire. */
+  readonly req: SipRequest;
+
+  constructor(log: Logger, req: SipRequest) {
+    super({}, log, req.callId, req.method);
+    this.req = req;
+  }
+
+  /** Send it. */
+  pass(): Pass {
+    this.decides();
+    return PASS;
+  }
+
+  /** Do not; whoever made it is told 480. */
+  drop(): Drop {
+    this.decides();
+    return DROP;
+  }
+}
+
+/** Something came that is no SIP message. */
+export class ErrorContext {
+  /** One character a byte. */
+  readonly text: string;
+  readonly source: Flow;
+  /** What is wrong with it, and the status it is answered unless the route says otherwise. */
+  readonly error: { readonly status: number; readonly message: string };
+  readonly log: Logger;
+
+  constructor(log: Logger, text: string, source: Flow, error: { status: number; message: string }) {
+    this.log = log;
+    this.text = text;
+    this.source = source;
+    this.error = error;
+  }
+
+  /** Reaches the sender only if it was a request that says whom to answer. */
+  reply(status: number, reason?: string): Reply {
+    return { do: 'reply', status, reason };
+  }
+
+  drop(): Drop {
+    return DROP;
   }
 }

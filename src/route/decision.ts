@@ -1,4 +1,5 @@
 /** What a route may answer. Data: nothing happens until it is returned. */
+import type { LocalApp } from '../agent/local-call.ts';
 import type { Millis } from '../base/world.ts';
 import type { Plan } from '../proxy/plan.ts';
 import type { Uri } from '../sip/uri.ts';
@@ -37,6 +38,12 @@ export interface Forward {
   readonly to: Hop;
 }
 
+/** Be the far end ourselves: an application answers the call. */
+export interface Answer {
+  readonly do: 'answer';
+  readonly app: LocalApp;
+}
+
 /** Say nothing; for a branch or a reply: leave it out. */
 export interface Drop {
   readonly do: 'drop';
@@ -48,9 +55,9 @@ export interface Pass {
 }
 
 /** What a request route may answer. */
-export type RequestDecision = Reply | Relay | Redirect | Forward | Drop;
+export type RequestDecision = Reply | Relay | Redirect | Forward | Answer | Drop;
 /** What a failure route may answer. */
-export type FailureDecision = Reply | Relay | Redirect | Pass;
+export type FailureDecision = Reply | Relay | Redirect | Answer | Pass;
 
 /** How to relay, and the routes that come with it. */
 export interface RelayOptions<V> {
@@ -62,6 +69,10 @@ export interface RelayOptions<V> {
   readonly recordRoute?: boolean;
   /** Whether a failed branch moves a serial plan on. Default: any but 401, 407 and 6xx. */
   readonly advanceOn?: (end: { readonly status: number; readonly timedOut: boolean }) => boolean;
+  /** Follow redirections, this many Contacts at most (`true`: 8). Default: the caller gets the 3xx. */
+  readonly recurse?: boolean | number;
+  /** Which Contacts are followed. Default: those that lead to us, where the script sees them anew. */
+  readonly mayRecurse?: (uri: Uri) => boolean;
   readonly onBranch?: BranchRoute<V>;
   readonly onReply?: ReplyRoute<V>;
   readonly onFailure?: FailureRoute<V>;

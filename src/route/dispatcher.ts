@@ -6,11 +6,13 @@
  *                     ▼                               ▼
  *                  answered                        preamble ──▶ router ──▶ performer
  */
-import { SipError, TandemError } from '../base/errors.ts';
+import type { Agent } from '../agent/agent.ts';
+import { SipError } from '../base/errors.ts';
 import type { World } from '../base/world.ts';
 import { callOrder } from '../proxy/forward.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 import { replyTo } from '../sip/build.ts';
+import { ROUTE } from '../sip/header-table.ts';
 import { SipRequest } from '../sip/message.ts';
 import { type BadMessage, parseMessage } from '../sip/parse.ts';
 import { checkRequest, checkResponse } from '../sip/sanity.ts';
@@ -20,12 +22,14 @@ import type { TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { CallObserver } from './call-observer.ts';
-import { RequestContext } from './context.ts';
-import type { Awaitable, RequestDecision } from './decision.ts';
+import { ErrorContext, LocalContext, RequestContext } from './context.ts';
+import type { Awaitable, Reply, RequestDecision } from './decision.ts';
+import type { Generation, Generations } from './generation.ts';
 import { Incoming } from './incoming.ts';
 import { Performer } from './perform.ts';
 import { admit } from './preamble.ts';
-import type { Router } from './router.ts';
+import { callingLine, describeFault, scriptLineOf, shortLine } from './source-line.ts';
+import { nameOfDecision, type StepObserver } from './step.ts';
 import { RouteWatch } from './watch.ts';
 
 /** What the dispatcher stands on. */
@@ -33,8 +37,9 @@ export interface DispatcherParts {
   readonly world: World;
   readonly layer: TransactionLayer;
   readonly proxy: Proxy;
+  readonly agent: Agent;
   readonly calls: CallObserver;
-  readonly router: Router<never>;
+  readonly generations: Generations;
 }
 
 /** What came in, since the start. */
@@ -48,14 +53,14 @@ export interface DispatcherCounters {
 /** Takes every message that comes in. */
 export class Dispatcher {
   readonly counters: DispatcherCounters = { requests: 0, responses: 0, badMessages: 0, scriptErrors: 0 };
-  /** The generation of the script that new requests go to. */
-  router: Router<never>;
+  /** Of the script: new requests go to the one that is current. */
+  readonly generations: Generations;
   /** We are about to stop: nothing new is begun. */
   draining = false;
   private readonly world: World;
   private readonly layer: TransactionLayer;
   private readonly proxy: Proxy;
-  private readonly calls: CallObserver;
+  private readonly agent: Agent;
   private readonly performer: Performer;
   private readonly routeWatch: RouteWatch;
 
@@ -63,11 +68,12 @@ export class Dispatcher {
     this.world = parts.world;
     this.layer = parts.layer;
     this.proxy = parts.proxy;
-    this.calls = parts.calls;
-    this.router = parts.router;
+    this.agent = parts.agent;
+    this.generations = parts.generations;
     this.routeWatch = new RouteWatch(parts.world.clock, this.fail);
     this.performer = new Performer({
       proxy: parts.proxy,
+      agent: parts.agent,
       calls: parts.calls,
       log: parts.world.log,
       failed: this.fail,
@@ -75,12 +81,55 @@ export class Dispatcher {
     });
   }
 
+  /** The generation of the script that new requests go to. */
+  get generation(): Generation {
+    return this.generations.current;
+  }
+
+  /** Requests whose route has not decided yet. */
+  get waitingRoutes(): number {
+    return this.routeWatch.waiting;
+  }
+
+  /** Is told what each route decides; undefined costs nothing. */
+  get onStep(): StepObserver | undefined {
+    return this.performer.onStep;
+  }
+
+  set onStep(observer: StepObserver | undefined) {
+    this.performer.onStep = observer;
+  }
+
+  /**
+   * Whoever makes requests of our own asks before each is sent: the local route may edit it, or hold it back (false).
+   * When it throws, the request is sent as it is.
+   */
+  readonly local = (request: SipRequest): boolean => {
+    const { generation } = this;
+    const { onLocal } = generation.router;
+    if (onLocal === undefined) return true;
+    const c = new LocalContext(this.world.log, request);
+    if (this.onStep !== undefined) c.lines = callingLine;
+    let decision = 'throws';
+    generation.marks?.enter('local', generation.number);
+    try {
+      decision = onLocal(c).do;
+    } catch (error) {
+      this.counters.scriptErrors++;
+      this.world.log.error('a local route threw', { call: request.callId, ...describeFault(error) });
+    }
+    generation.marks?.leave();
+    const { callId, method } = request;
+    this.onStep?.({ route: 'local', callId, method, generation: generation.number, decision, at: c.line });
+    return decision !== 'drop';
+  };
+
   /** One message as it came by a flow. Never throws: a mistake of ours ends one transaction. */
   readonly receive = (text: string, flow: Flow): void => {
     try {
       const message = parseMessage(text);
-      if (message.kind === 'request') this.receiveRequest(message, flow);
-      else if (message.kind === 'bad') this.refuse(message, flow);
+      if (message.kind === 'request') this.receiveRequest(message, flow, text.length);
+      else if (message.kind === 'bad') this.refuse(message, text, flow);
       else {
         this.counters.responses++;
         if (checkResponse(message) !== undefined) this.counters.badMessages++;
@@ -88,11 +137,12 @@ export class Dispatcher {
       }
     } catch (error) {
       this.counters.scriptErrors++;
-      this.world.log.error('a message could not be handled', { from: flow.remote.key, why: describe(error) });
+      const facts = { from: flow.remote.key, ...describeFault(error) };
+      this.world.log.error('a message could not be handled', facts);
     }
   };
 
-  private receiveRequest(request: SipRequest, flow: Flow): void {
+  private receiveRequest(request: SipRequest, flow: Flow, bytes: number): void {
     this.counters.requests++;
     const via = this.stampVia(request, flow);
     if (via === undefined) {
@@ -104,6 +154,7 @@ export class Dispatcher {
     const ofInvite = method === 'ACK' || method === 'CANCEL';
     const key = transactionKey(request, via, ofInvite ? 'INVITE' : method);
     const incoming = new Incoming(this.layer, request, via, key, flow, callOrder(request.callId));
+    incoming.bytes = bytes;
     if (fault !== undefined) {
       this.counters.badMessages++;
       if (method !== 'ACK') incoming.replyStateless(fault.status, fault.why);
@@ -115,7 +166,11 @@ export class Dispatcher {
     else if (known !== undefined) known.requestAgain();
     else if (this.draining && request.toTag === '') {
       incoming.replyStateless(503, undefined, [['Retry-After', '10']]);
-    } else this.begin(incoming);
+    } else if (!this.isForAgent(request)) this.begin(incoming);
+    else {
+      const server = incoming.open();
+      if (server !== undefined) this.agent.receive(server, request);
+    }
   }
 
   /** Undefined when the topmost Via cannot be read: nobody can be answered. */
@@ -135,11 +190,26 @@ export class Dispatcher {
       return;
     }
     try {
+      if (this.isForAgent(incoming.request)) {
+        this.agent.receiveAck(incoming.request);
+        return;
+      }
       const { mark, route, loopMark } = admit(incoming, this.proxy);
       if (mark !== undefined) this.proxy.forwardAck(incoming.request, route, loopMark, incoming.order);
     } catch (error) {
       if (!(error instanceof SipError)) throw error; // An ACK is never answered.
     }
+  }
+
+  /**
+   * Whether we are the other end of its dialog. A route set of ours that it still carries comes first: on the way to
+   * us it passes our proxy, which keeps the record of that call.
+   */
+  private isForAgent(request: SipRequest): boolean {
+    if (this.agent.dialogCount === 0 || request.toTag === '' || !this.agent.takes(request)) return false;
+    if (request.headers.find(ROUTE) < 0) return true;
+    const route = this.proxy.routes(request);
+    return route.next === undefined && route.token === undefined;
   }
 
   /** RFC 3261 §9.2: hop by hop, answered at once, whatever becomes of the INVITE. */
@@ -159,13 +229,14 @@ export class Dispatcher {
       incoming.flow,
       (status, reason) => incoming.reply(status, reason),
     );
-    const { router } = this;
+    const { generation } = this;
+    if (this.onStep !== undefined) c.lines = callingLine;
     try {
       const { mark, route, loopMark } = admit(incoming, this.proxy);
       incoming.route = route;
+      incoming.mark = mark;
       incoming.loopMark = loopMark;
-      if (mark !== undefined && mark.call !== 0) this.calls.within(mark, request);
-      this.decided(mark === undefined ? router.route(c) : router.routeInDialog(c), incoming, c, router);
+      this.decided(ask(generation, c, mark !== undefined), incoming, c, generation);
     } catch (error) {
       this.fail(incoming, error);
     }
@@ -175,12 +246,29 @@ export class Dispatcher {
     decision: Awaitable<RequestDecision>,
     incoming: Incoming,
     c: RequestContext<never>,
-    router: Router<never>,
+    generation: Generation,
   ): void {
-    if (!(decision instanceof Promise)) return this.performer.perform(decision, incoming, c, router);
+    if (!(decision instanceof Promise)) return this.perform(decision, incoming, c, generation);
     // From here on the request may come again before it is decided: its transaction absorbs that.
     if (incoming.open() === undefined) return;
-    this.routeWatch.watch(decision, incoming, (done) => this.performer.perform(done, incoming, c, router));
+    this.routeWatch.watch(decision, incoming, (done) => this.perform(done, incoming, c, generation));
+  }
+
+  private perform(
+    decision: RequestDecision,
+    incoming: Incoming,
+    c: RequestContext<never>,
+    generation: Generation,
+  ): void {
+    this.onStep?.({
+      route: c.req.toTag === '' ? 'request' : 'in dialog',
+      callId: c.callId,
+      method: c.method,
+      generation: generation.number,
+      decision: nameOfDecision(decision),
+      at: c.line,
+    });
+    this.performer.perform(decision, incoming, c, generation);
   }
 
   /** A route that throws harms no other call. Never throws: who calls this may be a promise nobody looks at. */
@@ -189,7 +277,7 @@ export class Dispatcher {
       this.answerFailure(incoming, error);
     } catch (worse) {
       this.counters.scriptErrors++;
-      const facts = { call: incoming.request.callId, why: describe(worse) };
+      const facts = { call: incoming.request.callId, ...describeFault(worse) };
       this.world.log.error('a failure could not be answered as it should', facts);
       if (!incoming.answered) incoming.reply(500);
     }
@@ -202,7 +290,8 @@ export class Dispatcher {
     const known = error instanceof SipError ? error : undefined;
     if (known === undefined) {
       this.counters.scriptErrors++;
-      this.world.log.error('a route failed', { call: incoming.request.callId, why: describe(error) });
+      this.world.log.error('a route failed', { call: incoming.request.callId, ...describeFault(error) });
+      this.tellThrown(incoming.request, error);
     }
     const status = known?.status ?? 500;
     if (known !== undefined && incoming.server === undefined) {
@@ -218,25 +307,71 @@ export class Dispatcher {
       () => {},
     );
     const headers = Object.entries(known?.headers ?? {});
-    this.performer.perform({ do: 'reply', status, headers }, incoming, c, this.router);
+    this.performer.perform({ do: 'reply', status, headers }, incoming, c, this.generation);
+  }
+
+  private tellThrown(request: SipRequest, error: unknown): void {
+    const place = scriptLineOf(error);
+    this.onStep?.({
+      route: request.toTag === '' ? 'request' : 'in dialog',
+      callId: request.callId,
+      method: request.method,
+      generation: this.generation.number,
+      decision: 'throws',
+      at: place && shortLine(place),
+    });
   }
 
   /** What is no SIP message is answered when it is a request that says whom to answer, else dropped. */
-  private refuse(bad: BadMessage, flow: Flow): void {
+  private refuse(bad: BadMessage, text: string, flow: Flow): void {
     this.counters.badMessages++;
     this.world.log.debug('not a SIP message', { from: flow.remote.key, why: bad.why });
     const { headers } = bad;
+    const answer = this.errorAnswer(bad, text, flow);
+    if (answer === undefined) return;
     if (headers === undefined || bad.method === '' || bad.method === 'ACK') return;
     const request = new SipRequest(bad.method, headers);
     const via = this.stampVia(request, flow);
     if (via === undefined) return;
     const address = responseAddress(headers);
     const back = flow.reliable || address === undefined ? flow : flow.toPort(address.port);
-    back.send(replyTo(request, bad.status, { reason: bad.why, toTag: this.layer.toTag(request) }), 0);
+    const { status, reason } = answer;
+    back.send(replyTo(request, status, { reason, toTag: this.layer.toTag(request) }), 0);
+  }
+
+  /** What the error route answers; undefined when it drops. One that throws is as good as none. */
+  private errorAnswer(bad: BadMessage, text: string, flow: Flow): Reply | undefined {
+    const { generation } = this;
+    const usual: Reply = { do: 'reply', status: bad.status, reason: bad.why };
+    const { onError } = generation.router;
+    if (onError === undefined) return usual;
+    const c = new ErrorContext(this.world.log, text, flow, { status: bad.status, message: bad.why });
+    generation.marks?.enter('error', generation.number);
+    try {
+      const decision = onError(c);
+      return decision.do === 'drop' ? undefined : decision;
+    } catch (error) {
+      this.counters.scriptErrors++;
+      this.world.log.error('an error route threw', { from: flow.remote.key, ...describeFault(error) });
+      return usual;
+    } finally {
+      generation.marks?.leave();
+    }
   }
 }
 
-function describe(error: unknown): string {
-  if (error instanceof TandemError) return `${error.code} ${error.message}`;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+/** Runs the route; for a watchdog it is marked as long as it runs without waiting. */
+function ask(
+  generation: Generation,
+  c: RequestContext<never>,
+  inDialog: boolean,
+): Awaitable<RequestDecision> {
+  const { router, marks } = generation;
+  if (marks === undefined) return inDialog ? router.routeInDialog(c) : router.route(c);
+  marks.enter(inDialog ? 'in dialog' : 'request', generation.number);
+  try {
+    return inDialog ? router.routeInDialog(c) : router.route(c);
+  } finally {
+    marks.leave();
+  }
 }

@@ -10,9 +10,14 @@ import type { TransactionKey } from '../transaction/key.ts';
 import type { TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { RouteView } from '../proxy/loose-route.ts';
+import type { RouteMark } from '../proxy/route-signer.ts';
 import type { Flow } from '../transport/flow.ts';
 
 type HeaderLines = readonly (readonly [string, string])[];
+
+/** How much longer than a datagram the challenge to it may be. */
+export const CHALLENGE_FACTOR_MAX = 2;
+const TOO_SHORT = 'Too Short To Be Challenged';
 
 /** One request, and how it is answered. */
 export class Incoming {
@@ -23,6 +28,12 @@ export class Incoming {
   call = 0;
   /** Its Route values, once the preamble has looked at them. */
   route: RouteView | undefined = undefined;
+  /** It must not be sent on, only answered. */
+  noHopsLeft = false;
+  /** How long it was when it came. */
+  bytes: number;
+  /** What our mark in its Route says; undefined outside a dialog. */
+  mark: RouteMark | undefined = undefined;
   /** `loopHash` of the request as it came, before any edit. */
   loopMark = 0;
   /** How often it was relayed: more than once when a failure route did. */
@@ -47,6 +58,7 @@ export class Incoming {
     this.flowBack = layer.flowBack(request, via, flow); // Now: a script's edits move the Via.
     this.flow = flow;
     this.order = order;
+    this.bytes = request.text.length;
   }
 
   /** Opens the server transaction, once. Undefined when there is no room: the request has been answered 503. */
@@ -77,13 +89,27 @@ export class Incoming {
       if (!stateful) this.replyStateless(status, reason, headers, body);
       return;
     }
-    const toTag = this.layer.toTag(this.request);
-    this.server.respond(status, replyTo(this.request, status, { reason, toTag, headers, body }));
+    const text = this.answer(status, reason, headers, body);
+    if (this.isTooLong(status, text)) this.server.respond(400, this.answer(400, TOO_SHORT));
+    else this.server.respond(status, text);
   }
 
   replyStateless(status: number, reason?: string, headers: HeaderLines = [], body?: string): void {
+    const text = this.answer(status, reason, headers, body);
+    this.flowBack.send(this.isTooLong(status, text) ? this.answer(400, TOO_SHORT) : text, this.order);
+  }
+
+  private answer(status: number, reason?: string, headers: HeaderLines = [], body?: string): string {
     const toTag = this.layer.toTag(this.request);
-    const text = replyTo(this.request, status, { reason, toTag, headers, body });
-    this.flowBack.send(text, this.order);
+    return replyTo(this.request, status, { reason, toTag, headers, body });
+  }
+
+  /**
+   * A challenge goes to whoever is written in a datagram, and is the longest answer that a stranger gets for nothing.
+   * One who asks in too few bytes to be a user agent is not challenged: he would have another flooded with them.
+   */
+  private isTooLong(status: number, text: string): boolean {
+    if ((status !== 401 && status !== 407) || this.flowBack.reliable) return false;
+    return text.length > CHALLENGE_FACTOR_MAX * this.bytes;
   }
 }

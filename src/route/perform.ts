@@ -1,19 +1,26 @@
 /** A decision becomes an answer, branches or nothing. */
-import type { Logger } from '../base/world.ts';
+import type { Agent } from '../agent/agent.ts';
+import type { Logger, Millis } from '../base/world.ts';
 import { SipError } from '../base/errors.ts';
-import type { PlanFailure, RelayHooks } from '../proxy/response-context.ts';
+import type { Finisher, PlanFailure, RelayHooks } from '../proxy/response-context.ts';
 import type { Proxy } from '../proxy/proxy.ts';
-import type { SipResponse } from '../sip/message.ts';
+import { RECURSION_MAX, type RecursionOptions } from '../proxy/recursion.ts';
+import type { SipRequest } from '../sip/message.ts';
 import { printUri } from '../sip/uri.ts';
-import type { Target } from '../proxy/plan.ts';
 import type { CallObserver } from './call-observer.ts';
-import { BranchContext, FailureContext, ReplyContext, RequestContext } from './context.ts';
-import type { FailureDecision, Forward, Relay, RelayOptions, RequestDecision } from './decision.ts';
+import { BranchContext, type Context, FailureContext, ReplyContext, RequestContext } from './context.ts';
+import type { Answer, FailureDecision, Forward, Relay, RelayOptions, RequestDecision } from './decision.ts';
 import type { Incoming } from './incoming.ts';
-import type { ReplyRoute, Router } from './router.ts';
+import { noHopsLeft } from './preamble.ts';
+import type { Generation } from './generation.ts';
+import type { BranchRoute, ReplyRoute } from './router.ts';
+import { describeFault, scriptLineOf, shortLine } from './source-line.ts';
+import { nameOfDecision, type RouteKind, type StepObserver } from './step.ts';
 
 /** Requests that may begin a dialog: we stay on its path unless the script says otherwise. */
 const DIALOG_FORMING = new Set(['INVITE', 'SUBSCRIBE', 'REFER']);
+/** Those that may change where the other side sends its requests. RFC 3261 §12.2, RFC 3311 §5.1, RFC 6665 §4.4 */
+const TARGET_REFRESHING = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER']);
 
 /** How often failure routes may relay one request anew. */
 const RELAYS_MAX = 32;
@@ -23,6 +30,7 @@ const NO_HOOKS: RelayHooks = {};
 /** What performing needs. */
 export interface PerformerParts {
   readonly proxy: Proxy;
+  readonly agent: Agent;
   readonly calls: CallObserver;
   readonly log: Logger;
   /** Where a script's failure is answered: the error's status, else 500. */
@@ -33,24 +41,27 @@ export interface PerformerParts {
 
 /** Performs decisions, and those of the failure routes that follow. */
 export class Performer {
+  /** Is told of each step; undefined costs nothing. */
+  onStep: StepObserver | undefined = undefined;
   private readonly parts: PerformerParts;
 
   constructor(parts: PerformerParts) {
     this.parts = parts;
   }
 
-  /** `router` is the generation that decided: its reply routes stay with the request. */
+  /** `generation` is the one that decided: its reply routes stay with the request. */
   perform(
     decision: RequestDecision,
     incoming: Incoming,
     c: RequestContext<never>,
-    router: Router<never>,
+    generation: Generation,
   ): void {
     if (incoming.answered) return;
     if (incoming.server?.cancelled) return this.finish(incoming, 487);
     switch (decision.do) {
       case 'reply':
         if (decision.status >= 200) this.record(incoming, decision.status);
+        this.hangsUp(incoming)?.(decision.status, 'callee');
         incoming.reply(decision.status, decision.reason, decision.headers, decision.body);
         break;
       case 'redirect':
@@ -60,10 +71,13 @@ export class Performer {
         ]);
         break;
       case 'relay':
-        this.relay(decision, incoming, c, router);
+        this.relay(decision, incoming, c, generation);
         break;
       case 'forward':
         this.forward(decision, incoming);
+        break;
+      case 'answer':
+        this.answer(decision, incoming, c);
         break;
       case 'drop':
         if (incoming.server !== undefined && !incoming.server.isInvite) incoming.server.abandon();
@@ -85,7 +99,8 @@ export class Performer {
     incoming.reply(status);
   }
 
-  private relay(decision: Relay, incoming: Incoming, c: RequestContext<never>, router: Router<never>): void {
+  private relay(decision: Relay, incoming: Incoming, c: RequestContext<never>, generation: Generation): void {
+    if (incoming.noHopsLeft) throw noHopsLeft();
     const server = incoming.open();
     if (server === undefined) return;
     const { request } = incoming;
@@ -99,12 +114,30 @@ export class Performer {
     this.parts.proxy.relay(server, c.req, decision.plan, {
       replyMs: options.replyMs,
       ringMs: options.ringMs,
-      recordRoute: options.recordRoute ?? (begins && DIALOG_FORMING.has(request.method)),
-      advanceOn: this.advanceOn(decision, incoming),
+      recordRoute:
+        isNotify(request) || (options.recordRoute ?? (begins && DIALOG_FORMING.has(request.method))),
+      advanceOn: this.advanceOn(decision, incoming, generation),
       call: incoming.call,
       loopMark: incoming.loopMark,
       route: incoming.route,
-      hooks: this.hooks(decision, incoming, c, router),
+      refreshes: TARGET_REFRESHING.has(request.method) ? incoming.mark : undefined,
+      recurse: this.recursion(decision, incoming, generation),
+      hooks: this.hooks(decision, incoming, c, generation),
+    });
+  }
+
+  private answer({ app }: Answer, incoming: Incoming, c: RequestContext<never>): void {
+    const { request } = incoming;
+    if (request.method !== 'INVITE') throw new SipError('BAD_MESSAGE', 500, 'only an INVITE begins a call');
+    const server = incoming.open();
+    if (server === undefined) return;
+    const { calls, agent } = this.parts;
+    if (incoming.call === 0) incoming.call = calls.opened(request, incoming.flow);
+    const { call } = incoming;
+    const { callId } = request;
+    agent.answer(server, c.req, app, {
+      finished: (status) => calls.finished(call, status, status === 487 ? 'caller' : 'callee'),
+      ended: (end) => calls.ended(call, end === 'them' ? 'caller' : 'callee', callId, this.now()),
     });
   }
 
@@ -112,31 +145,55 @@ export class Performer {
     decision: Relay,
     incoming: Incoming,
     c: RequestContext<never>,
-    router: Router<never>,
+    generation: Generation,
   ): RelayHooks {
     const { onBranch, onReply, onFailure } = decision.options;
     const { call } = incoming;
     const recorded = call !== 0 && incoming.request.toTag === '';
-    const { onReply: onEveryReply } = router;
-    if (!recorded && !onBranch && !onReply && !onFailure && !onEveryReply) return NO_HOOKS;
+    const { onReply: onEveryReply } = generation.router;
+    const finished = recorded
+      ? (status: number, by: Finisher) => this.parts.calls.finished(call, status, by)
+      : this.hangsUp(incoming);
+    if (!finished && !onBranch && !onReply && !onFailure && !onEveryReply) return NO_HOOKS;
     const routes = [onEveryReply, onReply].filter((route) => route !== undefined);
     return {
       branch:
         onBranch &&
         ((request, target, index) =>
-          this.guard(
-            incoming,
-            true,
-            () => onBranch(new BranchContext(c, request, target, index)).do === 'pass',
+          this.guard('branch', incoming, generation, true, () =>
+            this.branchGoes(onBranch, new BranchContext(c, request, target, index), generation),
           )),
       reply:
         routes.length === 0
           ? undefined
-          : (response, target) => this.guard(incoming, true, () => replyPasses(routes, c, response, target)),
+          : (response, target) =>
+              this.guard('reply', incoming, generation, true, () =>
+                this.replyPasses(routes, new ReplyContext(c, response, target), generation),
+              ),
       failed:
-        onFailure && ((failure, context) => this.onFailure(decision, failure, incoming, c, router, context)),
-      finished: recorded ? (status, by) => this.parts.calls.finished(call, status, by) : undefined,
+        onFailure &&
+        ((failure, context) => this.onFailure(decision, failure, incoming, c, generation, context)),
+      finished,
     };
+  }
+
+  /**
+   * What the final answer to a BYE says of the call; undefined for other requests. A BYE that is refused, for its CSeq or
+   * a challenge, ends nothing: whoever sent it would talk on for free. RFC 3261 §15.1.1
+   */
+  private hangsUp(incoming: Incoming): ((status: number, by: Finisher) => void) | undefined {
+    const { mark, request } = incoming;
+    if (mark === undefined || mark.call === 0 || request.method !== 'BYE') return undefined;
+    const at = this.now();
+    const { callId } = request;
+    return (status, by) => {
+      const isOver = status < 300 || status === 481 || status === 408 || by === 'us';
+      if (isOver) this.parts.calls.ended(mark.call, mark.fromCaller ? 'caller' : 'callee', callId, at);
+    };
+  }
+
+  private now(): Millis {
+    return this.parts.proxy.world.clock.now();
   }
 
   private onFailure(
@@ -144,52 +201,126 @@ export class Performer {
     failure: PlanFailure,
     incoming: Incoming,
     c: RequestContext<never>,
-    router: Router<never>,
+    generation: Generation,
     context: { pass(): void },
   ): void {
     const server = incoming.server;
     const { onFailure } = decision.options;
-    if (server === undefined || onFailure === undefined) return context.pass();
+    if (server === undefined || onFailure === undefined || generation.dropped) return context.pass();
     // A fresh copy: the request as the request route left it.
     const again = new RequestContext<never>(c.var, c.log, server.request, c.source, (status, reason) =>
       incoming.reply(status, reason),
     );
+    again.lines = c.lines;
+    const asked = new FailureContext(again, failure);
     const act = (next: FailureDecision): void => {
       if (incoming.over) return;
+      this.step('failure', asked, generation, nameOfDecision(next), String(failure.status));
       if (next.do === 'pass') context.pass();
-      else this.perform(next, incoming, again, router);
+      else this.perform(next, incoming, again, generation);
     };
     const fail = (error: unknown): void => this.parts.failed(incoming, error);
+    generation.marks?.enter('failure', generation.number);
     try {
-      const next = onFailure(new FailureContext(again, failure));
+      const next = onFailure(asked);
+      generation.marks?.leave();
       if (next instanceof Promise) this.parts.watch(next, incoming, act);
       else act(next);
     } catch (error) {
+      generation.marks?.leave();
       fail(error);
     }
   }
 
+  /** One that throws follows nothing. */
+  private recursion(
+    decision: Relay,
+    incoming: Incoming,
+    generation: Generation,
+  ): RecursionOptions | undefined {
+    const { recurse = false, mayRecurse } = decision.options;
+    if (recurse === false || recurse === 0) return undefined;
+    const { proxy } = this.parts;
+    const mayFollow: RecursionOptions['mayFollow'] =
+      mayRecurse === undefined
+        ? (uri) => proxy.isOwn(uri)
+        : (uri) => this.guard('mayRecurse', incoming, generation, false, () => mayRecurse(uri));
+    return { max: recurse === true ? RECURSION_MAX : recurse, mayFollow };
+  }
+
   /** One that throws moves nothing on. */
-  private advanceOn(decision: Relay, incoming: Incoming): RelayOptions<never>['advanceOn'] {
+  private advanceOn(
+    decision: Relay,
+    incoming: Incoming,
+    generation: Generation,
+  ): RelayOptions<never>['advanceOn'] {
     const { advanceOn } = decision.options;
-    return advanceOn && ((end) => this.guard(incoming, false, () => advanceOn(end)));
+    return advanceOn && ((end) => this.guard('advanceOn', incoming, generation, false, () => advanceOn(end)));
+  }
+
+  private branchGoes(onBranch: BranchRoute<never>, b: BranchContext<never>, generation: Generation): boolean {
+    const goes = onBranch(b).do === 'pass';
+    if (this.onStep !== undefined) {
+      this.step('branch', b, generation, goes ? 'send' : 'skip', printUri(b.target.uri));
+    }
+    return goes;
+  }
+
+  private replyPasses(
+    routes: readonly ReplyRoute<never>[],
+    r: ReplyContext<never>,
+    generation: Generation,
+  ): boolean {
+    const passes = routes.every((route) => route(r).do === 'pass');
+    this.step('reply', r, generation, passes ? 'pass' : 'drop', String(r.status));
+    return passes;
   }
 
   /** What a script lets us ask in between: when it throws, that harms its own branch only. */
-  private guard(incoming: Incoming, otherwise: boolean, run: () => boolean): boolean {
+  private guard(
+    route: RouteKind,
+    incoming: Incoming,
+    generation: Generation,
+    otherwise: boolean,
+    run: () => boolean,
+  ): boolean {
+    if (generation.dropped) return otherwise;
+    generation.marks?.enter(route, generation.number);
     try {
       return run();
     } catch (error) {
       const call = incoming.request.callId;
-      this.parts.log.error('a branch or reply route threw', { call, why: String(error) });
+      this.parts.log.error('a branch or reply route threw', { call, route, ...describeFault(error) });
+      this.tellThrown(route, incoming, generation, error);
       return otherwise;
+    } finally {
+      generation.marks?.leave();
     }
+  }
+
+  private tellThrown(route: RouteKind, incoming: Incoming, generation: Generation, error: unknown): void {
+    if (this.onStep === undefined) return;
+    const { callId, method } = incoming.request;
+    const place = scriptLineOf(error);
+    const at = place && shortLine(place);
+    this.onStep({ route, callId, method, generation: generation.number, decision: 'throws', at });
+  }
+
+  private step(
+    route: RouteKind,
+    { callId, method, line }: Context<never>,
+    generation: Generation,
+    decision: string,
+    about: string,
+  ): void {
+    this.onStep?.({ route, callId, method, generation: generation.number, decision, about, at: line });
   }
 
   /** Stateless: an INVITE cannot go so, because its CANCEL and the ACK of a refusal would find nobody. §16.11 */
   private forward(decision: Forward, incoming: Incoming): void {
     const { proxy } = this.parts;
     const { request, order } = incoming;
+    if (incoming.noHopsLeft) throw noHopsLeft();
     if (request.method === 'INVITE')
       throw new SipError('BAD_MESSAGE', 500, 'an INVITE is relayed, not forwarded');
     const route = proxy.routes(request, incoming.route);
@@ -198,13 +329,7 @@ export class Performer {
   }
 }
 
-function replyPasses(
-  routes: readonly ReplyRoute<never>[],
-  c: RequestContext<never>,
-  response: SipResponse,
-  target: Target,
-): boolean {
-  const context = new ReplyContext<never>(c, response, target);
-  for (const route of routes) if (route(context).do === 'drop') return false;
-  return true;
+/** A NOTIFY makes the dialog of its subscriber, whose route set is the one that it brings. RFC 6665 §4.3, §4.4.1 */
+function isNotify(request: SipRequest): boolean {
+  return request.method === 'NOTIFY' && request.toTag !== '';
 }

@@ -13,6 +13,9 @@ const REGISTRAR_OPTIONS = new Set(['path']);
 /** Those that we understand as a proxy. */
 const NO_OPTIONS: ReadonlySet<string> = new Set();
 
+/** Requests that a script may answer for us, when they are for us. */
+const ENDS_HERE: ReadonlySet<string> = new Set(['REGISTER', 'OPTIONS']);
+
 /** What the preamble found out about a request that it lets through. */
 export interface Admitted {
   /** What our mark in Route says: which call, and from which side; undefined outside a dialog. */
@@ -23,14 +26,20 @@ export interface Admitted {
 }
 
 /** Throws SipError with the answer when the request may not go on. */
-export function admit({ request, order }: Incoming, proxy: Proxy): Admitted {
+export function admit(incoming: Incoming, proxy: Proxy): Admitted {
+  const { request, order } = incoming;
   const hops = request.headers.raw(MAX_FORWARDS);
-  if (hops !== undefined && Number(hops) === 0) throw new SipError('BAD_HEADER', 483, 'no hops left');
+  if (hops !== undefined && Number(hops) === 0) {
+    // It may still be for us, if it asks what we answer ourselves: RFC 3261 §16.3 step 3, §10.3, §11.
+    if (!ENDS_HERE.has(request.method) || !proxy.isOwn(request.uri)) throw noHopsLeft();
+    incoming.noHopsLeft = true;
+  }
   const loopMark = loopHash(request, order);
   if (proxy.isLooping(request, loopMark))
     throw new SipError('BAD_HEADER', 482, 'the request came back unchanged');
   refuseUnknown(request, PROXY_REQUIRE, NO_OPTIONS);
   if (request.method === 'REGISTER') refuseUnknown(request, REQUIRE, REGISTRAR_OPTIONS);
+  if (request.toTag !== '') proxy.undoStrictRoute(request);
   const route = proxy.routes(request);
   if (request.toTag === '') {
     // RFC 3261 §16.4 lets us pop our own value; one that leads elsewhere would make us a stranger's relay.
@@ -40,6 +49,11 @@ export function admit({ request, order }: Incoming, proxy: Proxy): Admitted {
   const mark = proxy.verifyRoute(request, route);
   if (mark === undefined) throw new SipError('BAD_HEADER', 481, 'a To tag without a route set of ours');
   return { mark, route, loopMark };
+}
+
+/** For a request that would have to be sent on. RFC 3261 §16.3 step 3 */
+export function noHopsLeft(): SipError {
+  return new SipError('BAD_HEADER', 483, 'no hops left');
 }
 
 /** RFC 3261 §16.3 step 5, §8.2.2.3: what we do not understand is listed in Unsupported. */

@@ -165,9 +165,33 @@ test('what the compiler refuses', () => {
       onFailure: () => c.forward({ transport: 'udp', host: 'h', port: 1 }),
     }),
   );
+  // @ts-expect-error No such event.
+  app.event('call.begun', () => {});
+  // @ts-expect-error Another event has this.
+  app.event('trunk.down', (e) => void e.caller);
+  // @ts-expect-error A local route may not wait.
+  app.local(async (c) => c.pass());
+  // @ts-expect-error Bytes that are no message cannot be relayed.
+  app.error((c) => c.relay());
   // @ts-expect-error A script answers with a router.
   script(() => undefined);
 
   const right = new Router().use(caller).invite((c): RequestDecision => c.reply(200, c.var.caller));
   assert.ok(right instanceof Router);
+});
+
+test('a script names routes beside those of requests, and the core finds them', () => {
+  const app = new Router()
+    .startup(() => {})
+    .timer(1_000, () => {})
+    .event('call.ended', () => {})
+    .local((c) => c.pass())
+    .error((c) => c.drop());
+
+  assert.deepEqual([app.startups.length, app.timers.map(({ everyMs }) => everyMs)], [1, [1_000]]);
+  assert.deepEqual(
+    app.events.map(({ name }) => name),
+    ['call.ended'],
+  );
+  assert.ok(app.onLocal !== undefined && app.onError !== undefined);
 });

@@ -1,12 +1,21 @@
 /** The routes of a script, by the traffic they are for. A route decides; the core performs. */
 import { silentLogger } from '../base/silent-logger.ts';
 import { Endpoint } from '../base/endpoint.ts';
-import { SipError } from '../base/errors.ts';
+import { SipError, TandemError } from '../base/errors.ts';
+import type { Millis } from '../base/world.ts';
 import { parseMessage } from '../sip/parse.ts';
 import type { SipRequest } from '../sip/message.ts';
 import type { Flow } from '../transport/flow.ts';
-import { type BranchContext, type FailureContext, type ReplyContext, RequestContext } from './context.ts';
-import type { Awaitable, Drop, FailureDecision, Pass, RequestDecision } from './decision.ts';
+import {
+  type BranchContext,
+  type ErrorContext,
+  type FailureContext,
+  type LocalContext,
+  type ReplyContext,
+  RequestContext,
+} from './context.ts';
+import type { Awaitable, Drop, FailureDecision, Pass, Reply, RequestDecision } from './decision.ts';
+import type { EventListener, EventName, Events } from './events.ts';
 import type { Services } from './services.ts';
 
 /** For a request that begins something, or stands in a dialog. */
@@ -17,6 +26,30 @@ export type FailureRoute<V> = (c: FailureContext<V>) => Awaitable<FailureDecisio
 export type BranchRoute<V> = (c: BranchContext<V>) => Pass | Drop;
 /** For a reply of a branch; see BranchRoute. */
 export type ReplyRoute<V> = (c: ReplyContext<V>) => Pass | Drop;
+/** For a request that we make ourselves: a probe, a NOTIFY, the BYE at the end of somebody's credit. */
+export type LocalRoute = (c: LocalContext) => Pass | Drop;
+/** For bytes that are no SIP message. */
+export type ErrorRoute = (c: ErrorContext) => Reply | Drop;
+/** Runs before the first message of its generation. */
+export type StartupRoute = () => Awaitable<void>;
+
+/** A timer route, and how often it runs. */
+export interface TimerRoute {
+  readonly everyMs: Millis;
+  readonly route: StartupRoute;
+}
+
+/** An event route, and what it listens to. */
+export interface EventRoute {
+  readonly name: EventName;
+  readonly route: EventListener<EventName>;
+}
+
+/** The shortest time between two runs of a timer route. */
+export const TIMER_MS_MIN = 10;
+/** And the longest: what a timer of Node can wait. */
+export const TIMER_MS_MAX = 2_147_483_647;
+
 /** Goes on to the next middleware or the route, handing on what was learned. */
 export type Next<A> = (...add: {} extends A ? [] | [A] : [A]) => Awaitable<RequestDecision>;
 /** Runs before the route: decides itself, or hands on what it learned: `next({ caller })`. */
@@ -49,6 +82,14 @@ export class Router<V = {}> {
   private readonly routes = new Map<string, AnyRoute>();
   private readonly middlewares: AnyMiddleware[] = [];
   private replyRoute: ReplyRoute<V> | undefined = undefined;
+  private localRoute: LocalRoute | undefined = undefined;
+  private errorRoute: ErrorRoute | undefined = undefined;
+  /** For the core: what runs before the first message, in this order. */
+  readonly startups: StartupRoute[] = [];
+  /** For the core. */
+  readonly timers: TimerRoute[] = [];
+  /** For the core. */
+  readonly events: EventRoute[] = [];
 
   /** A middleware before every request route. */
   use<A>(middleware: Middleware<V, A>): Router<V & A> {
@@ -74,9 +115,52 @@ export class Router<V = {}> {
     return this;
   }
 
+  /** Requests that we make ourselves, before they are sent; edits reach the wire. */
+  local(route: LocalRoute): this {
+    this.localRoute = route;
+    return this;
+  }
+
+  /** Bytes that would not parse. Without it a request that says whom to answer gets 400, the rest nothing. */
+  error(route: ErrorRoute): this {
+    this.errorRoute = route;
+    return this;
+  }
+
+  /** Before the first message of this generation; when it throws, the generation before it stays. */
+  startup(route: StartupRoute): this {
+    this.startups.push(route);
+    return this;
+  }
+
+  /** Every so often, never two runs at once, until another generation takes over. */
+  timer(everyMs: Millis, route: StartupRoute): this {
+    if (!(everyMs >= TIMER_MS_MIN && everyMs <= TIMER_MS_MAX)) {
+      throw new TandemError('SCRIPT_INVALID', `a timer of ${everyMs} ms; at least ${TIMER_MS_MIN} expected`);
+    }
+    this.timers.push({ everyMs, route });
+    return this;
+  }
+
+  /** When something happens; see `Events`. */
+  event<K extends EventName>(name: K, route: (event: Events[K]) => Awaitable<void>): this {
+    this.events.push({ name, route: route as EventListener<EventName> }); // The name says which event it gets.
+    return this;
+  }
+
   /** The global reply route; for the core. */
   get onReply(): ReplyRoute<V> | undefined {
     return this.replyRoute;
+  }
+
+  /** For the core. */
+  get onLocal(): LocalRoute | undefined {
+    return this.localRoute;
+  }
+
+  /** For the core. */
+  get onError(): ErrorRoute | undefined {
+    return this.errorRoute;
   }
 
   /** Runs the route for a request that begins something new. No route: 405 with Allow. RFC 3261 §8.2.1 */

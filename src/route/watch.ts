@@ -22,6 +22,11 @@ export class RouteWatch {
     this.failed = failed;
   }
 
+  /** Routes that have not decided yet. */
+  get waiting(): number {
+    return this.pending.size;
+  }
+
   /** `done` gets the decision, unless the time limit came first. */
   watch<T>(work: Promise<T>, incoming: Incoming, done: (value: T) => void): void {
     this.pending.set(incoming, this.clock.now());
