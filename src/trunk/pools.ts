@@ -1,0 +1,157 @@
+/**
+ * Every pool of the exchange, by name. They are the server's, not the script's: a script that is loaded again opens
+ * them anew and finds health and calls as they were.
+ */
+import { TandemError } from '../base/errors.ts';
+import type { Clock } from '../base/world.ts';
+import type { Pool as PoolPort, PoolOptions, PoolService } from '../route/services.ts';
+import { CallSeats } from './call-seats.ts';
+import { Pool } from './pool.ts';
+import type { PoolServer } from './pool-server.ts';
+import { PoolProbe, type ProbeParts } from './probe.ts';
+
+/** Pools of one exchange. */
+export const POOLS_MAX = 1_000;
+
+/** A server went up, or down. */
+export interface PoolChange {
+  readonly pool: string;
+  readonly server: string;
+  readonly up: boolean;
+  /** See PoolServer.status. */
+  readonly status: number;
+  /** Servers of the pool that are left. */
+  readonly left: number;
+  /** Why it went down; empty when it went up. */
+  readonly why: string;
+}
+
+/** What the pools of a script's generation were; `commit` makes them those that count. */
+export interface PoolGeneration extends PoolService {
+  /** The generation takes over: changed options come into force, pools that it did not open are closed. */
+  commit(): void;
+  /** The generation is refused: pools that only it opened are closed. */
+  drop(): void;
+}
+
+interface Entry {
+  readonly pool: Pool;
+  readonly probe: PoolProbe;
+  readonly fixed: boolean;
+}
+
+/** See above. */
+export class Pools {
+  /** The calls that are counted. */
+  readonly calls = new CallSeats();
+  private readonly clock: Clock;
+  private readonly changed: (change: PoolChange) => void;
+  private readonly entries = new Map<string, Entry>();
+  private probeParts: ProbeParts | undefined = undefined;
+
+  /** `changed` hears of every server that goes up or down. */
+  constructor(clock: Clock, changed: (change: PoolChange) => void) {
+    this.clock = clock;
+    this.changed = changed;
+  }
+
+  /** Pools that the settings define stay whatever a script does. */
+  define(name: string, options: PoolOptions): void {
+    if (this.entries.has(name)) throw new TandemError('CONFLICT', `two pools are called ${name}`);
+    this.add(name, options, true);
+  }
+
+  /** From now on servers are asked whether they live. */
+  startProbes(parts: ProbeParts): void {
+    this.probeParts = parts;
+    for (const { probe } of this.entries.values()) probe.start(parts);
+  }
+
+  /** All of them, by name. */
+  list(): readonly Pool[] {
+    return [...this.entries.values()].map(({ pool }) => pool).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Throws NOT_FOUND. */
+  pool(name: string): Pool {
+    const entry = this.entries.get(name);
+    if (entry !== undefined) return entry.pool;
+    throw new TandemError('NOT_FOUND', `no pool ${name}`, { hint: 'tandem pools ls shows them' });
+  }
+
+  /** Throws NOT_FOUND. */
+  server(name: string, server: string): PoolServer {
+    const found = this.pool(name).find(server);
+    if (found !== undefined) return found;
+    throw new TandemError('NOT_FOUND', `no server ${server} in the pool ${name}`, {
+      hint: `tandem pools show ${name} lists them`,
+    });
+  }
+
+  /** What a new generation of the script opens. Health and calls are shared with the one that still runs. */
+  generation(): PoolGeneration {
+    const wanted = new Map<string, PoolOptions>();
+    const fresh: string[] = [];
+    const open = (name: string, options: PoolOptions): PoolPort => {
+      const entry = this.entries.get(name);
+      if (entry?.fixed)
+        throw new TandemError('CONFLICT', `[trunk] pools has a pool called ${name}: use pools.get`);
+      if (wanted.has(name)) throw new TandemError('CONFLICT', `the script opens the pool ${name} twice`);
+      if (entry === undefined) {
+        this.add(name, options, false);
+        fresh.push(name);
+      } else new Pool(name, options, { clock: this.clock, changed: () => {} }); // Throws now what would fail later.
+      wanted.set(name, options);
+      return this.pool(name);
+    };
+    const get = (name: string): PoolPort => this.pool(name);
+    return {
+      open,
+      get,
+      commit: () => this.commit(wanted),
+      drop: () => fresh.forEach((name) => this.close(name)),
+    };
+  }
+
+  /** Ends every timer. */
+  stop(): void {
+    for (const [name, { pool }] of this.entries) {
+      this.close(name);
+      pool.stop();
+    }
+  }
+
+  private commit(wanted: ReadonlyMap<string, PoolOptions>): void {
+    for (const [name, { pool, probe, fixed }] of this.entries) {
+      const options = wanted.get(name);
+      if (options !== undefined) {
+        pool.configure(options);
+        probe.start(this.probeParts);
+      } else if (!fixed) this.close(name);
+    }
+  }
+
+  private add(name: string, options: PoolOptions, fixed: boolean): void {
+    if (this.entries.size >= POOLS_MAX) throw new TandemError('INVALID', `more than ${POOLS_MAX} pools`);
+    const pool = new Pool(name, options, {
+      clock: this.clock,
+      changed: (of, server) => this.tell(of, server),
+    });
+    const probe = new PoolProbe(pool);
+    this.entries.set(name, { pool, probe, fixed });
+    this.calls.watched = true;
+    probe.start(this.probeParts);
+  }
+
+  private close(name: string): void {
+    const entry = this.entries.get(name);
+    entry?.probe.stop();
+    entry?.pool.retire();
+    this.entries.delete(name);
+    this.calls.watched = this.entries.size > 0 || this.calls.count > 0;
+  }
+
+  private tell(pool: Pool, { name, isUp, status, why }: PoolServer): void {
+    this.changed({ pool: pool.name, server: name, up: isUp, status, left: pool.up, why });
+  }
+}
