@@ -7,7 +7,7 @@ import { MemoryWriter } from '../store/memory-writer.ts';
 import { Subscribers } from '../subscriber/subscribers.ts';
 import { SimClock } from '../testing/sim-clock.ts';
 import { SimRandom } from '../testing/sim-random.ts';
-import { DigestAuth } from './challenge.ts';
+import { CREDENTIALS_MAX, DigestAuth } from './challenge.ts';
 import type { ChallengeKind, Refusal, Verdict } from './challenge.ts';
 import { NONCE_LIFETIME_MS, Nonces } from './nonce.ts';
 
@@ -19,9 +19,13 @@ interface Trial {
   readonly auth: DigestAuth;
 }
 
-async function start(
-  options: { algorithms?: readonly ('SHA-256' | 'MD5')[]; secret?: string } = {},
-): Promise<Trial> {
+interface TrialOptions {
+  readonly algorithms?: readonly ('SHA-256' | 'MD5')[];
+  readonly integrity?: boolean;
+  readonly hostOnlyUri?: boolean;
+}
+
+async function start(options: TrialOptions = {}): Promise<Trial> {
   const clock = new SimClock();
   const random = new SimRandom(1);
   const subscribers = new Subscribers({ writer: new MemoryWriter(clock), clock });
@@ -30,7 +34,6 @@ async function start(
     subscribers.import([{ user: 'old', domain: realm, ha1: digest('md5', `old:${realm}:x`) }]),
   );
   const nonces = new Nonces({ clock, random, secret: 'secret' });
-  const { algorithms } = options;
   const realmFor = (): string => realm;
   return {
     clock,
@@ -40,7 +43,7 @@ async function start(
       nonces,
       random,
       realmFor,
-      ...(algorithms && { algorithms }),
+      ...options,
     }),
   };
 }
@@ -79,6 +82,8 @@ interface Answer {
   nc?: string;
   cnonce?: string;
   header?: string;
+  /** Of what `auth-int` covers. */
+  bodyHash?: string;
 }
 
 /** What a phone puts into its second request. */
@@ -93,7 +98,8 @@ function credentials(answer: Answer): string {
   } = answer;
   const name = algorithm === 'MD5' ? 'md5' : 'sha256';
   const ha1 = digest(name, `${user}:${answer.realm ?? realm}:${password}`);
-  const ha2 = digest(name, `${method}:${uri}`);
+  const covered = qop === 'auth-int' ? `:${answer.bodyHash}` : '';
+  const ha2 = digest(name, `${method}:${uri}${covered}`);
   const response = digest(name, [ha1, nonce, nc, cnonce, qop, ha2].join(':'));
   return (
     `${header}: Digest username="${user}", realm="${answer.realm ?? realm}", nonce="${nonce}", ` +
@@ -253,6 +259,110 @@ test('credentials for other realms beside ours do no harm', async () => {
 
   assert.equal(said(auth.check(request([foreign, basic, ours]), 'proxy')), 'ok alice');
   assert.equal(said(auth.check(request([foreign, basic]), 'proxy')), '407');
+});
+
+//  method      Request-URI                digest uri                   any host?  told
+const uris: readonly [string, string, string, boolean, string][] = [
+  ['REGISTER', 'sip:example.com', 'sip:192.0.2.1:5060', false, 'ok alice'],
+  ['REGISTER', 'sip:alice@example.com', 'sip:192.0.2.1:5060', false, '400'],
+  ['REGISTER', 'sip:example.com', 'sip:192.0.2.99', false, '400'],
+  ['INVITE', 'sip:bob@example.com', 'sip:192.0.2.1:5060', false, '400'],
+  ['INVITE', 'sip:bob@example.com', 'sip:192.0.2.1:5060', true, 'ok alice'],
+  ['INVITE', 'sip:bob@example.com', 'sip:carol@192.0.2.1', true, '400'],
+  ['INVITE', 'sip:bob@example.com', 'sip:evil.org', true, '400'],
+  ['INVITE', 'sip:bob@example.com', 'sip:bob@example.com', false, 'ok alice'],
+  ['INVITE', 'sip:bob@example.com', 'sip:bob@EXAMPLE.com', false, 'ok alice'],
+  ['INVITE', 'sip:bob@example.com', 'sip:bob@example.com;transport=tcp', false, '400'],
+];
+
+for (const [method, uri, answered, hostOnlyUri, expected] of uris) {
+  const where = hostOnlyUri ? ' where the host is enough' : '';
+  test(`${method} ${uri} with an answer for ${answered}${where} is told ${expected}`, async () => {
+    const { auth } = await start({ hostOnlyUri });
+    const nonce = nonceOf(auth.check(request([], method, uri), 'www'));
+    const line = credentials({ nonce, method, uri: answered });
+
+    assert.equal(said(auth.check(request([line], method, uri), 'www')), expected);
+  });
+}
+
+//  answered from    where the nonce    told              counted as a guess
+const places: readonly [Partial<Answer>, string, string, boolean][] = [
+  [{}, '192.0.2.7', 'ok alice', false],
+  [{}, '192.0.2.8', '401 stale', false],
+  [{ password: 'x' }, '192.0.2.7', '401', true],
+  [{ user: 'bob' }, '192.0.2.7', '401', true],
+  // Whoever put another's address on a datagram has not seen the nonce that was sent there.
+  [{ password: 'x' }, '192.0.2.8', '401', false],
+  [{ nonce: 'f'.repeat(52) }, '192.0.2.7', '401', false],
+];
+
+for (const [answer, source, expected, counted] of places) {
+  const what = JSON.stringify(answer);
+  test(`${what} from ${source} with a nonce of 192.0.2.7 is told ${expected}, a guess: ${counted}`, async () => {
+    const { auth } = await start();
+    const nonce = nonceOf(auth.check(request(), 'www', '192.0.2.7'));
+
+    const verdict = auth.check(request([credentials({ nonce, ...answer })]), 'www', source);
+
+    assert.equal(said(verdict), expected);
+    assert.equal('wrongPassword' in verdict, counted);
+  });
+}
+
+test('a guess with a nonce that is too old is not counted', async () => {
+  const { clock, auth } = await start();
+  const nonce = nonceOf(auth.check(request(), 'www'));
+  await clock.run(NONCE_LIFETIME_MS + 1);
+
+  const verdict = auth.check(request([credentials({ nonce, password: 'x' })]), 'www');
+
+  assert.equal('wrongPassword' in verdict, false);
+});
+
+//  body proven     body sent     offered    told
+const bodies: readonly [string, string, boolean, string][] = [
+  ['v=0', 'v=0', true, 'ok alice'],
+  ['v=0', 'v=1', true, '401'],
+  ['v=\xe9', 'v=\xe9', true, 'ok alice'],
+  ['', '', true, 'ok alice'],
+  ['v=0', 'v=0', false, '400'],
+];
+
+for (const [proven, sent, integrity, expected] of bodies) {
+  const offered = integrity ? '' : ', which nobody offered,';
+  test(`auth-int${offered} over "${proven}" with the body "${sent}" is told ${expected}`, async () => {
+    const { auth } = await start({ integrity });
+    const nonce = nonceOf(auth.check(request(), 'www'));
+    const body = createHash('sha256').update(proven, 'latin1');
+    const line = credentials({ nonce, qop: 'auth-int', bodyHash: body.digest('hex') });
+    const head = request([line]).text.replace('Content-Length: 0', `Content-Length: ${sent.length}`);
+    const message = parseMessage(head + sent);
+
+    assert.ok(message instanceof SipRequest);
+    assert.equal(said(auth.check(message, 'www')), expected);
+  });
+}
+
+test('where the body may be proven, both kinds of proof are offered and taken', async () => {
+  const { auth } = await start({ integrity: true });
+  const verdict = auth.check(request(), 'www');
+
+  assert.match(refused(verdict).headers[0]?.[1] ?? '', /qop="auth,auth-int"/);
+  assert.equal(said(auth.check(request([credentials({ nonce: nonceOf(verdict) })]), 'www')), 'ok alice');
+});
+
+test('one line of credentials beyond the limit is not looked at', async () => {
+  const { auth } = await start();
+  const nonce = nonceOf(auth.check(request(), 'www'));
+  const foreign = credentials({ nonce: 'other', realm: 'evil.org' });
+  const behind = (count: number): string[] => [
+    ...Array.from({ length: count }, () => foreign),
+    credentials({ nonce }),
+  ];
+
+  assert.equal(said(auth.check(request(behind(CREDENTIALS_MAX)), 'www')), '401');
+  assert.equal(said(auth.check(request(behind(CREDENTIALS_MAX - 1)), 'www')), 'ok alice');
 });
 
 test('malformed credentials are answered 400', async () => {

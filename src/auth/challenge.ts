@@ -6,6 +6,8 @@
 import { hash } from 'node:crypto';
 import { SipError } from '../base/errors.ts';
 import type { Random } from '../base/world.ts';
+import { AUTHORIZATION, PROXY_AUTHORIZATION } from '../sip/header-table.ts';
+import { isHex } from '../sip/scan.ts';
 import { parseCredentials, printChallenge } from '../sip/credentials.ts';
 import type { Credentials } from '../sip/credentials.ts';
 import { digestResponse } from '../sip/digest.ts';
@@ -14,7 +16,7 @@ import type { SipRequest } from '../sip/message.ts';
 import { parseUri, sameUri } from '../sip/uri.ts';
 import type { Subscriber } from '../subscriber/subscribers.ts';
 import { sameText } from './nonce.ts';
-import type { Nonces } from './nonce.ts';
+import type { Nonces, NonceState } from './nonce.ts';
 
 /** Who asks: `www` a registrar (401), `proxy` a proxy (407). RFC 3261 §22.2, §22.3 */
 export type ChallengeKind = 'www' | 'proxy';
@@ -23,10 +25,22 @@ export type ChallengeKind = 'www' | 'proxy';
 export interface Refusal {
   readonly status: 400 | 401 | 407;
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Somebody who hears us tried a password that is wrong: who bans, counts these. */
+  readonly wrongPassword?: true;
 }
 
 /** Whose request it is, or what to answer. */
 export type Verdict = { readonly ok: Subscriber } | Refusal;
+
+/** Credentials as they should be, for this request, and made with a nonce of ours. */
+export interface Presented {
+  readonly given: Credentials;
+  readonly algorithm: DigestAlgorithm;
+  readonly realm: string;
+  readonly kind: ChallengeKind;
+  readonly source: string;
+  readonly state: 'fresh' | 'stale';
+}
 
 /** What authentication needs. */
 export interface DigestAuthOptions {
@@ -39,6 +53,10 @@ export interface DigestAuthOptions {
   readonly isOurs: (host: string) => boolean;
   /** Offered in this order, the preferred one first. RFC 8760 §2.3 */
   readonly algorithms?: readonly DigestAlgorithm[];
+  /** Whether the body may be proven too: `auth-int` is offered beside `auth`. */
+  readonly integrity?: boolean;
+  /** Whether `uri` may name our host alone in answers to any request; else to a REGISTER alone. */
+  readonly hostOnlyUri?: boolean;
 }
 
 /** The stronger one first. */
@@ -46,9 +64,9 @@ export const DIGEST_ALGORITHMS: readonly DigestAlgorithm[] = ['SHA-256', 'MD5'];
 /** Credentials of other realms may stand in a request too; more lines than this are not looked at. */
 export const CREDENTIALS_MAX = 8;
 
-const ANSWER_HEADER = { www: 'Authorization', proxy: 'Proxy-Authorization' } as const;
+const ANSWER_HEADER = { www: AUTHORIZATION, proxy: PROXY_AUTHORIZATION } as const;
 const CHALLENGE_HEADER = { www: 'WWW-Authenticate', proxy: 'Proxy-Authenticate' } as const;
-const NONCE_COUNT = /^[0-9a-f]{8}$/i;
+const NONCE_COUNT_DIGITS = 8;
 const DUMMY_SECRET_BITS = 128;
 const BAD: Refusal = { status: 400, headers: [] };
 
@@ -66,47 +84,88 @@ export class DigestAuth {
     this.dummy = { ha1: hash('md5', secret), ha1Sha256: hash('sha256', secret) };
   }
 
-  /** The subscriber whose password this request was made with, or the answer to it. */
-  check(request: SipRequest, kind: ChallengeKind): Verdict {
+  /** The subscriber whose password this request was made with, or the answer to it. `source`: where it came from. */
+  check(request: SipRequest, kind: ChallengeKind, source = ''): Verdict {
+    const presented = this.present(request, kind, source);
+    if ('status' in presented) return presented;
+    const subscriber = this.provenSubscriber(request, presented);
+    return this.conclude(presented, presented.state, subscriber);
+  }
+
+  /** The credentials that are worth a look at the password, or the answer to a request that has none. */
+  present(request: SipRequest, kind: ChallengeKind, source: string): Presented | Refusal {
     const realm = this.options.realmFor(request, kind);
     const given = credentialsFor(request, kind, realm);
-    if (given === undefined) return this.challenge(kind, realm, false);
-    if (given === 'malformed' || !isWellFormed(given) || !isUriOf(given, request, this.options.isOurs))
-      return BAD;
+    if (given === undefined) return this.challenge(kind, realm, source, false);
+    if (given === 'malformed' || !this.isWellFormed(given) || !this.isUriOf(given, request)) return BAD;
     const algorithm = this.algorithms.find((offered) => offered === given.algorithm);
-    if (algorithm === undefined || this.options.nonces.judge(given.nonce) === 'forged') {
-      return this.challenge(kind, realm, false);
+    const state = this.options.nonces.judge(given.nonce, source);
+    if (algorithm === undefined || state === 'forged') return this.challenge(kind, realm, source, false);
+    return { given, algorithm, realm, kind, source, state };
+  }
+
+  /**
+   * What follows once it is known who has proved the password; undefined: nobody. Whoever had to wait for that judges
+   * the nonce anew, for another may have its place by then.
+   */
+  conclude<T>(presented: Presented, state: NonceState, proved: T | undefined): { readonly ok: T } | Refusal {
+    const { given, realm, kind, source } = presented;
+    if (proved === undefined) {
+      const refusal = this.challenge(kind, realm, source, false);
+      return state === 'fresh' ? { ...refusal, wrongPassword: true } : refusal;
     }
-    const subscriber = this.provenSubscriber(request, given, algorithm, realm);
-    if (subscriber === undefined) return this.challenge(kind, realm, false);
-    const state = this.options.nonces.use(given.nonce, Number.parseInt(given.nc ?? '', 16));
-    return state === 'fresh' ? { ok: subscriber } : this.challenge(kind, realm, state === 'stale');
+    if (state !== 'fresh') return this.challenge(kind, realm, source, true);
+    const used = this.options.nonces.useFresh(given.nonce, Number.parseInt(given.nc ?? '', 16));
+    return used === 'fresh' ? { ok: proved } : this.challenge(kind, realm, source, false);
   }
 
   /** `stale`: the password was right and the nonce too old, so that the phone need not ask its user. */
-  private challenge(kind: ChallengeKind, realm: string, stale: boolean): Refusal {
-    const nonce = this.options.nonces.make();
+  private challenge(kind: ChallengeKind, realm: string, source: string, stale: boolean): Refusal {
+    const nonce = this.options.nonces.make(source);
+    const qop = this.options.integrity === true ? 'auth,auth-int' : 'auth';
     const headers = this.algorithms.map((algorithm) => {
-      return [
-        CHALLENGE_HEADER[kind],
-        printChallenge({ realm, nonce, algorithm, qop: 'auth', stale }),
-      ] as const;
+      return [CHALLENGE_HEADER[kind], printChallenge({ realm, nonce, algorithm, qop, stale })] as const;
     });
     return { status: kind === 'www' ? 401 : 407, headers };
   }
 
   private provenSubscriber(
     request: SipRequest,
-    given: Credentials,
-    algorithm: DigestAlgorithm,
-    realm: string,
+    { given, algorithm, realm }: Presented,
   ): Subscriber | undefined {
     const subscriber = this.options.subscribers.find(given.username, realm);
     const field = algorithm === 'MD5' ? 'ha1' : 'ha1Sha256';
     // Without an account, or without its hash of this kind, the dummy is compared: it never matches.
     const ha1 = subscriber?.[field] || this.dummy[field];
-    const expected = digestResponse(algorithm, ha1, request.method, given);
+    const parts = given.qop === 'auth-int' ? { ...given, body: request.body } : given;
+    const expected = digestResponse(algorithm, ha1, request.method, parts);
     return sameText(expected, given.response.toLowerCase()) ? subscriber : undefined;
+  }
+
+  /** We always ask for a `qop`: without it there is no nonce count, and no shield against replay. RFC 7616 §3.4 */
+  private isWellFormed({ qop, nc, cnonce }: Credentials): boolean {
+    if (qop === 'auth-int' ? this.options.integrity !== true : qop?.toLowerCase() !== 'auth') return false;
+    return cnonce !== undefined && cnonce !== '' && nc !== undefined && isNonceCount(nc);
+  }
+
+  /**
+   * Credentials made for another Request-URI are not for this request. RFC 7616 §3.4.6
+   * Departs from it for clients that name the registrar by its address or domain alone when they register: there the
+   * Request-URI says no more either. `hostOnlyUri` allows it for every method; the nonce count keeps such an answer
+   * from being used twice, and a URI that leads elsewhere, or to another user, is still refused.
+   */
+  private isUriOf(given: Credentials, request: SipRequest): boolean {
+    if (given.uri === request.uriText) return true;
+    try {
+      const uri = parseUri(given.uri);
+      if (sameUri(uri, request.uri)) return true;
+      if (uri.user !== undefined || !this.options.isOurs(uri.host)) return false;
+      if (this.options.hostOnlyUri === true) return true;
+      return request.method === 'REGISTER' && request.uri.user === undefined;
+    } catch (error) {
+      if (error instanceof SipError) return false;
+      throw error;
+    }
   }
 }
 
@@ -116,10 +175,14 @@ function credentialsFor(
   kind: ChallengeKind,
   realm: string,
 ): Credentials | 'malformed' | undefined {
+  const { headers } = request;
+  const id = ANSWER_HEADER[kind];
   let isMalformed = false;
-  for (const value of request.headers.all(ANSWER_HEADER[kind]).slice(0, CREDENTIALS_MAX)) {
+  let looked = 0;
+  for (let at = headers.find(id); at >= 0 && looked < CREDENTIALS_MAX; at = headers.findFrom(id, at + 4)) {
+    looked++;
     try {
-      const given = parseCredentials(value);
+      const given = parseCredentials(headers.value(at));
       if (given?.realm === realm) return given;
     } catch (error) {
       if (!(error instanceof SipError)) throw error;
@@ -129,27 +192,8 @@ function credentialsFor(
   return isMalformed ? 'malformed' : undefined;
 }
 
-/**
- * We always ask for `auth`: without it there is no nonce count, and no shield against replay. RFC 7616 §3.4
- */
-function isWellFormed({ qop, nc, cnonce }: Credentials): boolean {
-  if (qop?.toLowerCase() !== 'auth' || cnonce === undefined || cnonce === '') return false;
-  return nc !== undefined && NONCE_COUNT.test(nc);
-}
-
-/**
- * Credentials made for another Request-URI are not for this request. RFC 7616 §3.4.6
- * Departs from it for clients that name the server alone, by its address or domain, as SIPp does: the nonce
- * count keeps such an answer from being used twice, and a URI that leads elsewhere, or to another user, is
- * still refused.
- */
-function isUriOf(given: Credentials, request: SipRequest, isOurs: (host: string) => boolean): boolean {
-  if (given.uri === request.uriText) return true;
-  try {
-    const uri = parseUri(given.uri);
-    return (uri.user === undefined && isOurs(uri.host)) || sameUri(uri, request.uri);
-  } catch (error) {
-    if (error instanceof SipError) return false;
-    throw error;
-  }
+function isNonceCount(nc: string): boolean {
+  if (nc.length !== NONCE_COUNT_DIGITS) return false;
+  for (let at = 0; at < nc.length; at++) if (!isHex(nc.charCodeAt(at))) return false;
+  return true;
 }

@@ -1,9 +1,13 @@
 /**
  * Nonces that need no memory until they are used. RFC 7616 §3.3, §5.5
  *
- *   ┌ run ─────┬ time ───────┬ number ─────┬ hash ───────────────────────────┐
- *   │ 8 hex    │ 12 hex, ms  │ 12 hex      │ 32 hex: SHA-256(secret, rest)   │
- *   └──────────┴─────────────┴─────────────┴─────────────────────────────────┘
+ *   ┌ run ─────┬ time ───────┬ number ─────┬ source ───┬ mark ──────────────────┐
+ *   │ 8 hex    │ 10 hex, ms  │ 10 hex      │ 8 hex     │ 16 hex, of all before  │
+ *   └──────────┴─────────────┴─────────────┴───────────┴────────────────────────┘
+ *
+ * `source` is a hash of the address that was challenged: a nonce is good from there alone, so that a right or wrong
+ * answer with a fresh one proves who can be reached there. `source` and `mark` are HalfSipHash under keys of the
+ * secret. The mark has 64 bits: a guess takes that many requests, and brings a nonce, not a password.
  *
  * `run` is another one at each start: a nonce of an earlier run is ours but stale, since what was used of it
  * is forgotten. So its time is that of the monotonic clock, and a jump of the wall clock changes nothing.
@@ -12,10 +16,11 @@
  * flood of them pushes nobody out. Whoever finds his place taken by a later nonce is stale.
  */
 import { hash } from 'node:crypto';
+import { KeyedHash } from '../base/keyed-hash.ts';
 import type { Clock, Millis, Random } from '../base/world.ts';
 
 /**
- * `fresh`: ours and usable. `stale`: ours, but its time is over. `forged`: not made by us.
+ * `fresh`: ours and usable. `stale`: ours, but its time is over, or made for another address. `forged`: not made by us.
  * `replayed`: this nonce count was used before, or is too far behind.
  */
 export type NonceState = 'fresh' | 'stale' | 'forged' | 'replayed';
@@ -30,10 +35,13 @@ export const NONCE_LIFETIME_MS = 300_000;
 export const NONCE_COUNT_MAX = 0xffff_ffff;
 
 const RUN_DIGITS = 8;
-const TIME_DIGITS = 12;
-const NUMBER_DIGITS = 12;
-const STAMP_DIGITS = RUN_DIGITS + TIME_DIGITS + NUMBER_DIGITS;
-const HASH_DIGITS = 32;
+const TIME_DIGITS = 10;
+const NUMBER_DIGITS = 10;
+const SOURCE_DIGITS = 8;
+const SOURCE_AT = RUN_DIGITS + TIME_DIGITS + NUMBER_DIGITS;
+const STAMP_DIGITS = SOURCE_AT + SOURCE_DIGITS;
+const MARK_DIGITS = 16;
+const KEY_BYTES = 8;
 
 /** What nonces are made with. `secret` may be kept over restarts and shared by nodes. */
 export interface NonceOptions {
@@ -46,7 +54,8 @@ export interface NonceOptions {
 /** Makes nonces and knows which may still be used. */
 export class Nonces {
   private readonly clock: Clock;
-  private readonly secret: string;
+  private readonly sources: KeyedHash;
+  private readonly marks: readonly [KeyedHash, KeyedHash];
   private readonly lifetimeMs: Millis;
   private readonly run: string;
   private made = 0;
@@ -58,34 +67,48 @@ export class Nonces {
 
   constructor(options: NonceOptions) {
     this.clock = options.clock;
-    this.secret = options.secret;
+    const keys = hash('sha256', options.secret, 'buffer');
+    const keyed = (at: number): KeyedHash =>
+      new KeyedHash(keys.subarray(at * KEY_BYTES, (at + 1) * KEY_BYTES));
+    this.sources = keyed(0);
+    this.marks = [keyed(1), keyed(2)];
     this.lifetimeMs = options.lifetimeMs ?? NONCE_LIFETIME_MS;
     this.run = Buffer.from(options.random.bytes(RUN_DIGITS / 2)).toString('hex');
   }
 
-  /** A nonce nobody has had before. */
-  make(): string {
-    const time = hex(this.clock.now(), TIME_DIGITS);
-    const stamp = this.run + time + hex(++this.made, NUMBER_DIGITS);
-    return stamp + this.hashOf(stamp);
+  /** A nonce nobody has had before, for whoever hears us at this address. */
+  make(source = ''): string {
+    const time = hex40(this.clock.now());
+    const number = hex40(++this.made);
+    const stamp = this.run + time + number + hex32(this.sources.of(source));
+    const [first, second] = this.marks;
+    return stamp + hex32(first.of(stamp)) + hex32(second.of(stamp));
   }
 
-  /** Judges a nonce and changes nothing. */
-  judge(nonce: string): Exclude<NonceState, 'replayed'> {
-    if (nonce.length !== STAMP_DIGITS + HASH_DIGITS) return 'forged';
+  /** Judges a nonce that came from an address, and changes nothing. */
+  judge(nonce: string, source = ''): Exclude<NonceState, 'replayed'> {
+    if (nonce.length !== STAMP_DIGITS + MARK_DIGITS) return 'forged';
     const stamp = nonce.substring(0, STAMP_DIGITS);
-    if (!sameText(nonce.substring(STAMP_DIGITS), this.hashOf(stamp))) return 'forged';
-    if (!stamp.startsWith(this.run)) return 'stale';
-    const madeAt = Number.parseInt(stamp.substring(RUN_DIGITS, RUN_DIGITS + TIME_DIGITS), 16);
+    const [first, second] = this.marks;
+    const isFirst = readHex(nonce, STAMP_DIGITS, STAMP_DIGITS + 8) === first.of(stamp) >>> 0;
+    const isSecond = readHex(nonce, STAMP_DIGITS + 8, nonce.length) === second.of(stamp) >>> 0;
+    if (!isFirst || !isSecond) return 'forged';
+    const isHere = readHex(nonce, SOURCE_AT, STAMP_DIGITS) === this.sources.of(source) >>> 0;
+    if (!isHere || !nonce.startsWith(this.run)) return 'stale';
+    const madeAt = readHex(nonce, RUN_DIGITS, RUN_DIGITS + TIME_DIGITS);
     if (this.clock.now() - madeAt > this.lifetimeMs) return 'stale';
-    const number = numberOf(stamp);
+    const number = numberOf(nonce);
     return this.holders[number % NONCES_REMEMBERED]! > number ? 'stale' : 'fresh';
   }
 
   /** Judges a nonce that was answered rightly, and uses up this count of it. */
-  use(nonce: string, count: number): NonceState {
-    const state = this.judge(nonce);
-    if (state !== 'fresh') return state;
+  use(nonce: string, count: number, source = ''): NonceState {
+    const state = this.judge(nonce, source);
+    return state === 'fresh' ? this.useFresh(nonce, count) : state;
+  }
+
+  /** The same for one that has been judged just now. */
+  useFresh(nonce: string, count: number): 'fresh' | 'replayed' {
     const number = numberOf(nonce);
     const place = number % NONCES_REMEMBERED;
     if (this.holders[place] !== number) {
@@ -110,13 +133,6 @@ export class Nonces {
     this.used[place]! |= bit;
     return true;
   }
-
-  /**
-   * All hashed texts have one length and half the hash is kept back, so none can be lengthened by a stranger.
-   */
-  private hashOf(stamp: string): string {
-    return hash('sha256', this.secret + stamp).substring(0, HASH_DIGITS);
-  }
 }
 
 /** Compares in a time that does not tell where two texts of one length differ. */
@@ -127,10 +143,30 @@ export function sameText(a: string, b: string): boolean {
   return difference === 0;
 }
 
-function hex(value: number, digits: number): string {
-  return Math.floor(value).toString(16).padStart(digits, '0');
+const BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+function hex32(value: number): string {
+  return (
+    BYTES[value >>> 24]! + BYTES[(value >>> 16) & 255]! + BYTES[(value >>> 8) & 255]! + BYTES[value & 255]!
+  );
 }
 
-function numberOf(stamp: string): number {
-  return Number.parseInt(stamp.substring(RUN_DIGITS + TIME_DIGITS, STAMP_DIGITS), 16);
+function hex40(value: number): string {
+  return BYTES[Math.floor(value / 0x1_0000_0000) & 255]! + hex32(value >>> 0);
+}
+
+function numberOf(nonce: string): number {
+  return readHex(nonce, RUN_DIGITS + TIME_DIGITS, SOURCE_AT);
+}
+
+/** What the lower-case hex digits there say; -1 when one is none. */
+function readHex(text: string, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at++) {
+    const c = text.charCodeAt(at);
+    const digit = c >= 48 && c <= 57 ? c - 48 : c >= 97 && c <= 102 ? c - 87 : -1;
+    if (digit < 0) return -1;
+    value = value * 16 + digit;
+  }
+  return value;
 }

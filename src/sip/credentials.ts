@@ -24,7 +24,8 @@ export interface Challenge {
   readonly realm: string;
   readonly nonce: string;
   readonly algorithm: DigestAlgorithm;
-  readonly qop: 'auth';
+  /** `auth-int` covers the body too. RFC 7616 §3.3 */
+  readonly qop: 'auth' | 'auth,auth-int';
   /** The answer was right, its nonce too old. */
   readonly stale: boolean;
 }
@@ -36,28 +37,60 @@ const COMMA = 44;
 const EQUALS = 61;
 const QUOTE = 34;
 
+/** What an answer may carry; the place here is the place of its value in `parseParameters`. RFC 7616 §3.4 */
+const NAMES = [
+  'username',
+  'realm',
+  'nonce',
+  'uri',
+  'response',
+  'algorithm',
+  'cnonce',
+  'nc',
+  'qop',
+  'opaque',
+] as const;
+const USERNAME = 0;
+const REALM = 1;
+const NONCE = 2;
+const URI = 3;
+const RESPONSE = 4;
+const ALGORITHM = 5;
+const CNONCE = 6;
+const NC = 7;
+const QOP = 8;
+const OPAQUE = 9;
+
+/** No more than two names have one length. */
+const SLOTS_BY_LENGTH: number[][] = [];
+for (const [slot, name] of NAMES.entries()) (SLOTS_BY_LENGTH[name.length] ??= []).push(slot);
+
+type Slots = (string | undefined)[];
+
 /** Undefined for another scheme than Digest; throws SipError 400 when the syntax is broken. */
 export function parseCredentials(value: string): Credentials | undefined {
   const space = value.indexOf(' ');
-  if (space !== DIGEST.length || value.substring(0, space).toLowerCase() !== DIGEST) return undefined;
+  if (space !== DIGEST.length || !isNamed(value, 0, DIGEST)) return undefined;
   const given = parseParameters(value, space);
-  const required = (name: string): string => {
-    const found = given.get(name);
-    if (found === undefined) throw new SipError('BAD_HEADER', 400, `digest credentials without ${name}`);
-    return found;
-  };
+  const algorithm = given[ALGORITHM];
   return {
-    username: required('username'),
-    realm: required('realm'),
-    nonce: required('nonce'),
-    uri: required('uri'),
-    response: required('response'),
-    algorithm: (given.get('algorithm') ?? 'MD5').toUpperCase(),
-    cnonce: given.get('cnonce'),
-    nc: given.get('nc'),
-    qop: given.get('qop'),
-    opaque: given.get('opaque'),
+    username: required(given, USERNAME),
+    realm: required(given, REALM),
+    nonce: required(given, NONCE),
+    uri: required(given, URI),
+    response: required(given, RESPONSE),
+    algorithm: algorithm === undefined || algorithm === 'MD5' ? 'MD5' : algorithm.toUpperCase(),
+    cnonce: given[CNONCE],
+    nc: given[NC],
+    qop: given[QOP],
+    opaque: given[OPAQUE],
   };
+}
+
+function required(given: Slots, slot: number): string {
+  const found = given[slot];
+  if (found === undefined) throw new SipError('BAD_HEADER', 400, `digest credentials without ${NAMES[slot]}`);
+  return found;
 }
 
 /** The value of WWW-Authenticate or Proxy-Authenticate. */
@@ -68,26 +101,56 @@ export function printChallenge(challenge: Challenge): string {
 }
 
 /** Names are compared without letter case; one that stands twice is refused, or two readers would differ. */
-function parseParameters(value: string, from: number): ReadonlyMap<string, string> {
-  const given = new Map<string, string>();
+function parseParameters(value: string, from: number): Slots {
+  const given: Slots = [];
+  let others: Set<string> | undefined;
+  let count = 0;
   const end = value.length;
   let at = skipBlanks(value, from, end);
   while (at < end) {
     const nameFrom = at;
     while (at < end && isTokenChar(value.charCodeAt(at))) at++;
-    const name = value.substring(nameFrom, at).toLowerCase();
+    const nameTo = at;
     at = skipBlanks(value, at, end);
-    if (name === '' || value.charCodeAt(at) !== EQUALS) throw malformed('expected name=value');
+    if (nameTo === nameFrom || value.charCodeAt(at) !== EQUALS) throw malformed('expected name=value');
+    if (++count > PARAMETERS_MAX) throw malformed('too many parameters');
     at = skipBlanks(value, at + 1, end);
     const to = valueEnd(value, at);
-    if (given.has(name) || given.size === PARAMETERS_MAX) throw malformed(`${name} once too often`);
-    const quotedValue = value.charCodeAt(at) === QUOTE;
-    given.set(name, quotedValue ? unquoted(value.substring(at + 1, to - 1)) : value.substring(at, to));
+    const slot = slotOf(value, nameFrom, nameTo);
+    if (slot < 0) others = withOther(others, value.substring(nameFrom, nameTo).toLowerCase());
+    else if (given[slot] !== undefined) throw malformed(`${NAMES[slot]} once too often`);
+    else given[slot] = valueAt(value, at, to);
     at = skipBlanks(value, to, end);
     if (at < end && value.charCodeAt(at) !== COMMA) throw malformed('expected a comma');
     at = skipBlanks(value, at + 1, end);
   }
   return given;
+}
+
+/** The slot of the name that stands there; -1 for one that we do not read. */
+function slotOf(value: string, from: number, to: number): number {
+  const slots = SLOTS_BY_LENGTH[to - from];
+  if (slots === undefined) return -1;
+  for (let i = 0; i < slots.length; i++) if (isNamed(value, from, NAMES[slots[i]!]!)) return slots[i]!;
+  return -1;
+}
+
+function isNamed(value: string, from: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    if ((value.charCodeAt(from + i) | 32) !== name.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+function withOther(others: Set<string> | undefined, name: string): Set<string> {
+  if (others?.has(name) === true) throw malformed(`${name} once too often`);
+  return (others ?? new Set()).add(name);
+}
+
+function valueAt(value: string, from: number, to: number): string {
+  return value.charCodeAt(from) === QUOTE
+    ? unquoted(value.substring(from + 1, to - 1))
+    : value.substring(from, to);
 }
 
 function valueEnd(value: string, from: number): number {

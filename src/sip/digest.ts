@@ -12,6 +12,8 @@ export interface DigestParts {
   readonly cnonce?: string | undefined;
   /** Undefined for a client of RFC 2069. */
   readonly qop?: string | undefined;
+  /** What `auth-int` covers; latin1, one character a byte. */
+  readonly body?: string | undefined;
 }
 
 const HASH_NAMES = { 'SHA-256': 'sha256', MD5: 'md5' } as const;
@@ -29,8 +31,9 @@ export function digestResponse(
   parts: DigestParts,
 ): string {
   const name = HASH_NAMES[algorithm];
-  const ha2 = hash(name, `${method}:${parts.uri}`);
   const { nonce, nc = '', cnonce = '', qop } = parts;
+  const covered = qop === 'auth-int' ? `:${hash(name, Buffer.from(parts.body ?? '', 'latin1'))}` : '';
+  const ha2 = hash(name, `${method}:${parts.uri}${covered}`);
   if (qop === undefined) return hash(name, `${ha1}:${nonce}:${ha2}`);
   return hash(name, `${ha1}:${nonce}:${nc}:${cnonce}:${qop}:${ha2}`);
 }
