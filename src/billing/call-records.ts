@@ -4,7 +4,7 @@
  */
 import { SipError, TandemError } from '../base/errors.ts';
 import { step } from '../base/machine.ts';
-import type { Clock, Logger, Timer } from '../base/world.ts';
+import type { Clock, Logger, Millis, Timer } from '../base/world.ts';
 import type { EndedBy } from '../store/schema.ts';
 import { WRITER_LIMITS } from '../store/writer.ts';
 import type { Done, Value, Writer } from '../store/writer.ts';
@@ -37,6 +37,8 @@ export interface NewCall {
 export interface CallEnd {
   readonly by: EndedBy | null;
   readonly status: number;
+  /** When, by the clock; now when it is missing. */
+  readonly at?: Millis;
 }
 
 /** What bounds the records in memory. */
@@ -80,6 +82,7 @@ export class CallRecords {
   private slot = -1;
   private status = 0;
   private by: EndedBy | null = null;
+  private endAt: Millis = 0;
   private done: Done | undefined;
   private readonly part: CallRecordPart = {
     state: 'open',
@@ -129,6 +132,7 @@ export class CallRecords {
   ended(id: CallId, end: CallEnd, done?: Done): void {
     this.status = end.status;
     this.by = end.by;
+    this.endAt = end.at ?? this.clock.now();
     this.tell(this.calls.find(id), 'end', done);
   }
 
@@ -182,7 +186,7 @@ export class CallRecords {
 
   private noteEnd(): void {
     const { calls, slot } = this;
-    calls.endedMs[slot] = this.elapsedMs(slot);
+    calls.endedMs[slot] = this.elapsedMs(slot, this.endAt);
     calls.enders[slot] = ENDERS.indexOf(this.by);
     if (calls.setupMs[slot] === NOT_YET) calls.statuses[slot] = this.status;
     this.writeEnd(slot, this.handedDone());
@@ -199,29 +203,34 @@ export class CallRecords {
     const { callId, fromTag, caller, callee, fromUri, toUri, source } = call;
     const id = this.calls.ids[slot]!;
     const texts = [callId, fromTag, caller, callee, fromUri, toUri, source].map(cut);
-    this.writer.write('openCall', [id, ...texts, this.calls.startedWall[slot]!], (error) => {
+    const written: Done = (error) => {
       if (error !== undefined) this.noteBroken(id, call);
       done?.(error);
-    });
+    };
+    const values = [id, ...texts, this.calls.startedWall[slot]!];
+    this.writer.write('openCall', values, written, done === undefined);
   }
 
   private writeAnswer(slot: number, done?: Done): void {
     const { ids, startedWall, setupMs, statuses } = this.calls;
     const id = ids[slot]!;
     const setup = setupMs[slot]!;
-    this.writer.write('answerCall', [startedWall[slot]! + setup, setup, statuses[slot]!, id], (error) => {
+    const written: Done = (error) => {
       if (error !== undefined) this.noteBroken(id, undefined);
       done?.(error);
-    });
+    };
+    const values = [startedWall[slot]! + setup, setup, statuses[slot]!, id];
+    this.writer.write('answerCall', values, written, done === undefined);
   }
 
   private writeEnd(slot: number, done?: Done): void {
     const id = this.calls.ids[slot]!;
-    this.writer.write('endCall', this.endValues(slot), (error) => {
+    const written: Done = (error) => {
       const failure = error ?? (this.broken.get(id) === undefined ? undefined : firstRowMissing(id));
       this.tell(this.calls.find(id), failure === undefined ? 'committed' : 'failed');
       done?.(failure);
-    });
+    };
+    this.writer.write('endCall', this.endValues(slot), written, done === undefined);
   }
 
   private endValues(slot: number): Value[] {
@@ -275,8 +284,8 @@ export class CallRecords {
     if (this.count > 0) this.sweepLater();
   }
 
-  private elapsedMs(slot: number): number {
-    return Math.round(this.clock.now() - this.calls.startedAt[slot]!);
+  private elapsedMs(slot: number, at = this.clock.now()): number {
+    return Math.round(at - this.calls.startedAt[slot]!);
   }
 }
 
