@@ -10,6 +10,7 @@ import { parseProxyHeader } from './proxy-header.ts';
 
 const SIGNATURE = '0d0a0d0a000d0a515549540a';
 const FOUR = 'c0000207cb00710115be01bb'; // 192.0.2.7:5566 → 203.0.113.1:443
+const LONGEST = FOUR.padEnd(2 * limits.proxyHeaderBytes, '0');
 const SIX = `20010db8000000000000000000000007${'00'.repeat(16)}15be01bb`;
 
 function binary(command: string, family: string, rest: string): string {
@@ -28,7 +29,7 @@ const whole: readonly [name: string, header: string, client: string | undefined]
   ['version 2, IPv6',                  binary('21', '21', SIX),                               '[2001:db8::7]:5566'],
   ['version 2, for itself',            binary('20', '00', ''),                                undefined],
   ['version 2, a UNIX socket',         binary('21', '31', '00'.repeat(216)),                  undefined],
-  ['version 2, the longest',           binary('21', '11', FOUR.padEnd(2 * limits.proxyHeaderBytes, '0')), '192.0.2.7:5566'],
+  ['version 2, the longest',           binary('21', '11', LONGEST),                           '192.0.2.7:5566'],
 ];
 
 for (const [name, header, client] of whole) {

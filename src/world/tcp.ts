@@ -28,15 +28,39 @@ export function connectTcp(to: HostPort, user: StreamUser): ByteStream {
 export function carryBytes(socket: Socket, user: StreamUser): Carrier {
   socket.setEncoding('latin1');
   socket.on('data', (text: string) => user.data(text));
-  return {
-    get writable() {
-      return socket.writable;
-    },
-    get waitingBytes() {
-      return socket.writableLength;
-    },
-    write: (text) => void socket.write(text, 'latin1'),
-    end: () => socket.destroySoon(),
+  return new ByteCarrier(socket);
+}
+
+/** What one turn of the event loop writes leaves together: to hand a text to the kernel costs more than to make it. */
+class ByteCarrier implements Carrier {
+  private readonly socket: Socket;
+  private gathered = '';
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+  }
+
+  get writable(): boolean {
+    return this.socket.writable;
+  }
+
+  get waitingBytes(): number {
+    return this.socket.writableLength + this.gathered.length;
+  }
+
+  write(text: string): void {
+    if (this.gathered === '') setImmediate(this.send);
+    this.gathered += text;
+  }
+
+  end(): void {
+    this.send();
+    this.socket.destroySoon();
+  }
+
+  private readonly send = (): void => {
+    if (this.gathered !== '') this.socket.write(this.gathered, 'latin1');
+    this.gathered = '';
   };
 }
 

@@ -77,7 +77,9 @@ describe('TLS', { timeout: 10_000 }, () => {
   }
 
   // oxfmt-ignore
-  const clients: readonly [clients: TlsIdentity['clients'], own: readonly Certificate[], names: readonly string[] | undefined][] = [
+  const clients: readonly [
+    clients: TlsIdentity['clients'], own: readonly Certificate[], names: readonly string[] | undefined,
+  ][] = [
     ['none',     [second],                                    []],
     ['optional', [],                                          []],
     ['optional', [others.issue({ dns: ['evil.example'] })],   []],
