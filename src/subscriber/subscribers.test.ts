@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { MemoryWriter } from '../store/memory-writer.ts';
 import { SimClock } from '../testing/sim-clock.ts';
+import { SimRandom } from '../testing/sim-random.ts';
 import { accountProblem } from './account-name.ts';
 import { Subscribers } from './subscribers.ts';
 
@@ -252,4 +253,41 @@ test('no name that is taken has a character with a meaning in SIP, HTML or a she
       if (accountProblem(user, domain) === '') assert.doesNotMatch(user, /[\p{C}\s@:"<>;?/\\%,`|#[\]{}^]/u);
     }),
   );
+});
+
+test('two nodes on one database never give the same id', async () => {
+  const clock = new SimClock();
+  const ids = new Set<number>();
+  for (const seed of [1, 2, 3]) {
+    const writer = new MemoryWriter(clock);
+    const subscribers = new Subscribers({ writer, clock, random: new SimRandom(seed) });
+    for (const user of ['alice', 'bob']) ids.add((await clock.until(subscribers.add({ ...alice, user }))).id);
+  }
+
+  assert.equal(ids.size, 6);
+  for (const id of ids) assert.ok(Number.isSafeInteger(id) && id > 0);
+});
+
+test('an account that another node changed is taken over, unless we changed it since', async () => {
+  const { clock, subscribers } = subscribersWith();
+  const row = {
+    id: 7,
+    username: 'alice',
+    domain,
+    ha1: '1'.repeat(32),
+    ha1_sha256: '',
+    email_address: null,
+    created_at: 5,
+  };
+  subscribers.apply('alice', domain, row);
+  assert.equal(subscribers.find('alice', domain)?.id, 7);
+
+  subscribers.beginReading();
+  const changed = await clock.until(subscribers.set(alice));
+  subscribers.apply('alice', domain, row);
+  assert.equal(subscribers.find('alice', domain), changed);
+
+  subscribers.beginReading();
+  subscribers.apply('alice', domain, undefined);
+  assert.equal(subscribers.count, 0);
 });

@@ -4,7 +4,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { TandemError } from '../base/errors.ts';
-import type { Clock } from '../base/world.ts';
+import type { Clock, Random } from '../base/world.ts';
 import { digestHa1 } from '../sip/digest.ts';
 import type { SubscriberRow } from '../store/sqlite.ts';
 import type { StatementName } from '../store/statements.ts';
@@ -61,6 +61,12 @@ export const SUBSCRIBERS_MAX = 2_000_000;
 export const PASSWORD_LENGTH_MAX = 128;
 /** Rows of an import that are with the writer at once. */
 const IMPORT_ROWS_AT_ONCE = 1_000;
+/**
+ * Ids of new accounts count on from a place of this process's own, so that two nodes on one database never give the
+ * same: 2^22 places of 2^31 ids, which together are the whole numbers that JavaScript knows exactly.
+ */
+const ID_PLACES = 2 ** 22;
+const IDS_OF_A_PLACE = 2 ** 31;
 const MD5_HEX = 32;
 const SHA256_HEX = 64;
 
@@ -76,15 +82,22 @@ export class Subscribers {
   private readonly byKey = new Map<string, Subscriber>();
   /** Accounts whose change is on its way to the disk. */
   private readonly changing = new Set<string>();
-  private lastId = 0;
+  /** Those that we changed since somebody began to read the database: what was read of them may be older. */
+  private readonly changed = new Set<string>();
+  private lastId: number;
 
-  /** `rows`: what `readSubscribers` of the store answers; none in a world without a disk. */
-  constructor(options: { writer: Writer; clock: Clock; rows?: readonly SubscriberRow[] }) {
+  /**
+   * `rows`: what `readSubscribers` of the store answers; none in a world without a disk. `random` chooses the place of
+   * new ids; without it, where no other node can be, they count from 1.
+   */
+  constructor(options: { writer: Writer; clock: Clock; random?: Random; rows?: readonly SubscriberRow[] }) {
     this.writer = options.writer;
     this.clock = options.clock;
+    this.lastId = (options.random?.below(ID_PLACES) ?? 0) * IDS_OF_A_PLACE;
+    const beyond = this.lastId + IDS_OF_A_PLACE;
     for (const row of options.rows ?? []) {
       this.byKey.set(accountKey(row.username, row.domain), fromRow(row));
-      this.lastId = Math.max(this.lastId, row.id);
+      if (row.id < beyond) this.lastId = Math.max(this.lastId, row.id);
     }
   }
 
@@ -98,7 +111,7 @@ export class Subscribers {
     return this.byKey.get(accountKey(user, domain));
   }
 
-  /** In the order they were added. */
+  /** In the order they were read, then in that in which they were added. */
   list(filter: SubscriberFilter = {}): readonly Subscriber[] {
     const domain = filter.domain?.toLowerCase();
     const found: Subscriber[] = [];
@@ -161,6 +174,20 @@ export class Subscribers {
     return { added, changed, refused: refused.sort((a, b) => a.row - b.row) };
   }
 
+  /** From here on our own changes are newer than what is read. */
+  beginReading(): void {
+    this.changed.clear();
+  }
+
+  /** An account as somebody else left it in the database; without a row it is gone. */
+  apply(user: string, domain: string, row: SubscriberRow | undefined): void {
+    const key = accountKey(user, domain);
+    // What we change ourselves is told again when it is written.
+    if (this.changing.has(key) || this.changed.has(key)) return;
+    if (row === undefined) this.byKey.delete(key);
+    else this.byKey.set(key, fromRow(row));
+  }
+
   private existing(account: { readonly user: string; readonly domain: string }): Subscriber {
     const found = this.find(account.user, account.domain);
     if (found !== undefined) return found;
@@ -193,6 +220,7 @@ export class Subscribers {
     return new Promise((settle, reject) => {
       this.writer.write(statement, values, (error) => {
         assert(this.changing.delete(key), 'a change ends once');
+        this.changed.add(key);
         if (error === undefined) settle();
         else reject(error);
       });
