@@ -1,0 +1,113 @@
+/** Authentication by tokens: the middlewares `auth.jwt()` and `auth.withoutTokens()`. RFC 8898, RFC 6750 */
+import type { RequestContext } from '../route/context.ts';
+import type { Reply } from '../route/decision.ts';
+import type { Middleware } from '../route/router.ts';
+import type { Caller } from '../route/services.ts';
+import { AUTHORIZATION, PROXY_AUTHORIZATION } from '../sip/header-table.ts';
+import type { Headers } from '../sip/headers.ts';
+import { isBlank, quoted } from '../sip/scan.ts';
+import { isSecure } from '../transport/flow.ts';
+import { CREDENTIALS_MAX } from './challenge.ts';
+import { type LoginObserver, realmOf, speaksForItself } from './digest-routes.ts';
+import type { JwtVerifier } from './jwt.ts';
+
+/** What the middlewares stand on. */
+export interface JwtRouteParts {
+  /** The one of now: keys are read again at a reload. */
+  readonly verifier: () => JwtVerifier;
+  /** Milliseconds since 1970. */
+  readonly wall: () => number;
+  /** Whether the user of a token has an account. */
+  readonly hasAccount: (caller: Caller) => boolean;
+  /** Whether tokens that anybody on the way could read are taken. */
+  readonly takesPlain: boolean;
+  /** Where phones get tokens: a URL, '' when it is not said. RFC 8898 §4 */
+  readonly authorizationServer: string;
+  readonly logins: LoginObserver;
+}
+
+const PLACES = [AUTHORIZATION, PROXY_AUTHORIZATION] as const;
+const SCHEME = 'bearer';
+const PLAIN: Reply = { do: 'reply', status: 403, reason: 'Token Needs TLS' };
+const TWO_TOKENS: Reply = { do: 'reply', status: 400, reason: 'One Token Expected' };
+
+/**
+ * Challenges until the request brings a token that proves whose it is. RFC 8898 §2.1
+ * The token is taken out: who gets the request next could use it in the caller's name.
+ */
+export function jwtRoute(parts: JwtRouteParts): Middleware<{}, { caller: Caller }> {
+  return (c, next) => {
+    const proved = prove(parts, c);
+    if (!('user' in proved)) return proved;
+    removeTokens(c.req.headers);
+    return next({ caller: proved });
+  };
+}
+
+/** Takes tokens out of requests that need none: web phones send theirs with every request of a dialog too. */
+export const withoutTokens: Middleware = (c, next) => {
+  removeTokens(c.req.headers);
+  return next();
+};
+
+function prove(parts: JwtRouteParts, c: RequestContext<{}>): Caller | Reply {
+  const tokens = tokensIn(c.req.headers);
+  const [token] = tokens;
+  if (token === undefined) return challenge(parts, c);
+  if (tokens.length > 1) return TWO_TOKENS;
+  const { source } = c;
+  if (!parts.takesPlain && !isSecure(source.transport)) return PLAIN;
+  const verdict = parts.verifier().verify(token, parts.wall() / 1000);
+  if ('wrong' in verdict) {
+    c.log.info('a token is not believed', { call: c.callId, why: verdict.wrong });
+    // By a datagram anybody can send a wrong one in another's name.
+    if (verdict.forged && source.reliable) parts.logins.failed(source);
+    return challenge(parts, c, true);
+  }
+  const { user, domain } = verdict;
+  if (!parts.hasAccount({ user, domain })) return challenge(parts, c, true);
+  parts.logins.proved(source);
+  return speaksForItself(c, { user, domain });
+}
+
+/** RFC 8898 §4 */
+function challenge({ authorizationServer }: JwtRouteParts, c: RequestContext<{}>, isWrong = false): Reply {
+  const isRegister = c.method === 'REGISTER';
+  const words = [`Bearer realm=${quoted(realmOf(c.req))}`];
+  if (authorizationServer !== '') words.push(`authz_server=${quoted(authorizationServer)}`);
+  if (isWrong) words.push('error="invalid_token"');
+  const name = isRegister ? 'WWW-Authenticate' : 'Proxy-Authenticate';
+  return { do: 'reply', status: isRegister ? 401 : 407, headers: [[name, words.join(', ')]] };
+}
+
+/** In either field, whatever the method: web phones know one of them alone. */
+function tokensIn(headers: Headers): readonly string[] {
+  const tokens: string[] = [];
+  let looked = 0;
+  for (const id of PLACES) {
+    for (let at = headers.find(id); at >= 0 && looked < CREDENTIALS_MAX; at = headers.findFrom(id, at + 4)) {
+      looked++;
+      if (isToken(headers, at)) tokens.push(headers.value(at).substring(SCHEME.length).trim());
+    }
+  }
+  return tokens;
+}
+
+/** All of them, however many. */
+function removeTokens(headers: Headers): void {
+  for (const id of PLACES) {
+    for (let at = headers.find(id); at >= 0;) {
+      if (isToken(headers, at)) {
+        headers.splice(headers.lineStart(at), headers.lineEnd(at), '');
+        at = headers.findFrom(id, at);
+      } else at = headers.findFrom(id, at + 4);
+    }
+  }
+}
+
+function isToken(headers: Headers, at: number): boolean {
+  const value = headers.value(at);
+  return (
+    value.substring(0, SCHEME.length).toLowerCase() === SCHEME && isBlank(value.charCodeAt(SCHEME.length))
+  );
+}
