@@ -10,6 +10,9 @@ import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { parseNameAddr, splitList } from '../sip/name-addr.ts';
 import { canonicalEscapes } from '../sip/escapes.ts';
 import type { Uri } from '../sip/uri.ts';
+import type { Flow } from '../transport/flow.ts';
+import type { FlowTokens } from '../transport/flow-token.ts';
+import { isCalleeBound, isCallerBound, type MarkAndFlow, withMark } from './flow-routes.ts';
 import { afterComma, type OwnRoutes, readValue, type RouteView, valueEndAt } from './loose-route.ts';
 import { MovedTargets } from './moved-targets.ts';
 import { leadsToCallee, type RouteMark, type RouteSigner } from './route-signer.ts';
@@ -19,45 +22,53 @@ export class DialogGuard {
   private readonly signer: RouteSigner;
   private readonly own: OwnRoutes;
   private readonly moved: MovedTargets;
+  private readonly tokens: FlowTokens | undefined;
 
-  constructor(signer: RouteSigner, own: OwnRoutes) {
+  /** Without `tokens` every side is where its Contact says. */
+  constructor(signer: RouteSigner, own: OwnRoutes, tokens?: FlowTokens) {
     this.signer = signer;
     this.own = own;
+    this.tokens = tokens;
     this.moved = new MovedTargets(signer);
   }
 
-  /** The mark for whoever gets this request: it leads back to whoever sent it. */
-  markFor(request: SipRequest, call: number): string {
+  /** The mark for whoever gets this request, and the token beside it: they lead back to whoever sent it. */
+  markFor(request: SipRequest, call: number, came?: Flow): MarkAndFlow {
     const { headers } = request;
     const target = this.hashOf(contactPlace(headers));
     const place = headers.find(RECORD_ROUTE);
     const neighbour = place < 0 ? 0 : this.neighbourAt(headers, place, headers.valueStart(place));
-    return this.signer.sign({ call, fromCaller: false, target, neighbour }, aboutCallee(request));
+    const flow = neighbour === 0 ? this.callersToken(request, came) : '';
+    return {
+      mark: this.signer.sign({ call, fromCaller: false, target, neighbour, flow }, aboutCallee(request)),
+      flow,
+    };
   }
 
   /**
    * The text of a response with the caller's mark in place of the callee's: §16.7 step 8 allows to rewrite what we
-   * put into Record-Route. The two have one length, so all positions stay as they are.
+   * put into Record-Route. `flow` is the one it came by. Up to Record-Route all positions stay as they are.
    */
-  textForCaller(response: SipResponse): string {
+  textForCaller(response: SipResponse, flow?: Flow): string {
     const { headers, status } = response;
     const { text } = headers;
     if (status <= 100 || status >= 300 || headers.find(RECORD_ROUTE) < 0) return text;
     const to = response.toTag;
-    const target = to === '' ? '' : contactPlace(headers);
-    const found = target === '' ? undefined : this.calleesMark(response);
+    const place = to === '' ? '' : contactPlace(headers);
+    const found = place === '' ? undefined : this.calleesMark(response);
     if (found === undefined) return text;
-    const { call, mark, neighbour, at } = found;
-    const turned = this.signer.sign(
-      { call, fromCaller: true, target: this.hashOf(target), neighbour },
-      `${response.callId} ${response.fromTag} ${to}`,
-    );
-    const behind = at + mark.length;
-    const out = text.substring(0, at) + turned;
-    // Two values of ours with one mark stand together where transports change.
-    const again = found.isLast ? -1 : text.indexOf(mark, behind);
-    if (again < 0 || again >= headers.endsAt) return out + text.substring(behind);
-    return out + text.substring(behind, again) + turned + text.substring(again + mark.length);
+    const { call, mark, neighbour, from, at } = found;
+    const token = neighbour === 0 ? this.calleesToken(response, place, flow) : '';
+    const said = { call, fromCaller: true, target: this.hashOf(place), neighbour, flow: token };
+    const put = {
+      mark: this.signer.sign(said, `${response.callId} ${response.fromTag} ${to}`),
+      flow: token,
+    };
+    // Two values of ours with one mark stand together where transports change; the lower one first, it moves nothing.
+    const again = found.isLast ? -1 : text.indexOf(mark, at + mark.length);
+    const both = again >= 0 && again < headers.endsAt;
+    const lower = both ? withMark(text, at, again, found, put) : text;
+    return (lower && withMark(lower, from, at, found, put)) ?? text;
   }
 
   /**
@@ -70,27 +81,42 @@ export class DialogGuard {
     const toCallee = leadsToCallee(token);
     const { callId, fromTag, toTag } = request;
     const about = toCallee ? `${callId} ${fromTag} ${toTag}` : `${callId} ${toTag}`;
-    const mark = this.signer.verify(token, about);
+    const mark = this.signer.verify(token, about, route.user);
     if (mark === undefined) return undefined;
     const neighbour = route.next === undefined ? 0 : this.hashOf(placeOf(route.next));
     const target = this.hashOf(placeOf(request.uri));
     if (mark.neighbour !== neighbour) throw elsewhere();
-    if (mark.target === target) return mark;
+    if (mark.target === target && (mark.flow === '' || !this.moved.hasFlows)) return mark;
     const side = toCallee ? `b ${about}` : `a ${about} ${fromTag}`;
-    if (!this.moved.holds(side, target)) throw elsewhere();
-    return mark;
+    const flow = this.moved.flowAt(side, target);
+    if (flow === undefined && mark.target !== target) throw elsewhere();
+    return flow === undefined || flow === mark.flow ? mark : { ...mark, flow };
   }
 
-  /** A target refresh within a dialog was answered 2xx: from now on both sides may be where it says. §12.2 */
-  refreshed(mark: RouteMark, request: SipRequest, response: SipResponse): void {
+  /**
+   * A target refresh within a dialog was answered 2xx: from now on both sides may be where it says, and behind the
+   * flows that it and its answer came by. §12.2
+   */
+  refreshed(mark: RouteMark, refresh: Refresh): void {
+    const { request, came, response, by } = refresh;
     const { callId, fromTag, toTag } = request;
     const { fromCaller } = mark;
     const parties = fromCaller ? `${callId} ${fromTag} ${toTag}` : `${callId} ${toTag} ${fromTag}`;
     const asker = contactPlace(request.headers);
-    if (asker !== '') this.moved.note(`${fromCaller ? 'a' : 'b'} ${parties}`, this.hashOf(asker));
+    if (asker !== '') {
+      const token = this.callersToken(request, came);
+      this.moved.note(`${fromCaller ? 'a' : 'b'} ${parties}`, this.hashOf(asker), token);
+    }
     const answerer = contactPlace(response.headers);
-    if (answerer === '' || answerer === placeOf(request.uri)) return;
-    this.moved.note(`${fromCaller ? 'b' : 'a'} ${parties}`, this.hashOf(answerer));
+    if (answerer === '') return;
+    const token = mark.neighbour === 0 ? this.calleesToken(response, answerer, by) : '';
+    if (answerer === placeOf(request.uri) && (token === '' || token === mark.flow)) return;
+    this.moved.note(`${fromCaller ? 'b' : 'a'} ${parties}`, this.hashOf(answerer), token);
+  }
+
+  /** Whether whoever answered is reached by the flow of his answer alone. */
+  isBound(response: SipResponse, flow: Flow): boolean {
+    return this.tokens !== undefined && isCalleeBound(response, contactPlace(response.headers), flow);
   }
 
   /** The route set from us to whoever answered, nearest first; undefined when we are not on the path. §12.1.2 */
@@ -119,18 +145,30 @@ export class DialogGuard {
       const end = headers.valueEnd(place);
       for (let from = headers.valueStart(place); from < end;) {
         const to = valueEndAt(headers, place, from);
-        const mark = markAt(text, from, to, this.own);
+        const { token: mark, user: flow = '' } = valueAt(text, from, to, this.own);
         if (mark !== undefined && !leadsToCallee(mark)) {
-          const said = this.signer.verify(mark, aboutCallee(response));
+          const said = this.signer.verify(mark, aboutCallee(response), flow);
           if (said === undefined) return undefined;
           const isLast = to === end && headers.findFrom(RECORD_ROUTE, place + 4) < 0;
-          return { mark, at: text.indexOf(mark, from), isLast, call: said.call, neighbour };
+          return { mark, flow, from, at: text.indexOf(mark, from), isLast, call: said.call, neighbour };
         }
         neighbour = this.neighbourAt(headers, place, from);
         from = to < end ? afterComma(text, to) : end;
       }
     }
     return undefined;
+  }
+
+  private callersToken(request: SipRequest, came: Flow | undefined): string {
+    const { tokens } = this;
+    if (tokens === undefined || came === undefined || !isCallerBound(request, came)) return '';
+    return tokens.tokenOf(came);
+  }
+
+  private calleesToken(response: SipResponse, place: string, by: Flow | undefined): string {
+    const { tokens } = this;
+    if (tokens === undefined || by === undefined || !isCalleeBound(response, place, by)) return '';
+    return tokens.tokenOf(by);
   }
 
   private neighbourAt(headers: Headers, place: number, from: number): number {
@@ -143,10 +181,18 @@ export class DialogGuard {
   }
 }
 
+/** A target refresh, the flow it came by, its 2xx, and the flow of that. */
+export interface Refresh {
+  readonly request: SipRequest;
+  readonly came: Flow;
+  readonly response: SipResponse;
+  readonly by: Flow | undefined;
+}
+
 /** A mark of ours in Record-Route. */
-interface FoundMark {
-  readonly mark: string;
-  /** Where it stands in the text. */
+interface FoundMark extends MarkAndFlow {
+  /** Where its value begins in the text, and the mark itself. */
+  readonly from: number;
   readonly at: number;
   /** Whether no value follows. */
   readonly isLast: boolean;
@@ -165,11 +211,11 @@ function elsewhere(): SipError {
 }
 
 /** A value that cannot be read is none of ours. */
-function markAt(text: string, from: number, to: number, own: OwnRoutes): string | undefined {
+function valueAt(text: string, from: number, to: number, own: OwnRoutes): ReturnType<typeof readValue> {
   try {
-    return readValue(text, from, to, own).token;
+    return readValue(text, from, to, own);
   } catch (error) {
-    if (error instanceof SipError) return undefined;
+    if (error instanceof SipError) return {};
     throw error;
   }
 }

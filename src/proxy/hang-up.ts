@@ -14,6 +14,8 @@ import { printUri } from '../sip/uri.ts';
 export class UnwantedCall {
   /** Where its requests go first. */
   readonly next: Uri;
+  /** Whether no proxy stands between. */
+  readonly isDirect: boolean;
   private readonly uriText: string;
   private readonly lines: string;
   private readonly cseq: number;
@@ -23,6 +25,7 @@ export class UnwantedCall {
     const { headers } = response;
     const target = parseNameAddr(headers.get('Contact') ?? '').uri;
     this.next = routes[0] === undefined ? target : parseNameAddr(routes[0]).uri;
+    this.isDirect = routes.length === 0;
     this.uriText = printUri(target);
     this.cseq = response.cseq;
     let lines = routes.map((route) => `Route: ${route}\r\n`).join('');

@@ -15,6 +15,8 @@ export interface RouteView {
   readonly token: string | undefined;
   /** The value behind ours, where the request goes next. */
   readonly next: Uri | undefined;
+  /** The user part of our first value: a flow token. */
+  readonly user?: string | undefined;
 }
 
 /** How to tell which Route values are ours. */
@@ -34,19 +36,21 @@ const OWN_VALUES_MAX = 2;
 export function viewRoutes(headers: Headers, own: OwnRoutes): RouteView {
   const { text } = headers;
   let place = headers.find(ROUTE);
-  if (place < 0) return { text, cutFrom: 0, cutTo: 0, token: undefined, next: undefined };
+  if (place < 0) return { text, cutFrom: 0, cutTo: 0, token: undefined, next: undefined, user: undefined };
   let cutFrom = 0;
   let cutTo = 0;
   let token: string | undefined;
+  let user: string | undefined;
   let from = headers.valueStart(place);
   for (let taken = 0; ; taken++) {
     const end = valueEndAt(headers, place, from);
     const value = readValue(text, from, end, own);
     const foreign = value.uri !== undefined || (taken > 0 && value.token !== token);
     if (taken === OWN_VALUES_MAX || foreign) {
-      return { text, cutFrom, cutTo, token, next: value.uri ?? parseNameAddr(text.substring(from, end)).uri };
+      const next = value.uri ?? parseNameAddr(text.substring(from, end)).uri;
+      return { text, cutFrom, cutTo, token, next, user };
     }
-    if (taken === 0) token = value.token;
+    if (taken === 0) ({ token, user } = value);
     const lineDone = end === headers.valueEnd(place);
     if (taken > 0 && !lineDone && cutFrom < headers.lineStart(place)) {
       headers.splice(cutFrom, headers.lineStart(place), ''); // A cut is one range: take the first line out for good.
@@ -57,11 +61,11 @@ export function viewRoutes(headers: Headers, own: OwnRoutes): RouteView {
     cutTo = lineDone ? headers.lineEnd(place) : afterComma(text, end);
     const follows = headers.findFrom(ROUTE, place + 4);
     if (!lineDone) from = cutTo;
-    else if (follows < 0) return { text, cutFrom, cutTo, token, next: undefined };
+    else if (follows < 0) return { text, cutFrom, cutTo, token, next: undefined, user };
     else if (follows === place + 4) {
       place = follows;
       from = headers.valueStart(place);
-    } else return { text, cutFrom, cutTo, token, next: firstUri(headers, follows) };
+    } else return { text, cutFrom, cutTo, token, next: firstUri(headers, follows), user };
   }
 }
 
@@ -71,7 +75,7 @@ export function readValue(
   from: number,
   end: number,
   own: OwnRoutes,
-): { token?: string; uri?: Uri } {
+): { token?: string; user?: string | undefined; uri?: Uri } {
   for (const prefix of own.prefixes) {
     if (!text.startsWith(prefix, from)) continue;
     const close = text.indexOf('>', from);
@@ -81,7 +85,8 @@ export function readValue(
   const { uri } = parseNameAddr(text.substring(from, end));
   if (!own.isOwn(uri.host, uri.port)) return { uri };
   const mark = uri.params['d'];
-  return typeof mark === 'string' ? { token: mark } : {};
+  const { user } = uri;
+  return typeof mark === 'string' ? { token: mark, user } : { user };
 }
 
 function firstUri(headers: Headers, place: number): Uri {

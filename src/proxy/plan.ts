@@ -1,5 +1,6 @@
 /** Whom to ring, and in which order: a fork as data. RFC 3261 §16.6. */
 import type { Millis } from '../base/world.ts';
+import { groupsByQ } from '../sip/redirection.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { Hop } from '../transport/transports.ts';
 
@@ -14,6 +15,14 @@ export interface Target {
   readonly path?: string | undefined;
   /** 0 to 1. RFC 3261 §20.10. */
   readonly q?: number | undefined;
+  /** It is reached by its flow alone: requests within the dialog go by that one too. RFC 5626 */
+  readonly bound?: boolean | undefined;
+  /** A flow token of ours, and no other way will do: see `pathTarget`. RFC 5626 §5.3 */
+  readonly flowToken?: string | undefined;
+  /** Other flows of the same device, tried when this one is gone, and then only. RFC 5626 §7 */
+  readonly others?: readonly Target[] | undefined;
+  /** Nobody is there yet: the branch waits, and what comes takes its place; undefined when nobody came. RFC 8599 */
+  readonly late?: Promise<Plan | undefined> | undefined;
   readonly replyMs?: Millis | undefined;
   readonly ringMs?: Millis | undefined;
 }
@@ -37,13 +46,6 @@ export function serial(...plans: Plan[]): Plan {
 /** Equal q ring together, lower q after them. RFC 3261 §16.6. */
 export function byPreference(targets: readonly Target[]): Plan {
   if (targets.length === 1) return targets[0]!;
-  const groups = new Map<number, Target[]>();
-  for (const target of targets) {
-    const q = target.q ?? 1;
-    const group = groups.get(q);
-    if (group === undefined) groups.set(q, [target]);
-    else group.push(target);
-  }
-  const ordered = [...groups].sort(([a], [b]) => b - a).map(([, group]) => parallel(...group));
+  const ordered = groupsByQ(targets).map((group) => parallel(...group));
   return ordered.length === 1 ? ordered[0]! : serial(...ordered);
 }

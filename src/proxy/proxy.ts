@@ -1,10 +1,9 @@
 /** The stateful proxy: relays a request along a plan and brings one answer back. RFC 3261 §16. */
 import { SipError } from '../base/errors.ts';
 import type { World } from '../base/world.ts';
-import { VIA } from '../sip/header-table.ts';
+import { RECORD_ROUTE, VIA } from '../sip/header-table.ts';
 import type { Headers } from '../sip/headers.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
-import { parseNameAddr, splitList } from '../sip/name-addr.ts';
 import { parseMessage } from '../sip/parse.ts';
 import type { Uri } from '../sip/uri.ts';
 import { responseAddress, topVia } from '../sip/via.ts';
@@ -12,16 +11,27 @@ import type { ClientTransaction, ClientUser } from '../transaction/client-transa
 import type { TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Flow } from '../transport/flow.ts';
+import type { FlowTokens } from '../transport/flow-token.ts';
+import { mayUseTcp, TcpFirst } from '../transport/large-requests.ts';
 import type { Hops, Locator } from '../transport/locate.ts';
 import type { Hop, Transports } from '../transport/transports.ts';
 import { maxBreadth, breadthShare } from './breadth.ts';
-import { DialogGuard } from './dialog-guard.ts';
+import { DialogGuard, type Refresh } from './dialog-guard.ts';
+import {
+  type BoundFlow,
+  boundFlow,
+  type DialogFlow,
+  dialogFlow,
+  type MarkAndFlow,
+  pathLine,
+} from './flow-routes.ts';
 import { callOrder, forwardText } from './forward.ts';
 import { UnwantedCall } from './hang-up.ts';
 import { type OwnRoutes, type RouteView, viewRoutes } from './loose-route.ts';
-import type { Plan } from './plan.ts';
+import type { Plan, Target } from './plan.ts';
 import { withoutTopVia } from './reply-path.ts';
 import { undoStrictRoute } from './strict-route.ts';
+import type { BranchEnd } from './relay-options.ts';
 import { type RelayOptions, ResponseContext, upstreamOf } from './response-context.ts';
 import type { RouteMark, RouteSigner } from './route-signer.ts';
 
@@ -29,7 +39,7 @@ import type { RouteMark, RouteSigner } from './route-signer.ts';
 const PREFIXES_MAX = 16;
 
 /** What the mark in a branch says when no transaction is kept: whose request it was is all that is signed. */
-const STATELESS: RouteMark = { call: 0, fromCaller: true, target: 0, neighbour: 0 };
+const STATELESS: RouteMark = { call: 0, fromCaller: true, target: 0, neighbour: 0, flow: '' };
 
 /** In place of the loop mark, in requests of our own: they came from nowhere. */
 const NO_LOOP = 100_000_000;
@@ -41,11 +51,42 @@ export interface ProxyParts {
   readonly transports: Transports;
   readonly locator: Locator;
   readonly signer: RouteSigner;
+  /** Without it nobody is bound to a flow. */
+  readonly tokens?: FlowTokens | undefined;
+  /** Whether requests within a dialog go by the flow of a side that is behind a NAT; yes unless told. */
+  readonly nat?: boolean | undefined;
+  /** Whether requests that are too long for a datagram try TCP first; yes unless told. */
+  readonly largeByTcp?: boolean | undefined;
+}
+
+/** An ACK for a 2xx on its way through. */
+export interface AckParts {
+  readonly request: SipRequest;
+  readonly route: RouteView;
+  readonly loopMark: number;
+  readonly order: number;
+  readonly bound: BoundFlow | undefined;
+}
+
+/** What the proxy asks of whoever knows where phones are. */
+export interface PhoneBook {
+  /** Where the instance of a GRUU is now; undefined for any other URI. RFC 5627 §6.1 */
+  instances(uri: Uri): Plan | undefined;
+  /** The flow to a target is gone. RFC 5626 §7 */
+  flowFailed(target: Target): void;
 }
 
 /** Relays requests; one for the whole exchange. */
 export class Proxy {
   readonly world: World;
+  /** Is told how each branch ended; undefined costs nothing. */
+  onBranchEnd: ((callId: string, end: BranchEnd) => void) | undefined = undefined;
+  /** Set by the registrar, when there is one. */
+  phones: PhoneBook | undefined = undefined;
+  private readonly tokens: FlowTokens | undefined;
+  /** The same, when dialogs use them. */
+  private readonly dialogTokens: FlowTokens | undefined;
+  private readonly largeByTcp: boolean;
   private readonly layer: TransactionLayer;
   private readonly transports: Transports;
   private readonly locator: Locator;
@@ -63,28 +104,36 @@ export class Proxy {
     this.transports = parts.transports;
     this.locator = parts.locator;
     this.signer = parts.signer;
-    this.guard = new DialogGuard(parts.signer, this.own);
+    this.tokens = parts.tokens;
+    this.largeByTcp = parts.largeByTcp !== false;
+    this.dialogTokens = parts.nat === false ? undefined : parts.tokens;
+    this.guard = new DialogGuard(parts.signer, this.own, this.dialogTokens);
   }
 
   /** Relays the request of a server transaction. Answers the context, for `pass`. */
   relay(server: ServerTransaction, request: SipRequest, plan: Plan, options: RelayOptions): ResponseContext {
     const context = new ResponseContext(this, server, request, options);
-    const share = breadthShare(plan, maxBreadth(request));
+    const found = request.toTag === '' ? plan : this.atInstance(plan);
+    const share = breadthShare(found, maxBreadth(request));
     if (share === 0) server.reply(440);
     else {
       if (server.isInvite) server.trying();
-      context.start(plan, share);
+      context.start(found, share);
     }
     return context;
   }
 
   /** An ACK for a 2xx has no transaction: it goes on along its route set, once for each time it comes. §16.11 */
-  forwardAck(request: SipRequest, route: RouteView, loopMark: number, order: number): void {
-    const send = (hop: Hop | undefined): void => {
-      const flow = hop === undefined ? undefined : this.transports.flowTo(hop);
+  forwardAck(incoming: AckParts): void {
+    const { request, route, loopMark, order, bound } = incoming;
+    const sendBy = (flow: Flow | undefined): void => {
       if (flow !== undefined) this.sendStateless(flow, request, route, String(loopMark), order);
     };
-    const hop = this.locator.locate(route.next ?? request.uri, order);
+    if (bound !== undefined) return sendBy(bound.flow);
+    const send = (hop: Hop | undefined): void => sendBy(hop && this.transports.flowTo(hop));
+    const target = this.atInstance({ uri: request.uri });
+    if ('uri' in target && target.hop !== undefined && route.next === undefined) return send(target.hop);
+    const hop = this.locator.locate(route.next ?? ('uri' in target ? target.uri : request.uri), order);
     if (hop instanceof Promise) void hop.then(send);
     else send(hop);
   }
@@ -93,15 +142,18 @@ export class Proxy {
    * Sends a request on without a transaction: the same request gets the same branch. It is signed over the Via below
    * it, so that a response to it can be told from a forged one. §16.11. False when no listener speaks the transport.
    */
-  forwardStateless(request: SipRequest, route: RouteView, hop: Hop, order: number): boolean {
+  forwardStateless(request: SipRequest, route: RouteView, hop: Hop, order: number, came: Flow): boolean {
     const flow = this.transports.flowTo(hop);
     if (flow === undefined) return false;
-    const mark = this.signer.sign(STATELESS, `${request.callId} ${topViaText(request.headers)}`);
-    this.sendStateless(flow, request, route, mark, order);
+    const about = `${request.callId} ${topViaText(request.headers)}`;
+    // Which connection it came by stands nowhere else: §18.2.2 wants the response on it.
+    const token = came.reliable && this.tokens !== undefined ? this.tokens.tokenOf(came) : '';
+    const mark = this.signer.sign({ ...STATELESS, flow: token }, about);
+    this.sendStateless(flow, request, route, token === '' ? mark : `${mark}.${token}`, order);
     return true;
   }
 
-  /** The response to such a request goes where the Via below ours says. §16.11, §18.2.2 */
+  /** The response to such a request goes where it came from, or where the Via below ours says. §16.11, §18.2.2 */
   forwardResponse(response: SipResponse): void {
     const { text } = response.headers;
     const via = topVia(response.headers);
@@ -110,12 +162,31 @@ export class Proxy {
     const below = parseMessage(withoutTopVia(response));
     const nextVia = below.kind === 'response' ? topVia(below.headers) : undefined;
     if (below.kind !== 'response' || nextVia === undefined) return;
-    const mark = text.substring(via.branchStart + prefix.length, via.branchEnd);
-    const proof = this.signer.verify(mark, `${response.callId} ${topViaText(below.headers)}`);
-    const to = responseAddress(below.headers);
-    if (proof === undefined || to === undefined) return;
-    const transport = nextVia.transport === 'TCP' ? 'tcp' : 'udp';
-    this.transports.flowTo({ transport, ...to })?.send(below.text, callOrder(response.callId));
+    const said = text.substring(via.branchStart + prefix.length, via.branchEnd);
+    const dot = said.indexOf('.', said.indexOf('.') + 1);
+    const [mark, token] = dot < 0 ? [said, ''] : [said.substring(0, dot), said.substring(dot + 1)];
+    const about = `${response.callId} ${topViaText(below.headers)}`;
+    if (this.signer.verify(mark, about, token) === undefined) return;
+    const flow = this.tokens?.read(token)?.flow ?? this.flowBack(nextVia.transport, below.headers);
+    flow?.send(below.text, callOrder(response.callId));
+  }
+
+  /** Where a Via says: by a connection that stands, else by a new one, where the other side may listen. */
+  private flowBack(transport: string, headers: Headers): Flow | undefined {
+    const to = responseAddress(headers);
+    if (to === undefined) return undefined;
+    switch (transport) {
+      case 'TCP':
+        return this.transports.flowTo({ transport: 'tcp', ...to });
+      case 'TLS':
+        return this.transports.flowTo({ transport: 'tls', ...to });
+      case 'WS':
+        return this.transports.flowByRemote('ws', to.host, to.port);
+      case 'WSS':
+        return this.transports.flowByRemote('wss', to.host, to.port);
+      default:
+        return this.transports.flowTo({ transport: 'udp', ...to });
+    }
   }
 
   /** Whether this request has been here before and nothing was changed since. §16.3 step 4, RFC 5393 §4.2 */
@@ -142,13 +213,41 @@ export class Proxy {
   }
 
   /** A response as it goes up: without our Via, our mark in Record-Route made the caller's. §16.7 steps 3 and 8 */
-  textUp(response: SipResponse): string {
-    return withoutTopVia(response, this.guard.textForCaller(response));
+  textUp(response: SipResponse, flow?: Flow): string {
+    const { headers } = response;
+    const text = this.guard.textForCaller(response, flow);
+    const keepsVia = text.length === headers.text.length || headers.find(VIA) < headers.find(RECORD_ROUTE);
+    if (keepsVia) return withoutTopVia(response, text);
+    const moved = parseMessage(text);
+    return moved.kind === 'response' ? withoutTopVia(moved) : text;
+  }
+
+  /** How the other side of a dialog is reached when only its flow leads there; undefined: by the Request-URI. */
+  dialogFlow(request: SipRequest, { flow }: RouteMark): DialogFlow | undefined {
+    if (flow === '' || this.dialogTokens === undefined) return undefined;
+    return dialogFlow(this.dialogTokens, flow, request, (uri) => this.standingFlow(uri));
+  }
+
+  private standingFlow(uri: Uri): Flow | undefined {
+    const hop = this.locator.locate(uri);
+    if (hop === undefined || hop instanceof Promise || hop.transport === 'udp') return undefined;
+    return this.transports.flowByRemote(hop.transport, hop.host, hop.port);
+  }
+
+  /** Where a token leads that came with a request by `from`; undefined when it leads nowhere. */
+  boundFlow(token: string | undefined, from: Flow, uri: Uri): BoundFlow | undefined {
+    if (token === undefined || this.tokens === undefined) return undefined;
+    return boundFlow(this.tokens, token, from, uri);
+  }
+
+  /** Our Path line for a REGISTER that goes to another registrar. */
+  pathLine(from: Flow, to: Flow, request: SipRequest): string {
+    return this.tokens === undefined ? '' : pathLine(this.tokens, from, to, request);
   }
 
   /** See {@link DialogGuard.refreshed}. */
-  refreshed(mark: RouteMark, request: SipRequest, response: SipResponse): void {
-    this.guard.refreshed(mark, request, response);
+  refreshed(mark: RouteMark, refresh: Refresh): void {
+    this.guard.refreshed(mark, refresh);
   }
 
   /** Whether a URI leads to us. */
@@ -161,10 +260,15 @@ export class Proxy {
     undoStrictRoute(request, this.own);
   }
 
-  /** The hops to where a URI lives; with a Path, to where the Path's first value lives. */
-  hops(uri: Uri, order: number, path?: string): Hops {
-    if (path === undefined) return this.locator.candidates(uri, order);
-    return this.locator.candidates(parseNameAddr(splitList(path)[0] ?? path).uri, order);
+  /** The hops to where a URI lives. */
+  hops(uri: Uri, order: number): Hops {
+    return this.locator.candidates(uri, order);
+  }
+
+  /** The same for a request that is too long for a datagram, by TCP where that may be; undefined: as it is. */
+  overTcp(uri: Uri, first: Hop, rest: Hops): TcpFirst | undefined {
+    if (!this.largeByTcp || !mayUseTcp(uri, first, this.transports)) return undefined;
+    return new TcpFirst(first, rest, this.locator.dead, this.locator.parts.deadMs);
   }
 
   flowTo(hop: Hop): Flow | undefined {
@@ -182,10 +286,10 @@ export class Proxy {
 
   /** One value, or two where the transport or our address changes between the two sides. RFC 5658 §3 */
   recordRoute(from: Flow, to: Flow, request: SipRequest, call: number): string {
-    const mark = this.guard.markFor(request, call);
-    const out = this.recordRouteLine(to, mark);
+    const put = this.guard.markFor(request, call, from);
+    const out = this.recordRouteLine(to, put);
     const changes = from.sentBy !== to.sentBy || from.transport !== to.transport;
-    return changes ? out + this.recordRouteLine(from, mark) : out;
+    return changes ? out + this.recordRouteLine(from, put) : out;
   }
 
   /** From now on a further 2xx of this INVITE goes straight up, with no context in between. */
@@ -198,7 +302,7 @@ export class Proxy {
     response: (client: ClientTransaction, response: SipResponse): void => {
       const server = this.layer.serverAt(client.upstreamSlot, client.upstreamGeneration);
       if (response.status >= 200 && response.status < 300)
-        server?.respond(response.status, this.textUp(response));
+        server?.respond(response.status, this.textUp(response, client.flow));
     },
     failed() {},
     timer() {},
@@ -214,8 +318,7 @@ export class Proxy {
     const call = this.unwantedCall(response);
     if (call === undefined) return;
     const { order } = client;
-    const send = (hop: Hop | undefined): void => {
-      const flow = hop === undefined ? undefined : this.transports.flowTo(hop);
+    const sendBy = (flow: Flow | undefined): void => {
       const bye = flow && this.layer.openClient(flow, false, order, noUser);
       if (flow === undefined || bye === undefined) return;
       const ack = call.ack(viaOf(flow, `${this.layer.branchPrefix}a${bye.generation}`));
@@ -224,6 +327,8 @@ export class Proxy {
       client.user = { ...noUser, response: () => void flow.send(ack, order) };
       bye.begin(call.bye(bye.via(NO_LOOP)));
     };
+    if (call.isDirect && this.guard.isBound(response, client.flow)) return sendBy(client.flow);
+    const send = (hop: Hop | undefined): void => sendBy(hop && this.transports.flowTo(hop));
     const hop = this.locator.locate(call.next, order);
     if (hop instanceof Promise) void hop.then(send);
     else send(hop);
@@ -239,8 +344,15 @@ export class Proxy {
     }
   }
 
-  private recordRouteLine(flow: Flow, mark: string): string {
+  /** Within a dialog a GRUU of ours stands for where its instance is now. RFC 5627 §6.1 */
+  private atInstance(plan: Plan): Plan {
+    if (this.phones === undefined || !('uri' in plan) || plan.uri.params['gr'] === undefined) return plan;
+    return this.phones.instances(plan.uri) ?? plan;
+  }
+
+  private recordRouteLine(flow: Flow, { mark, flow: token }: MarkAndFlow): string {
     const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
+    if (token !== '') return `Record-Route: <sip:${token}@${flow.sentBy}${transport};lr;d=${mark}>\r\n`;
     const prefix = `<sip:${flow.sentBy}${transport};lr;d=`;
     if (!this.prefixes.includes(prefix) && this.prefixes.length < PREFIXES_MAX) this.prefixes.push(prefix);
     return `Record-Route: ${prefix}${mark}>\r\n`;

@@ -8,12 +8,14 @@
 import { SipError } from '../base/errors.ts';
 import type { Millis } from '../base/world.ts';
 import { SipRequest, type SipResponse } from '../sip/message.ts';
+import { parseNameAddr, splitList } from '../sip/name-addr.ts';
 import { parseMessage } from '../sip/parse.ts';
-import { printUri } from '../sip/uri.ts';
+import { printUri, type Uri } from '../sip/uri.ts';
 import type { ClientTransaction } from '../transaction/client-transaction.ts';
 import type { ServerTransaction, ServerUser } from '../transaction/server-transaction.ts';
 import { TIMER_C } from '../transaction/timers.ts';
 import type { Flow } from '../transport/flow.ts';
+import { DATAGRAM_BYTES_MAX } from '../transport/large-requests.ts';
 import type { Hops } from '../transport/locate.ts';
 import type { Hop } from '../transport/transports.ts';
 import { BestFailure } from './best.ts';
@@ -22,63 +24,15 @@ import { Branch, REPLY_MS, RING_MS } from './branch.ts';
 import { type FailedTry, withoutOurs, withOurs } from './fail-over.ts';
 import type { Fork } from './fork.ts';
 import { PlanRun } from './fork.ts';
+import type { BoundFlow } from './flow-routes.ts';
 import { forwardText } from './forward.ts';
-import type { RouteView } from './loose-route.ts';
-import type { RouteMark } from './route-signer.ts';
 import type { Plan, Target } from './plan.ts';
+import type { PlanFailure, RelayOptions } from './relay-options.ts';
 import type { Proxy } from './proxy.ts';
-import { Recursion, type RecursionOptions } from './recursion.ts';
+import { Recursion } from './recursion.ts';
 import { withoutTopVia } from './reply-path.ts';
 
-/** How a branch ended. */
-export interface BranchEnd {
-  readonly target: Target;
-  readonly status: number;
-  readonly timedOut: boolean;
-}
-
-/** What the whole plan came to. */
-export interface PlanFailure {
-  readonly status: number;
-  readonly timedOut: boolean;
-  readonly ends: readonly BranchEnd[];
-}
-
-/** Who brought the final answer about: the caller by giving up, the callee by a response, or we. */
-export type Finisher = 'caller' | 'callee' | 'us';
-
-/** What whoever relays wants to see and change on the way. None of these waits. */
-export interface RelayHooks {
-  /** A branch is ready; edits reach it alone. False: skip it. */
-  readonly branch?: ((request: SipRequest, target: Target, index: number) => boolean) | undefined;
-  /** A response came. False drops it, if it is a 1xx. */
-  readonly reply?: ((response: SipResponse, target: Target) => boolean) | undefined;
-  /** The plan failed and the caller still waits. Whoever takes this calls `pass`, or answers another way. */
-  readonly failed?: ((failure: PlanFailure, context: ResponseContext) => void) | undefined;
-  /** A final response goes to the caller. */
-  readonly finished?: ((status: number, by: Finisher) => void) | undefined;
-}
-
-/** How a request is relayed. */
-export interface RelayOptions {
-  readonly replyMs?: Millis | undefined;
-  readonly ringMs?: Millis | undefined;
-  readonly recordRoute: boolean;
-  readonly advanceOn?:
-    | ((end: { readonly status: number; readonly timedOut: boolean }) => boolean)
-    | undefined;
-  /** The number of the call's record, 0 for none. */
-  readonly call: number;
-  /** `loopHash` of the request as it came, before any edit. */
-  readonly loopMark: number;
-  /** The request's Route values, when they were looked at already. */
-  readonly route?: RouteView | undefined;
-  /** A target refresh within a dialog, by whom: its 2xx may move both sides. RFC 3261 §12.2 */
-  readonly refreshes?: RouteMark | undefined;
-  /** Whether redirections are followed; passed to the caller unless told. */
-  readonly recurse?: RecursionOptions | undefined;
-  readonly hooks: RelayHooks;
-}
+export type { BranchEnd, Finisher, PlanFailure, RelayHooks, RelayOptions } from './relay-options.ts';
 
 /** One relayed request. */
 export class ResponseContext implements ServerUser {
@@ -152,7 +106,7 @@ export class ResponseContext implements ServerUser {
   provisional(branch: Branch, response: SipResponse): void {
     if (this.run.stopped || this.planOver || !this.callerWaits) return;
     if (this.options.hooks.reply?.(response, branch.target) === false) return;
-    this.server.respond(response.status, this.proxy.textUp(response));
+    this.server.respond(response.status, this.proxy.textUp(response, branch.client?.flow));
   }
 
   /** Every 2xx goes back to the caller at once, and the other branches are given up. §16.7 step 5 and 10 */
@@ -164,9 +118,13 @@ export class ResponseContext implements ServerUser {
     this.answered = true;
     this.run.stopped = true;
     this.options.hooks.reply?.(response, branch.target);
+    this.proxy.onBranchEnd?.(response.callId, branch);
     const { refreshes } = this.options;
-    if (refreshes !== undefined && first) this.proxy.refreshed(refreshes, this.server.request, response);
-    const text = this.proxy.textUp(response);
+    if (refreshes !== undefined && first) {
+      const { request, flow: came } = this.server;
+      this.proxy.refreshed(refreshes, { request, came, response, by: branch.client?.flow });
+    }
+    const text = this.proxy.textUp(response, branch.client?.flow);
     if (branch.client?.isInvite) this.proxy.answerLate(branch.client, this.server);
     if (this.server.generation === this.serverGeneration) this.server.respond(response.status, text);
     if (!first) return;
@@ -179,6 +137,8 @@ export class ResponseContext implements ServerUser {
     this.options.hooks.reply?.(response, branch.target);
     // A 487 to the CANCEL that ended the ring time says that nobody answered. §16.8
     if (response.status === 487 && branch.timedOut) return branch.end(408);
+    this.proxy.onBranchEnd?.(response.callId, branch);
+    if (response.status === 430 && branch.target.flowToken === undefined) return this.flowGone(branch);
     if (this.follows(branch, response)) return;
     this.best.add({ status: response.status, response });
     if (response.status >= 600) {
@@ -204,8 +164,39 @@ export class ResponseContext implements ServerUser {
     return true;
   }
 
+  /**
+   * Its flow is gone: another one of the same device takes its place. When there is none, nobody is told so: a 430 is
+   * for proxies alone. RFC 5626 §7, §11.3
+   */
+  private flowGone(branch: Branch): void {
+    this.proxy.phones?.flowFailed(branch.target);
+    if (!this.triesOther(branch)) branch.end(480);
+  }
+
+  private triesOther(branch: Branch): boolean {
+    const other = branch.target.others?.[0];
+    if (other === undefined || this.run.stopped || !this.callerWaits) return false;
+    branch.status = 430;
+    this.run.instead(branch, other);
+    return true;
+  }
+
+  /** Nobody is there yet; whoever comes in time takes the branch's place. RFC 8599 §5.6.1 */
+  private awaitLate(branch: Branch, late: Promise<Plan | undefined>): void {
+    late
+      .then((plan) => {
+        if (branch.ended) return;
+        if (plan === undefined || this.run.stopped) return branch.end(480);
+        branch.status = 480; // Of itself it rang nobody.
+        this.run.instead(branch, plan);
+      })
+      .catch((error: unknown) => this.spoilt(branch, error));
+  }
+
   /** It ended without a response to keep: silent, broken or cancelled. */
   branchEnded(branch: Branch): void {
+    if (this.callerWaits) this.proxy.onBranchEnd?.(this.server.request.callId, branch);
+    if (branch.status === 503 && this.triesOther(branch)) return;
     this.best.add({ status: branch.status, response: undefined });
     this.run.branchEnded(branch);
   }
@@ -268,19 +259,30 @@ export class ResponseContext implements ServerUser {
 
   private open(branch: Branch): void {
     const { target, index } = branch;
+    const { hooks } = this.options;
+    if (hooks.opens?.(target) === false) return this.passOver(branch);
     const request = this.branchRequest();
-    if (this.options.hooks.branch?.(request, target, index) === false) {
-      branch.status = 480; // Nobody was asked, so it says nothing about the callee.
-      return this.run.branchEnded(branch);
+    if (hooks.branch?.(request, target, index) === false) return this.passOver(branch);
+    if (target.late !== undefined) return this.awaitLate(branch, target.late);
+    const bound = this.boundFlow(target);
+    if (bound !== undefined) {
+      if (bound.flow === undefined) return branch.end(430); // RFC 5626 §5.3.1
+      return this.sendBy(branch, request, bound.flow);
     }
     if (target.hop !== undefined) return this.send(branch, request, target.hop);
-    const hops = this.hopsFor(request, target);
+    const hops = this.proxy.hops(this.nextUri(request, target), this.server.order);
     if (hops.mayHaveMore) branch.hops = hops;
     const hop = hops.next();
-    if (!(hop instanceof Promise)) return this.send(branch, request, hop, hops.status);
+    if (!(hop instanceof Promise)) return this.send(branch, request, hop, hops);
     hop
-      .then((found) => this.send(branch, request, found, hops.status))
+      .then((found) => this.send(branch, request, found, hops))
       .catch((error: unknown) => this.spoilt(branch, error));
+  }
+
+  /** Nobody was asked, so it says nothing about the callee. */
+  private passOver(branch: Branch): void {
+    branch.status = 480;
+    this.run.branchEnded(branch);
   }
 
   /** The same request to another hop, as a transaction of its own. RFC 3263 §4.3 */
@@ -316,29 +318,61 @@ export class ResponseContext implements ServerUser {
     return copy;
   }
 
-  private hopsFor(request: SipRequest, target: Target): Hops {
-    const next = target.path === undefined ? this.proxy.routes(request, this.options.route).next : undefined;
-    return this.proxy.hops(next ?? target.uri, this.server.order, target.path);
+  /** The next value of Route, or the first of a Path, comes before the target itself. */
+  private nextUri(request: SipRequest, { uri, path }: Target): Uri {
+    if (path !== undefined) return parseNameAddr(splitList(path)[0] ?? path).uri;
+    return this.proxy.routes(request, this.options.route).next ?? uri;
   }
 
-  private send(branch: Branch, request: SipRequest, hop: Hop | undefined, unlocated = 480): void {
+  /** `hops`: where the hop was found; none when the target named it. */
+  private send(branch: Branch, request: SipRequest, hop: Hop | undefined, hops?: Hops): void {
     if (branch.ended) return; // Cancelled while its name was looked up.
     if (this.run.stopped) return branch.end(487);
-    const flow = hop === undefined ? undefined : this.proxy.flowTo(hop);
-    if (flow === undefined) return branch.end(hop === undefined ? unlocated : 480);
+    if (hop === undefined) return branch.end(hops?.status ?? 480);
+    const flow = this.proxy.flowTo(hop);
+    if (flow !== undefined) this.sendBy(branch, request, flow, hops && hop, hops);
+    else if (hop.connected === true) this.flowGone(branch);
+    else branch.end(480);
+  }
+
+  /** The flow that a token names: the target's own, or that of the other side within a dialog. */
+  private boundFlow(target: Target): BoundFlow | undefined {
+    const { flowToken } = target;
+    const from = this.server.flow;
+    if (flowToken !== undefined)
+      return this.proxy.boundFlow(flowToken, from, target.uri) ?? { flow: undefined };
+    const { bound } = this.options;
+    if (bound === undefined || target.hop !== undefined || target.path !== undefined) return undefined;
+    // A target that a route has put in place of the other side is reached where it says.
+    return (target.uriText ?? printUri(target.uri)) === bound.uriText ? bound : undefined;
+  }
+
+  /** With `hop` and `hops` another hop may take the place of this one. */
+  private sendBy(branch: Branch, request: SipRequest, flow: Flow, hop?: Hop, hops?: Hops): void {
     const { target } = branch;
     const uriText = target.uriText ?? printUri(target.uri);
     const recordRoute = this.recordRoute(flow, request);
     const route = this.proxy.routes(request, this.options.route);
     const client = this.proxy.openClient(flow, request, this.server.order, branch);
     if (client === undefined) return branch.end(503);
-    if (branch.hops !== undefined) branch.recordRoute = recordRoute;
     const via = client.via(this.options.loopMark);
     const text = forwardText(request, { uriText, via, recordRoute, path: target.path, route });
+    if (text.length > DATAGRAM_BYTES_MAX && hop !== undefined && hops !== undefined) {
+      const larger = this.proxy.overTcp(this.nextUri(request, target), hop, hops);
+      const connection = larger?.first && this.proxy.flowTo(larger.first);
+      if (connection !== undefined) {
+        client.end();
+        branch.hops = larger;
+        return this.sendBy(branch, request, connection);
+      }
+    }
+    if (branch.hops !== undefined) branch.recordRoute = recordRoute;
     branch.begin(client, text, target.replyMs ?? this.options.replyMs ?? REPLY_MS);
   }
 
+  /** What we put on top of the request that makes later ones come our way: Record-Route, or Path. */
   private recordRoute(flow: Flow, request: SipRequest): string {
+    if (this.options.path === true) return this.proxy.pathLine(this.server.flow, flow, request);
     if (!this.options.recordRoute) return '';
     return this.proxy.recordRoute(this.server.flow, flow, request, this.options.call);
   }

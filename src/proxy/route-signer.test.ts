@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { leadsToCallee, type RouteMark, RouteSigner } from './route-signer.ts';
 
 const signer = new RouteSigner('secret');
-const said: RouteMark = { call: 1234, fromCaller: false, target: 77, neighbour: -5 };
+const said: RouteMark = { call: 1234, fromCaller: false, target: 77, neighbour: -5, flow: '' };
 const mark = signer.sign(said, 'call-1 tag-a');
 
 test('a mark of ours comes back with all that it said', () => {
@@ -24,6 +24,16 @@ test('a mark outlives a restart, and not another secret', () => {
 test('a mark of another dialog is not ours', () => {
   for (const about of ['', 'call-2 tag-a', 'call-1 tag-b', 'call-1 tag-a ', 'Call-1 tag-a'])
     assert.equal(signer.verify(mark, about), undefined);
+});
+
+test('a mark proves the flow token beside it: another one, or none, makes it no mark of ours', () => {
+  const bound = signer.sign({ ...said, flow: 'token' }, 'call-1 tag-a');
+
+  assert.equal(bound.length, mark.length);
+  assert.deepEqual(signer.verify(bound, 'call-1 tag-a', 'token'), { ...said, flow: 'token' });
+  for (const flow of ['', 'another', 'token '])
+    assert.equal(signer.verify(bound, 'call-1 tag-a', flow), undefined);
+  assert.equal(signer.verify(mark, 'call-1 tag-a', 'token'), undefined);
 });
 
 test('no character of a mark can be changed, added or left out', () => {

@@ -4,12 +4,13 @@
  * its place into the response. It says which way it leads, and proves that the route set is ours and whom it leads to.
  *
  *   d=a1y.2p0d0k000000q3f9z17xw2ab
- *     ││  │     │     └ proof: 64 bits of a keyed hash over the rest and over the dialog
+ *     ││  │     │     └ proof: 64 bits of a keyed hash over the rest, the dialog, and the flow token beside it
  *     ││  │     └ the next proxy that way: 32 bits of a keyed hash; 0 when there is none
  *     ││  └ the remote target that way: 32 bits of a keyed hash
  *     │└ the number of the call's record, base 36; 0 for none
  *     └ a: leads to the caller, b: to the callee
  *
+ * A side behind a NAT is reached by its flow alone, and that token is the user part: `<sip:token@192.0.2.1;lr;d=a1y…>`.
  * docs/decisions/0005-route-sets-name-their-ends.md says why.
  */
 import { hash } from 'node:crypto';
@@ -23,6 +24,8 @@ export interface RouteMark {
   /** Hashes of where it may go: the remote target, and the next proxy, 0 for none. */
   readonly target: number;
   readonly neighbour: number;
+  /** The flow token that stands beside the mark and is proved by it: the side is reached by that flow. '' for none. */
+  readonly flow: string;
 }
 
 /** 32 bits as 12 + 12 + 8, two characters each. */
@@ -50,20 +53,21 @@ export class RouteSigner {
   sign(mark: RouteMark, about: string): string {
     const side = mark.fromCaller ? 'b' : 'a';
     const said = `${side}${mark.call.toString(36)}.${word(mark.target)}${word(mark.neighbour)}`;
-    return said + this.proof(said, about);
+    return said + this.proof(said, about, mark.flow);
   }
 
-  /** Undefined when the mark is not ours or belongs to another dialog. */
-  verify(mark: string, about: string): RouteMark | undefined {
+  /** Undefined when the mark is not ours, belongs to another dialog, or another flow token stands beside it. */
+  verify(mark: string, about: string, flow = ''): RouteMark | undefined {
     const dot = mark.indexOf('.');
     if (dot < 2 || mark.length - dot - 1 !== 4 * WORD_LENGTH) return undefined;
     const said = mark.substring(0, dot + 1 + 2 * WORD_LENGTH);
-    if (!mark.endsWith(this.proof(said, about))) return undefined;
+    if (!mark.endsWith(this.proof(said, about, flow))) return undefined;
     return {
       call: Number.parseInt(mark.substring(1, dot), 36),
       fromCaller: mark.charCodeAt(0) === LEADS_TO_CALLEE,
       target: wordAt(mark, dot + 1),
       neighbour: wordAt(mark, dot + 1 + WORD_LENGTH),
+      flow,
     };
   }
 
@@ -77,8 +81,8 @@ export class RouteSigner {
     return this.second.of(text);
   }
 
-  private proof(said: string, about: string): string {
-    const low = this.first.wide(`${said} ${about}`);
+  private proof(said: string, about: string, flow: string): string {
+    const low = this.first.wide(flow === '' ? `${said} ${about}` : `${said} ${about} ${flow}`);
     return word(low) + word(this.first.high);
   }
 }

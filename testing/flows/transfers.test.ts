@@ -88,9 +88,14 @@ test('a blind transfer: the far end talks with the new one, the referrer is told
   assert.match(bob.remoteSdp, /192\.0\.2\.13/);
   assert.match(carol.remoteSdp, /192\.0\.2\.12/);
 
+  await t.run(10_000);
   carol.hangUp();
   await t.run(1_000);
   assert.equal(bob.endedBy, 'them');
+  // Carol stands where the caller stood, and the record goes on as long as anybody talks.
+  const [record] = t.cdrs();
+  assert.deepEqual([record?.status, record?.endedBy], [200, 'caller']);
+  assert.ok(Number(record?.durationMs) > 14_000, `${record?.durationMs} ms`);
   await over(t);
 });
 
@@ -181,9 +186,16 @@ test('an attended transfer joins the two calls of the referrer, who is told and 
   assert.match(bob.remoteSdp, /192\.0\.2\.13/);
   assert.match(carol.remoteSdp, /192\.0\.2\.12/);
 
+  await t.run(10_000);
   bob.hangUp();
   await t.run(1_000);
   assert.equal(carol.endedBy, 'them');
+  const [kept, left] = t.cdrs();
+  assert.deepEqual([kept?.endedBy, left?.endedBy], ['callee', 'callee']);
+  assert.ok(
+    Number(kept?.durationMs) > 10_000 + Number(left?.durationMs),
+    'the first call goes on, the second is over',
+  );
   await over(t);
 });
 
@@ -196,9 +208,15 @@ test('an INVITE with Replaces takes the place of the call that it names', async 
 
   assert.deepEqual([alice.endedBy, bob.state, carol.state], ['them', 'talking', 'talking']);
   assert.match(bob.remoteSdp, /192\.0\.2\.13/);
+  await t.run(10_000);
+  assert.equal(t.cdrs().length, 1, 'the call that was replaced is over');
   carol.hangUp();
   await t.run(1_000);
   assert.equal(bob.endedBy, 'them');
+  assert.deepEqual(
+    t.cdrs().map(({ endedBy }) => endedBy),
+    ['callee', 'caller'],
+  );
   await over(t);
 });
 
@@ -233,6 +251,20 @@ test('with `pass` the far end carries the transfer out itself', async () => {
   assert.equal(status, 200);
   const refer = lastCall(t, 'bob').received.at(-1);
   assert.deepEqual([refer?.method, refer?.headers.get('Refer-To')], ['REFER', '<sip:carol@example.com>']);
+  alice.hangUp();
+  await t.run(1_000);
+  await over(t);
+});
+
+test('the early call of a caller cannot be taken over by Replaces', async () => {
+  const t = await townOf({});
+  t.phone('bob').answers = 'ring';
+  const alice = t.phone('alice').dial('sip:bob@example.com');
+  await t.run(1_000);
+  const carol = t.phone('carol').dial('sip:bob@example.com', { headers: [['Replaces', replacesOf(alice)]] });
+  await t.run(1_000);
+
+  assert.deepEqual([carol.status, alice.state], [481, 'ringing']);
   alice.hangUp();
   await t.run(1_000);
   await over(t);

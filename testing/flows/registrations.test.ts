@@ -1,0 +1,378 @@
+/** Calls that find a phone by what it registered: its flows, the proxies before it, its GRUU, a push. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { byPreference, type PushEvent, Router, type Script, script } from '../../src/index.ts';
+import { replyTo } from '../../src/sip/build.ts';
+import type { SipRequest, SipResponse } from '../../src/sip/message.ts';
+import { parseMessage } from '../../src/sip/parse.ts';
+import { parseUri } from '../../src/sip/uri.ts';
+import { assertQuiet } from '../../src/testing/quiet.ts';
+import { Stranger } from '../../src/testing/stranger.ts';
+import { EXCHANGE, type Person, type Town, town } from '../../src/testing/town.ts';
+import { compare, HOSTS } from './flow.ts';
+
+const BOB = 'sip:bob@example.com';
+const DEVICE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E128>"';
+const OTHER = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E129>"';
+
+/** A registrar, a proxy for whoever is registered, and a notifier of registrations. */
+const open = script(({ location }) => {
+  const app = new Router();
+  app.register((c) => location.save(c));
+  app.subscribe((c) => location.watch(c));
+  app.request(async (c) => {
+    const phones = await location.lookup(c.uri);
+    return phones.length === 0 ? c.reply(480) : c.relay(byPreference(phones));
+  });
+  return app;
+});
+
+interface Parts {
+  readonly people?: Partial<Record<keyof typeof HOSTS, Person>>;
+  readonly script?: Script;
+}
+
+function flow(file: string, title: string, parts: Parts, play: (t: Town) => Promise<void>): void {
+  test(title, async () => {
+    const people = Object.entries(parts.people ?? { alice: {}, bob: {} });
+    const t = await town(parts.script ?? open, {
+      people: Object.fromEntries(
+        people.map(([name, person]) => [name, { host: HOSTS[name as keyof typeof HOSTS], ...person }]),
+      ),
+      settings: { location: { keep_alive: 'off' } },
+    });
+
+    await play(t);
+
+    await assertQuiet(t);
+    t.stop();
+    compare(file, `${title}\n\n${t.ladder()}`);
+  });
+}
+
+/** A proxy, or a registrar, that does as it is told with what it gets. */
+class Neighbour {
+  readonly requests: SipRequest[] = [];
+  readonly stranger: Stranger;
+
+  constructor(t: Town, host: string) {
+    this.stranger = new Stranger(t.world, host, { host: EXCHANGE, port: 5060 });
+  }
+
+  async open(t: Town, answer: (request: SipRequest) => number | undefined): Promise<this> {
+    await t.world.until(
+      this.stranger.open((text) => {
+        const message = parseMessage(text);
+        if (message.kind === 'response' && message.method === 'INVITE') this.acknowledge(message);
+        if (message.kind !== 'request') return;
+        this.requests.push(message);
+        const status = message.method === 'ACK' ? undefined : answer(message);
+        if (status !== undefined) this.answer(message, status);
+      }),
+    );
+    return this;
+  }
+
+  got(method: string): SipRequest {
+    const found = this.requests.findLast((request) => request.method === method);
+    assert.ok(found !== undefined, `${this.stranger.host} got ${method}`);
+    return found;
+  }
+
+  /** The responses that it got. */
+  get statuses(): number[] {
+    return this.stranger.heard.flatMap((text) => {
+      const message = parseMessage(text);
+      return message.kind === 'response' ? [message.status] : [];
+    });
+  }
+
+  answer(request: SipRequest, status: number): void {
+    const routes = request.headers.all('Record-Route').map((value) => ['Record-Route', value] as const);
+    const dialog = [...routes, ['Contact', `<sip:far@${this.stranger.host}:5060>`] as const];
+    const headers = status < 300 && request.method === 'INVITE' ? dialog : [];
+    this.stranger.send(replyTo(request, status, { toTag: 'far', headers }));
+  }
+
+  /** RFC 3261 §13.2.2.4, §17.1.1.3 */
+  private acknowledge({ status, headers, cseq }: SipResponse): void {
+    if (status < 200) return;
+    const field = (name: string): string => `${name}: ${headers.get(name) ?? ''}`;
+    const target = /<(.*)>/.exec(headers.get('Contact') ?? '')?.[1] ?? BOB;
+    const routes = status < 300 ? headers.all('Record-Route').toReversed() : [];
+    const via = status < 300 ? field('Via').replace('INVITE', 'ACK') : field('Via');
+    const lines = [via, field('From'), field('To'), field('Call-ID'), `CSeq: ${cseq} ACK`];
+    const all = [...lines, ...routes.map((value) => `Route: ${value}`), 'Max-Forwards: 70', '', ''];
+    this.stranger.send(`ACK ${target} SIP/2.0\r\n${all.join('\r\n')}`);
+  }
+
+  ask(method: string, uri: string, lines: readonly string[], cseq = 1): void {
+    const { host } = this.stranger;
+    const text = [
+      `${method} ${uri} SIP/2.0`,
+      `Via: SIP/2.0/UDP ${host}:5060;branch=z9hG4bK${host}-${method}-${cseq}`,
+      'Max-Forwards: 70',
+      `Call-ID: of-${host}`,
+      `CSeq: ${cseq} ${method}`,
+      ...lines,
+      'Content-Length: 0',
+    ];
+    this.stranger.send(`${text.join('\r\n')}\r\n\r\n`);
+  }
+}
+
+const EDGES = ['192.0.2.61', '192.0.2.62'] as const;
+
+flow(
+  'register-flow-failed',
+  'A device has two flows through two edge proxies: the later one is gone (430), and the call takes the other',
+  {},
+  async (t) => {
+    const answers = { [EDGES[0]]: 200, [EDGES[1]]: 430 };
+    const edges = EDGES.map((host) => new Neighbour(t, host));
+    for (const edge of edges) await edge.open(t, () => answers[edge.stranger.host as (typeof EDGES)[number]]);
+    for (const [at, edge] of edges.entries()) {
+      const { host } = edge.stranger;
+      edge.ask('REGISTER', 'sip:example.com', [
+        `Via: SIP/2.0/TLS 10.0.0.5;branch=z9hG4bK${at}`,
+        `From: <${BOB}>;tag=1`,
+        `To: <${BOB}>`,
+        `Contact: <sip:bob@10.0.0.5>;reg-id=${at + 1};${DEVICE}`,
+        'Supported: path, outbound',
+        `Path: <sip:flow@${host};lr;ob>`,
+      ]);
+      await t.run(50);
+    }
+
+    const call = t.phone('alice').dial(BOB);
+    await t.run(100);
+    call.hangUp();
+    await t.run(100);
+
+    assert.deepEqual([edges[0]?.statuses, edges[1]?.statuses], [[200], [200]]);
+    assert.deepEqual(edges.at(0)?.got('INVITE').headers.all('Route'), [`<sip:flow@${EDGES[0]};lr;ob>`]);
+    assert.equal(call.status, 200);
+    const left = await lookup(t);
+    assert.deepEqual(left, [1], 'the flow that failed is forgotten');
+  },
+);
+
+/** The reg-ids of bob's bindings, by a REGISTER that asks for them. */
+async function lookup(t: Town): Promise<number[]> {
+  const query = new Neighbour(t, '192.0.2.70');
+  await query.open(t, () => undefined);
+  query.ask('REGISTER', 'sip:example.com', [`From: <${BOB}>;tag=1`, `To: <${BOB}>`]);
+  await t.run(50);
+  return Array.from(query.stranger.heard.join('').matchAll(/reg-id=(\d+)/g), ([, id]) => Number(id));
+}
+
+const REGISTRAR = '192.0.2.80';
+
+/** An edge: registers phones elsewhere, and brings them what comes along its Path. */
+const edge = script(() => {
+  const app = new Router();
+  app.register((c) => c.relay({ uri: parseUri(`sip:${REGISTRAR}`), uriText: c.req.uriText }, { path: true }));
+  app.request((c) => (c.pathTarget === undefined ? c.reply(403) : c.relay(c.pathTarget)));
+  return app;
+});
+
+flow(
+  'register-through-edge',
+  'We are the edge: calls reach the phone along our Path by the connection it came by; 430 when that is gone',
+  { people: { bob: { transport: 'tls' } }, script: edge },
+  async (t) => {
+    const registrar = await new Neighbour(t, REGISTRAR).open(t, () => 200);
+    const bob = t.phone('bob');
+    bob.answers = { afterMs: 0 };
+    const headers = [
+      ['Contact', `<sip:bob@10.0.0.5:5061;transport=tls>;reg-id=1;${DEVICE}`],
+      ['Supported', 'path, outbound'],
+    ] as const;
+    assert.equal(await bob.request('REGISTER', BOB, { headers }), 200);
+    const path = registrar.got('REGISTER').headers.get('Path') ?? '';
+    assert.match(path, /^<sip:[\w-]{42}@192\.0\.2\.1:5060;lr;ob>$/);
+    const invite = ['From: <sip:a@h>;tag=1', `To: <${BOB}>`, 'Contact: <sip:a@192.0.2.80>'];
+
+    registrar.ask('INVITE', 'sip:bob@10.0.0.5:5061;transport=tls', [...invite, `Route: ${path}`]);
+    await t.run(100);
+    const answered = [...registrar.statuses];
+    const [call] = bob.incoming;
+    assert.ok(call !== undefined);
+    registrar.ask('INVITE', 'sip:bob@10.0.0.5', [...invite, 'Route: <sip:AAAA@192.0.2.1;lr>', 'X: 1'], 5);
+    call.hangUp();
+    await t.run(100);
+    bob.close();
+    await t.run(100);
+    registrar.ask('INVITE', 'sip:bob@10.0.0.5:5061;transport=tls', [...invite, `Route: ${path}`], 9);
+    await t.run(100);
+
+    assert.equal(call.invite.uriText, 'sip:bob@10.0.0.5:5061;transport=tls');
+    assert.equal(answered.at(-1), 200);
+    assert.equal(registrar.got('BYE').uriText, 'sip:a@192.0.2.80');
+    assert.deepEqual(
+      registrar.statuses.filter((status) => status >= 400),
+      [430, 430],
+    );
+  },
+);
+
+const GRUU = 'sip:bob@example.com;gr=urn:uuid:00000000-0000-1000-8000-000A95A0E128';
+
+flow(
+  'register-gruu',
+  'A GRUU rings one device of two, and stands for it as the Contact of a dialog',
+  { people: { alice: {}, bob: {}, carol: {} } },
+  async (t) => {
+    for (const [name, device] of [
+      ['bob', DEVICE],
+      ['carol', OTHER],
+    ] as const) {
+      const headers = [
+        ['Contact', `<sip:${name}@${HOSTS[name]}:5060>;${device}`],
+        ['Supported', 'gruu'],
+      ] as const;
+      assert.equal(await t.phone(name).request('REGISTER', BOB, { headers }), 200);
+    }
+    const caller = await new Neighbour(t, '192.0.2.66').open(t, () => 200);
+    caller.ask('REGISTER', 'sip:example.com', [
+      'From: <sip:dan@example.com>;tag=1',
+      'To: <sip:dan@example.com>',
+      'Contact: <sip:dan@192.0.2.66:5060>;+sip.instance="<urn:uuid:3>"',
+      'Supported: gruu',
+    ]);
+    await t.run(50);
+
+    t.phone('bob').answers = { afterMs: 0 };
+    const to = `To: <${GRUU}>`;
+    const from = 'From: <sip:dan@example.com>;tag=1';
+    caller.ask('INVITE', GRUU, [from, to, 'Contact: <sip:dan@example.com;gr=urn:uuid:3>'], 2);
+    await t.run(100);
+    const [call] = t.phone('bob').incoming;
+    call?.hangUp();
+    await t.run(100);
+
+    assert.equal(call?.invite.uriText, `sip:bob@${HOSTS.bob}:5060`);
+    assert.equal(t.phone('carol').incoming.length, 0);
+    assert.equal(caller.got('BYE').uriText, 'sip:dan@192.0.2.66:5060');
+  },
+);
+
+/** As a provider's script pushes, but the push service is the test. */
+function pushing(push: (event: PushEvent) => void): Script {
+  return script(({ location }) => {
+    const app = new Router();
+    app.register((c) => location.save(c));
+    app.event('contact.push', push);
+    app.invite(async (c) => {
+      const phones = await location.wake(c.uri, 5_000);
+      return phones.length === 0 ? c.reply(480) : c.relay(byPreference(phones));
+    });
+    return app;
+  });
+}
+
+const SLEEPER = `<sip:bob@${HOSTS.bob}:5060;pn-provider=fcm;pn-prid=x>`;
+const pushed: PushEvent[] = [];
+
+flow(
+  'register-push',
+  'One phone rings at once, the one that sleeps is pushed and rings as soon as it has registered; it takes the call',
+  { people: { alice: {}, bob: {}, carol: {} }, script: pushing((event) => pushed.push(event)) },
+  async (t) => {
+    const wakes = (): Promise<number> =>
+      t.phone('bob').request('REGISTER', BOB, { headers: [['Contact', SLEEPER]] });
+    await wakes();
+    const desk = ['Contact', `<sip:carol@${HOSTS.carol}:5060>`] as const;
+    await t.phone('carol').request('REGISTER', BOB, { headers: [desk] });
+    t.phone('carol').answers = 'ring';
+    t.phone('bob').answers = { afterMs: 500 };
+
+    const call = t.phone('alice').dial(BOB);
+    await t.run(2_000);
+    assert.deepEqual([pushed.map(({ prid }) => prid), t.phone('bob').incoming.length], [['x'], 0]);
+    await wakes();
+    await t.run(1_000);
+    assert.equal(call.state, 'talking');
+    call.hangUp();
+    await t.run(100);
+
+    assert.equal(t.phone('carol').incoming[0]?.status, 487);
+  },
+);
+
+flow(
+  'register-push-in-vain',
+  'The phone that sleeps does not come in time: its caller is told; one who gives up before waits no more',
+  { script: pushing(() => {}) },
+  async (t) => {
+    await t.phone('bob').request('REGISTER', BOB, { headers: [['Contact', SLEEPER]] });
+
+    const call = t.phone('alice').dial(BOB);
+    await t.run(5_100);
+    assert.deepEqual([call.state, call.status], ['ended', 480]);
+    const given = t.phone('alice').dial(BOB);
+    await t.run(1_000);
+    given.hangUp();
+    await t.run(100);
+
+    assert.equal(given.status, 487);
+    await t.run(5_000);
+  },
+);
+
+flow(
+  'register-subscribed',
+  'A subscriber is told who is registered, and of each change; the last word comes when it unsubscribes (RFC 3680)',
+  { people: { bob: {} } },
+  async (t) => {
+    const watcher = await new Neighbour(t, '192.0.2.66').open(t, () => 200);
+    const from = 'From: <sip:dan@example.com>;tag=1';
+    const usual = ['Event: reg', 'Contact: <sip:dan@192.0.2.66:5060>', 'Accept: application/reginfo+xml'];
+    watcher.ask('SUBSCRIBE', BOB, [from, `To: <${BOB}>`, 'Expires: 600', ...usual]);
+    await t.run(100);
+    const to = `To: ${watcher.got('NOTIFY').headers.get('From')}`;
+    await t.phone('bob').register();
+    await t.run(5_100);
+    await t.phone('bob').unregister();
+    await t.run(5_100);
+    watcher.ask('SUBSCRIBE', 'sip:192.0.2.1:5060', [from, to, 'Expires: 0', ...usual], 2);
+    await t.run(100);
+
+    const notified = watcher.requests.filter(({ method }) => method === 'NOTIFY');
+    const told = notified.map(({ headers, body }) => [
+      headers.get('Subscription-State')?.split(';')[0],
+      /version="(\d+)" state="(\w+)"/.exec(body)?.slice(1).join(' '),
+      /<registration [^>]*state="(\w+)"/.exec(body)?.[1],
+      /<contact [^>]*state="(\w+)" event="(\w+)"/.exec(body)?.slice(1).join(' '),
+    ]);
+    assert.deepEqual(told, [
+      ['active', '0 full', 'init', undefined],
+      ['active', '1 partial', 'active', 'active created'],
+      ['active', '2 partial', 'terminated', 'terminated unregistered'],
+      ['terminated', '3 full', 'init', undefined],
+    ]);
+    assert.equal(t.exchange.agent.dialogCount, 0);
+  },
+);
+
+for (const [supported, status] of [
+  ['outbound, path', 200],
+  ['outbound', 421],
+] as const) {
+  test(`an edge that requires Path answers ${status} to a phone with "Supported: ${supported}"`, async () => {
+    const core = { uri: parseUri(`sip:${REGISTRAR}`) };
+    const requiring = script(() => {
+      const app = new Router();
+      app.register((c) => c.relay({ ...core, uriText: c.req.uriText }, { path: 'require' }));
+      return app;
+    });
+    const t = await town(requiring, { people: { bob: {} } });
+    const registrar = await new Neighbour(t, REGISTRAR).open(t, () => 200);
+
+    const headers = [['Supported', supported]] as const;
+    const answered = await t.phone('bob').register({ headers });
+
+    assert.deepEqual([answered, registrar.requests.length], [status, status === 200 ? 1 : 0]);
+    t.stop();
+  });
+}
