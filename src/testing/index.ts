@@ -1,6 +1,10 @@
-/** The door `tandem/testing`: towns, phones, simulated Worlds, ladders. */
+/** The door `tandem/testing`: decisions, towns, phones, carriers, simulated Worlds, ladders. */
+export { Carrier } from './carriers.ts';
+export { decide, printDecision } from './decide.ts';
+export type { FarAnswer } from '../server/dry-run-answers.ts';
+export type { Step } from '../route/steps.ts';
 export { fakes } from './fakes.ts';
-export { ladder, type LadderNames } from './ladder.ts';
+export { ladder, type LadderNames, type LadderSteps } from './ladder.ts';
 export { assertQuiet } from './quiet.ts';
 export { Phone, type PhoneOptions } from './phone.ts';
 export type { Call, CallState, Misbehaviour } from './phone-call.ts';

@@ -5,15 +5,25 @@
  *     0.000     │── INVITE ──────▶│    sip:bob@192.0.2.2
  *     0.005     │◀─────────── 180 │
  *
- * A message stands where it was sent. One that was sent again is drawn once, with `×n`.
+ * A message stands where it was sent. One that was sent again is drawn once, with `×n`. The steps of a script stand at
+ * the line of its exchange, before what it sent because of them:
+ *
+ *     0.000     │                 ├ relay sip:bob@192.0.2.2  route.ts:12
  */
 import { parseMessage } from '../sip/parse.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { Frames } from './frames.ts';
+import type { Step } from '../route/steps.ts';
 import type { TraceEntry } from './sim-trace.ts';
 
 /** Column titles by `ip:port` or by `ip`, from left to right. Two addresses with one title share a column. */
 export type LadderNames = Readonly<Record<string, string>>;
+
+/** What a script did, and by whom, as the columns call it. */
+export interface LadderSteps {
+  readonly by: string;
+  readonly steps: readonly Step[];
+}
 
 interface Rung {
   readonly atMs: number;
@@ -32,12 +42,54 @@ const GAP_MIN = 17;
 const AROUND_LABEL = { right: 6, left: 5 };
 
 /** Draws the SIP messages of a trace. Hosts without a name get a column with their address, at the right. */
-export function ladder(entries: readonly TraceEntry[], names: LadderNames): string {
+export function ladder(entries: readonly TraceEntry[], names: LadderNames, told?: LadderSteps): string {
   const titles = [...new Set(Object.values(names))];
   const rungs = fold(entries, names, titles);
   const gap = Math.max(GAP_MIN, ...rungs.map(widthOf));
-  const lines = [titleLine(titles, gap), ...rungs.map((rung) => rungLine(rung, titles.length, gap))];
+  const lines = [titleLine(titles, gap), ...linesOf(rungs, titles, gap, told)];
   return `${lines.join('\n')}\n`;
+}
+
+/** A step stands before the first message of its exchange that is not older. */
+function linesOf(
+  rungs: readonly Rung[],
+  titles: readonly string[],
+  gap: number,
+  told?: LadderSteps,
+): string[] {
+  const by = titles.indexOf(told?.by ?? '');
+  const steps = (told?.steps ?? []).filter(({ kind }) => kind !== 'branch');
+  const lines: string[] = [];
+  let next = 0;
+  const drawUntil = (isDue: (step: Step) => boolean): void => {
+    for (let step = steps[next]; step !== undefined && isDue(step); step = steps[++next]) {
+      lines.push(stepLine(step, titles.length, by, gap));
+    }
+  };
+  for (const rung of rungs) {
+    drawUntil(({ atMs }) => atMs < rung.atMs || (atMs === rung.atMs && rung.from === by));
+    lines.push(rungLine(rung, titles.length, gap));
+  }
+  drawUntil(() => true);
+  return lines;
+}
+
+function stepLine(step: Step, columns: number, by: number, gap: number): string {
+  const bars = Array.from({ length: columns }, () => '│').join(' '.repeat(gap));
+  const text = textOf(step);
+  const at = by * (gap + 1);
+  const line = `${bars.slice(0, at)}├ ${text} ${bars.slice(at + text.length + 3)}`;
+  return `${secondsOf(step.atMs)}${line}`.trimEnd();
+}
+
+function textOf(step: Step): string {
+  if (step.kind === 'service') return `${step.service} ${step.inputs}`.trimEnd() + `: ${step.result}`;
+  if (step.kind === 'branch') return `${step.target}: ${step.status}`;
+  const { route, decision, about, leads, at } = step;
+  const name = route === 'request' || route === 'in dialog' ? '' : `${route}: `;
+  return [`${name}${about === '' ? '' : `${about} → `}${decision}`, leads, at]
+    .filter((part) => part !== '')
+    .join('  ');
 }
 
 /** One rung a message; the same text between the same addresses again is counted, not drawn. */
@@ -74,7 +126,7 @@ function fold(entries: readonly TraceEntry[], names: LadderNames, titles: string
 function* messagesOf(entries: readonly TraceEntry[]): Generator<{ entry: TraceEntry; text: string }> {
   const streams = new Map<number, Frames>();
   for (const entry of entries) {
-    if (entry.transport === 'udp') {
+    if (entry.transport !== 'tcp' && entry.transport !== 'tls') {
       yield { entry, text: entry.text };
       continue;
     }
@@ -126,8 +178,11 @@ function rungLine(rung: Rung, columns: number, gap: number): string {
   const line = bars.substring(0, left) + arrow + bars.substring(left + arrow.length);
   const lost = rung.missing === 0 ? '' : rung.times === 1 ? 'lost' : `${rung.missing} lost`;
   const notes = [rung.note, lost].filter((note) => note !== '').join(', ');
-  const seconds = (rung.atMs / 1000).toFixed(3).padStart(7);
-  return `${seconds}${' '.repeat(LEFT_MARGIN - 7)}${line}    ${notes}`.trimEnd();
+  return `${secondsOf(rung.atMs)}${line}    ${notes}`.trimEnd();
+}
+
+function secondsOf(atMs: number): string {
+  return (atMs / 1000).toFixed(3).padStart(7) + ' '.repeat(LEFT_MARGIN - 7);
 }
 
 function arrowOf(rung: Rung, gap: number): string {

@@ -17,6 +17,8 @@ export interface Misbehaviour {
   neverAcks?: boolean;
   /** A BYE stays without an answer, and the call goes on. */
   ignoresBye?: boolean;
+  /** A BYE is answered with this status, and the call goes on. */
+  refusesBye?: number | undefined;
   /** A CANCEL stays without an answer, and the phone rings on. */
   ignoresCancel?: boolean;
 }
@@ -87,6 +89,31 @@ export abstract class Call {
         headers: [...draft.headers, ['Contact', this.parts.contact] as const, ...headers],
       };
       this.parts.asker.ask(whole, (response) => answered(response?.status ?? TIMED_OUT));
+    });
+  }
+
+  /** Offers the session anew, acknowledges every 2xx, and answers the status. RFC 3261 §14.1 */
+  reinvite(): Promise<number> {
+    const { dialog, parts } = this;
+    if (dialog === undefined) return Promise.resolve(0);
+    const draft = this.draftIn(dialog, 'INVITE');
+    const headers = [...draft.headers, ['Contact', parts.contact] as const];
+    const offer = { ...draft, headers, body: parts.sdp, contentType: 'application/sdp' };
+    let cseq = 0;
+    return new Promise((resolve) => {
+      parts.asker.ask(
+        offer,
+        (response) => {
+          const status = response?.status ?? TIMED_OUT;
+          if (status < 200) return;
+          if (status < 300) {
+            const ack = parts.asker.build(this.draftIn(dialog, 'ACK'), cseq);
+            parts.wire.wayTo(parts.hopWithin(firstHop(dialog))).send(ack.text);
+          }
+          resolve(status);
+        },
+        (request) => void (cseq = request.cseq),
+      );
     });
   }
 
@@ -166,7 +193,9 @@ export abstract class Call {
   }
 
   private receiveBye(request: SipRequest, server: PhoneServer): void {
-    if (this.parts.misbehaves.ignoresBye === true) return;
+    const { ignoresBye, refusesBye } = this.parts.misbehaves;
+    if (ignoresBye === true) return;
+    if (refusesBye !== undefined) return this.respond(request, server, refusesBye);
     this.respond(request, server, 200);
     this.end('them');
   }

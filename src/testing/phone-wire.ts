@@ -1,10 +1,13 @@
-/** A phone's socket: UDP on one port, or TCP connections that are made when needed and taken on that port. */
+/**
+ * A phone's socket: UDP on one port; TCP connections that are made when needed and taken on that port; TLS and
+ * WebSocket connections that are made only, and bring what comes in as well.
+ */
 import { Endpoint } from '../base/endpoint.ts';
-import type { ByteStream, HostPort, StreamUser, World } from '../base/world.ts';
+import type { ByteStream, HostPort, StreamKind, StreamUser, World } from '../base/world.ts';
 import { Frames } from './frames.ts';
 
 /** What a phone speaks. */
-export type PhoneTransport = 'udp' | 'tcp';
+export type PhoneTransport = 'udp' | StreamKind;
 
 /** One peer, as the wire reaches it. */
 export interface Way {
@@ -19,7 +22,10 @@ export type WireReceiver = (text: string, way: Way) => void;
 /** An open socket of a phone. */
 export interface Wire {
   /** As it stands in Via: `UDP`. */
-  readonly name: 'UDP' | 'TCP';
+  readonly name: string;
+  /** As it stands in Contact; '' for UDP. RFC 7118 §5 has one name for both kinds of WebSocket. */
+  readonly uriTransport: '' | 'tcp' | 'tls' | 'ws';
+  /** Where it is, as it says itself; a browser does not know, and makes up a name. RFC 7118 §5 */
   readonly local: Endpoint;
   wayTo(to: Endpoint): Way;
   close(): void;
@@ -32,7 +38,8 @@ export function openWire(
   at: HostPort,
   receive: WireReceiver,
 ): Promise<Wire> {
-  return transport === 'udp' ? openUdp(world, at, receive) : openTcp(world, at, receive);
+  if (transport === 'udp') return openUdp(world, at, receive);
+  return openStreams(world, transport, at, receive);
 }
 
 async function openUdp(world: World, at: HostPort, receive: WireReceiver): Promise<Wire> {
@@ -42,16 +49,22 @@ async function openUdp(world: World, at: HostPort, receive: WireReceiver): Promi
     reliable: false,
     send: (text) => socket.send(text, remote, 0),
   });
-  return { name: 'UDP', local: socket.local, wayTo, close: () => socket.close() };
+  return { name: 'UDP', uriTransport: '', local: socket.local, wayTo, close: () => socket.close() };
 }
 
-async function openTcp(world: World, at: HostPort, receive: WireReceiver): Promise<Wire> {
+async function openStreams(
+  world: World,
+  kind: StreamKind,
+  at: HostPort,
+  receive: WireReceiver,
+): Promise<Wire> {
+  const whole = kind === 'ws' || kind === 'wss';
   const streams = new Map<string, ByteStream>();
   const userOf = (remote: Endpoint): StreamUser => {
     const frames = new Frames();
     return {
       data(chunk) {
-        for (const text of frames.push(chunk)) receive(text, wayTo(remote));
+        for (const text of whole ? [chunk] : frames.push(chunk)) receive(text, wayTo(remote));
       },
       closed() {
         streams.delete(remote.key);
@@ -59,7 +72,7 @@ async function openTcp(world: World, at: HostPort, receive: WireReceiver): Promi
     };
   };
   const streamTo = (remote: Endpoint): ByteStream => {
-    const open = streams.get(remote.key) ?? world.net.connect(remote, userOf(remote));
+    const open = streams.get(remote.key) ?? world.net.connect(remote, userOf(remote), { kind });
     streams.set(remote.key, open);
     return open;
   };
@@ -68,13 +81,16 @@ async function openTcp(world: World, at: HostPort, receive: WireReceiver): Promi
     reliable: true,
     send: (text) => void streamTo(remote).write(text),
   });
-  const listener = await world.net.listen(at, (stream) => {
+  const taken = (stream: ByteStream): StreamUser => {
     streams.set(stream.remote.key, stream);
     return userOf(stream.remote);
-  });
+  };
+  const listener = kind === 'tcp' ? await world.net.listen(at, taken) : undefined;
   const close = (): void => {
-    listener.close();
+    listener?.close();
     for (const stream of streams.values()) stream.destroy();
   };
-  return { name: 'TCP', local: listener.local, wayTo, close };
+  const nowhere = (): Endpoint => new Endpoint(`${world.random.token(60)}.invalid`, at.port);
+  const local = listener?.local ?? (whole ? nowhere() : new Endpoint(at.host, at.port));
+  return { name: kind.toUpperCase(), uriTransport: whole ? 'ws' : kind, local, wayTo, close };
 }

@@ -6,6 +6,7 @@
  * dialog go where the route set says; a name there stands for the server.
  */
 import { Endpoint, isIpAddress } from '../base/endpoint.ts';
+import { SipError } from '../base/errors.ts';
 import type { HostPort, World } from '../base/world.ts';
 import { replyTo } from '../sip/build.ts';
 import type { SipRequest } from '../sip/message.ts';
@@ -27,6 +28,8 @@ export interface PhoneOptions {
   readonly server?: HostPort;
   /** Its address-of-record: `sip:alice@example.com`. */
   readonly aor: string;
+  /** The name that its password belongs to; that of its address-of-record unless given. */
+  readonly username?: string;
   readonly password?: string;
   readonly transport?: PhoneTransport;
 }
@@ -72,11 +75,11 @@ export class Phone {
     const wire = await openWire(world, options.transport ?? 'udp', options.at, receive);
     const user = parseUri(options.aor).user ?? options.name;
     const asker = new Asker(world, wire, {
-      user,
+      user: options.username ?? user,
       password: options.password,
       acknowledges: () => misbehaves.neverAcks !== true,
     });
-    const transport = wire.name === 'TCP' ? ';transport=tcp' : '';
+    const transport = wire.uriTransport === '' ? '' : `;transport=${wire.uriTransport}`;
     const contact = `<sip:${user}@${wire.local.key}${transport}>`;
     const sdp = plainOffer(wire.local);
     const hops = {
@@ -188,6 +191,16 @@ export class Phone {
   // ─── what comes in ────────────────────────────────────────────────────────────────────────────
 
   private receive(text: string, way: Way): void {
+    try {
+      this.receiveMessage(text, way);
+    } catch (error) {
+      if (!(error instanceof SipError)) throw error;
+      const facts = { phone: this.name, why: error.message, text };
+      this.world.log.warn('a phone got what it cannot use', facts);
+    }
+  }
+
+  private receiveMessage(text: string, way: Way): void {
     const message = parseMessage(text);
     if (message.kind === 'bad')
       this.world.log.warn('a phone got what is no message', { phone: this.name, text });

@@ -1,7 +1,8 @@
 /**
- * Streams between two simulated hosts: TCP, and on it TLS and WebSocket, whose handshake takes a round trip more. What is written at one instant is glued together and cut anew at seeded
- * places, so that nobody may count on a read being a message. Loss shows as delay; a cut holds the bytes
- * back until it heals or the stream gives up. WebSocket messages arrive whole.
+ * Streams between two simulated hosts: TCP, and on it TLS and WebSocket, whose handshake takes a round trip
+ * more. What is written at one instant is glued together and cut anew at seeded places, so that nobody may
+ * count on a read being a message. Loss shows as delay; a cut holds the bytes back until it heals or the
+ * stream gives up. WebSocket messages arrive whole.
  */
 import { assert } from '../base/assert.ts';
 import type { Endpoint } from '../base/endpoint.ts';

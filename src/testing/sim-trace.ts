@@ -1,5 +1,5 @@
 /** What was sent over a simulated network, in order: for ladders, and to compare two runs byte for byte. */
-import type { Millis } from '../base/world.ts';
+import type { Millis, StreamKind } from '../base/world.ts';
 
 /**
  * What became of it: `lost` by chance, `cut` by a cut, `refused` because a NAT or a closed port did not let
@@ -11,7 +11,7 @@ export type Fate = 'sent' | 'lost' | 'cut' | 'refused';
 export interface TraceEntry {
   /** When it left. */
   readonly atMs: Millis;
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: 'udp' | StreamKind;
   /** One number for each direction of a connection; 0 for UDP. */
   readonly stream: number;
   /** Addresses as they stand on the wire outside: `192.0.2.1:5060`. */

@@ -1,6 +1,6 @@
 /** Somebody on a simulated network who sends whatever bytes he likes, and hears what comes back. */
 import { Endpoint } from '../base/endpoint.ts';
-import type { ByteStream, HostPort, UdpSocket } from '../base/world.ts';
+import type { ByteStream, ConnectOptions, HostPort, UdpSocket } from '../base/world.ts';
 import { Frames } from './frames.ts';
 import type { SimWorld } from './sim-world.ts';
 import type { TraceEntry } from './sim-trace.ts';
@@ -35,9 +35,9 @@ export class Stranger {
     this.socket?.send(text, new Endpoint(this.target.host, this.target.port), 0);
   }
 
-  /** Opens a connection to the exchange. */
-  connect(): StrangersConnection {
-    return new StrangersConnection(this.world, this.host, this.target);
+  /** Opens a connection to the exchange, or to another port of it. */
+  connect(options: ConnectOptions = { kind: 'tcp' }, port = this.target.port): StrangersConnection {
+    return new StrangersConnection(this.world, this.host, { ...this.target, port }, options);
   }
 
   /** What the exchange sent to him over UDP, to whatever port, and whether or not somebody listens there. */
@@ -47,26 +47,29 @@ export class Stranger {
   }
 }
 
-/** A TCP connection of his. */
+/** A connection of his. */
 export class StrangersConnection {
   /** Every byte that came. */
   bytes = '';
   /** The whole messages among them. */
   readonly heard: string[] = [];
   closed = false;
+  /** Whether TLS and WebSocket, where wanted, were agreed on. */
+  opened = false;
   private readonly stream: ByteStream;
   private readonly frames = new Frames();
 
-  constructor(world: SimWorld, host: string, target: HostPort) {
-    this.stream = world.host(host).net.connect(target, {
-      data: (text) => {
+  constructor(world: SimWorld, host: string, target: HostPort, options: ConnectOptions) {
+    const whole = options.kind === 'ws' || options.kind === 'wss';
+    const user = {
+      opened: () => void (this.opened = true),
+      data: (text: string) => {
         this.bytes += text;
-        this.heard.push(...this.frames.push(text));
+        this.heard.push(...(whole ? [text] : this.frames.push(text)));
       },
-      closed: () => {
-        this.closed = true;
-      },
-    });
+      closed: () => void (this.closed = true),
+    };
+    this.stream = world.host(host).net.connect(target, user, options);
   }
 
   write(text: string): void {

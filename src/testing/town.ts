@@ -1,16 +1,23 @@
 /** An exchange and its phones in one process, on a simulated network: whole flows in milliseconds. */
+import type { TlsIdentity } from '../base/world.ts';
 import { CallRecords } from '../billing/call-records.ts';
 import { Location } from '../location/location.ts';
 import type { Script } from '../route/router.ts';
+import type { Step } from '../route/steps.ts';
 import { Exchange } from '../server/exchange.ts';
+import { locationSettings } from '../server/settings-registrar.ts';
 import { type SettingsInput, settingsSchema } from '../server/settings-schema.ts';
 import { MemoryWriter } from '../store/memory-writer.ts';
 import type { StatementName } from '../store/statements.ts';
 import type { Value } from '../store/writer.ts';
+import { Provisions } from '../subscriber/provisions.ts';
 import { Subscribers } from '../subscriber/subscribers.ts';
+import { Carrier } from './carriers.ts';
 import { ladder } from './ladder.ts';
 import { Phone, type PhoneOptions } from './phone.ts';
+import type { PhoneTransport } from './phone-wire.ts';
 import type { SimNet } from './sim-net.ts';
+import { simCertificate } from './sim-tls.ts';
 import { type SimWorld, simWorld } from './sim-world.ts';
 
 /** One inhabitant: has an account and a phone. */
@@ -19,7 +26,7 @@ export interface Person {
   readonly password?: string;
   /** What their phone believes it is; another one than `password` makes it fail. */
   readonly phonePassword?: string;
-  readonly transport?: 'udp' | 'tcp';
+  readonly transport?: PhoneTransport;
   /** The address of the phone's host. */
   readonly host?: string;
 }
@@ -29,6 +36,12 @@ export interface TownOptions {
   readonly seed?: number;
   readonly domain?: string;
   readonly people: Readonly<Record<string, Person>>;
+  /** Carriers by name, with the address of each; they answer until they are told otherwise. */
+  readonly carriers?: Readonly<Record<string, string>>;
+  /** What the exchange speaks beside UDP, TCP and what its people speak. */
+  readonly transports?: readonly PhoneTransport[];
+  /** Who it says it is over TLS; a certificate for its domain and its address unless told. */
+  readonly tls?: TlsIdentity;
   /** As in tandem.toml; `sip.listen` and `sip.domains` are the town's own. */
   readonly settings?: SettingsInput;
 }
@@ -45,6 +58,8 @@ export interface TownRecord {
 /** Where the exchange of a town is. */
 export const EXCHANGE = '192.0.2.1';
 const SIP_PORT = 5060;
+/** Where it listens, for what. */
+export const PORTS = { udp: SIP_PORT, tcp: SIP_PORT, tls: 5061, ws: 5080, wss: 5081 } as const;
 const BINDINGS_MAX = 10_000;
 
 /** Starts the exchange and opens the phones; nobody is registered yet. */
@@ -60,6 +75,7 @@ export class Town {
   readonly domain: string;
   private readonly options: TownOptions;
   private readonly phones = new Map<string, TownPhone>();
+  private readonly carriers = new Map<string, Carrier>();
   private readonly hosts: Record<string, string> = {};
   private readonly written: (readonly [StatementName, readonly Value[]])[] = [];
   private opened: Exchange | undefined;
@@ -89,16 +105,27 @@ export class Town {
     return phone;
   }
 
+  carrier(name: string): Carrier {
+    const carrier = this.carriers.get(name);
+    if (carrier === undefined) throw new Error(`no carrier called ${name} is known in this town`);
+    return carrier;
+  }
+
+  /** What the script did for the requests of this Call-ID. */
+  steps(callId: string): Promise<readonly Step[]> {
+    return this.world.until(this.exchange.steps?.of(callId) ?? Promise.resolve([]));
+  }
+
   /** Lets that much time pass. */
   run(ms: number): Promise<void> {
     return this.world.run(ms);
   }
 
-  /** Everything that was sent so far: the first phone, the exchange, the other phones. */
-  ladder(): string {
+  /** Everything that was sent so far: the first phone, the exchange, the other phones. `steps`: what the script did. */
+  ladder(steps: readonly Step[] = []): string {
     const [first, ...others] = Object.entries(this.hosts);
     const columns = [...(first === undefined ? [] : [first]), [EXCHANGE, 'tandem'], ...others];
-    return ladder(this.net.trace.entries, Object.fromEntries(columns));
+    return ladder(this.net.trace.entries, Object.fromEntries(columns), { by: 'tandem', steps });
   }
 
   /** The records of all calls that have ended, in the order they began. */
@@ -118,32 +145,43 @@ export class Town {
   async start(script: Script): Promise<void> {
     const world = this.world.host(EXCHANGE);
     const { sip, ...others } = this.options.settings ?? {};
-    const listen = [`udp:${EXCHANGE}:${SIP_PORT}`, `tcp:${EXCHANGE}:${SIP_PORT}`];
-    const settings = settingsSchema.parse({ ...others, sip: { ...sip, listen, domains: [this.domain] } });
+    const { people, transports = [] } = this.options;
+    const spoken = Object.values(people).map(({ transport = 'udp' }) => transport);
+    const listen = [...new Set<PhoneTransport>(['udp', 'tcp', ...transports, ...spoken])].map(
+      (transport) => `${transport}:${EXCHANGE}:${PORTS[transport]}`,
+    );
+    const settings = settingsSchema.parse({
+      ...others,
+      sip: { ...sip, listen, domains: [this.domain] },
+      tls: { certificates: [{ certificate: 'simulated', key: 'simulated' }] },
+    });
+    const tls: TlsIdentity = this.options.tls ?? {
+      certificates: [simCertificate(this.domain, EXCHANGE)],
+      clients: 'none',
+      authorities: undefined,
+    };
     const { clock, random, log } = world;
     const writer = new MemoryWriter(clock, { observe: (name, values) => this.written.push([name, values]) });
     const subscribers = new Subscribers({ writer, clock });
-    const { min_expires, max_expires, default_expires, max_contacts } = settings.registrar;
+    const provisions = new Provisions({ writer, clock, unreadable: () => {} });
     this.location = new Location({
       clock,
       random,
       writer,
-      settings: {
-        minExpires: min_expires,
-        maxExpires: max_expires,
-        defaultExpires: default_expires,
-        maxContacts: max_contacts,
-        durable: settings.location.durable,
-        bindingsMax: BINDINGS_MAX,
-      },
+      settings: locationSettings(settings, BINDINGS_MAX),
+      secret: `the secret of ${this.domain}`,
     });
     this.calls = new CallRecords({ writer, clock, log });
     const secrets = { route: random.token(128), nonce: random.token(128) };
-    const stores = { subscribers, location: this.location, calls: this.calls, secrets };
-    this.opened = await Exchange.open({ world, settings, script, stores });
+    const stores = { subscribers, provisions, location: this.location, calls: this.calls, secrets };
+    this.opened = await Exchange.open({ world, settings, script, stores, tls });
     for (const [name, person] of Object.entries(this.options.people)) {
       await subscribers.add({ user: name, domain: this.domain, password: person.password ?? secretOf(name) });
       await this.addPhone(name, person);
+    }
+    for (const [name, host] of Object.entries(this.options.carriers ?? {})) {
+      const phone = await this.addPhone(name, { host });
+      this.carriers.set(name, new Carrier(phone).does('answers'));
     }
   }
 
@@ -155,13 +193,13 @@ export class Town {
     for (const phone of this.phones.values()) phone.close();
   }
 
-  private async addPhone(name: string, person: Person): Promise<void> {
+  private async addPhone(name: string, person: Person): Promise<TownPhone> {
     const host = person.host ?? `192.0.2.${11 + this.phones.size}`;
     const { transport = 'udp' } = person;
     const phone = new TownPhone(this.world, host, {
       name,
       at: { host, port: SIP_PORT },
-      server: { host: EXCHANGE, port: SIP_PORT },
+      server: { host: EXCHANGE, port: PORTS[transport] },
       aor: `sip:${name}@${this.domain}`,
       password: person.phonePassword ?? person.password ?? secretOf(name),
       transport,
@@ -169,6 +207,7 @@ export class Town {
     await phone.open();
     this.phones.set(name, phone);
     this.hosts[host] = name;
+    return phone;
   }
 }
 
