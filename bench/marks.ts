@@ -22,7 +22,7 @@ const answers = invites.map((invite) =>
     replyTo(invite, 200, {
       toTag: '314159',
       headers: [
-        ['Record-Route', `${PREFIX}${guard.markFor(invite, 1)}>`],
+        ['Record-Route', `${PREFIX}${guard.markFor(invite, 1).mark}>`],
         ['Contact', '<sip:bob@192.0.2.12:5060>'],
       ],
     }),
@@ -35,7 +35,7 @@ const byes = answers.map((answer, i) => {
 const views = byes.map((bye) => viewRoutes(bye.headers, own));
 
 for (const round of ['warm-up', 'measured']) {
-  const made = timed((i) => guard.markFor(invites[i]!, i).length);
+  const made = timed((i) => guard.markFor(invites[i]!, i).mark.length);
   const turned = timed((i) => guard.textForCaller(answers[i]!).length);
   const judged = timed((i) => guard.verify(byes[i]!, views[i]!)?.call ?? Number.NaN);
   if (round === 'measured')

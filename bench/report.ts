@@ -56,9 +56,10 @@ export function summarize(
   });
 }
 
-/** The table that goes into the README. */
-export function markdown(lines: readonly Line[], peers: readonly string[]): string {
-  const heads = peers.flatMap((peer) => [peer, `p50 / p99 ms, ${peer}`, 'failed']);
+/** The table that goes into the README. The other is Kamailio, or where it says so another form of ours. */
+export function markdown(lines: readonly Line[]): string {
+  const peers = lines.find((line) => line.figures.length > 1)?.figures ?? lines[0]?.figures ?? [];
+  const heads = peers.flatMap(({ peer }, place) => [place === 0 ? peer : 'other', 'p50 / p99 ms', 'failed']);
   const titles = [
     'scenario',
     'load',
@@ -70,7 +71,7 @@ export function markdown(lines: readonly Line[], peers: readonly string[]): stri
     line.scenario,
     line.load,
     nameOf(line),
-    ...line.figures.flatMap(cellsOf),
+    ...peers.flatMap((_, place) => cellsOf(line.figures[place], place)),
     ...(peers.length > 1 ? [spread(line.ratio)] : []),
     barCell(line),
   ]);
@@ -140,10 +141,12 @@ export function spreadOf(values: readonly number[]): Spread {
   };
 }
 
-function cellsOf(figures: PeerFigures): readonly string[] {
+function cellsOf(figures: PeerFigures | undefined, place: number): readonly string[] {
+  if (figures === undefined) return ['–', '–', '–'];
+  const name = place === 0 ? '' : `${figures.peer}: `;
   const noisy = figures.noisy > 0 ? ` (${figures.noisy} noisy)` : '';
   const latency = `${milliseconds(figures.p50Ms.median)} / ${milliseconds(figures.p99Ms.median)}`;
-  return [`${spread(figures.value)}${noisy}`, latency, String(figures.failed)];
+  return [`${name}${spread(figures.value)}${noisy}`, latency, String(figures.failed)];
 }
 
 function nameOf(line: Line): string {

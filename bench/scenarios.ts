@@ -5,6 +5,9 @@ export type Tool = 'sipp' | 'paced';
 /** A file of bench/sipp; the paced generators know `register` and `call`. */
 export type SippScene = 'options' | 'register' | 'regauth' | 'message' | 'call';
 
+/** By what SIP is carried. */
+export type TransportName = 'udp' | 'tcp' | 'tls';
+
 /** One rate of one kind of load, and what it must come to. */
 export interface Load {
   readonly name: string;
@@ -30,12 +33,24 @@ export interface ServerSettings {
   readonly durableLocation: boolean;
   /** A record of each call in SQLite. */
   readonly callRecords: boolean;
+  /** What callers and callees speak; servers listen on UDP besides. */
+  readonly transport: TransportName;
+  /** Ours only: a file of bench/scripts. Kamailio's routes decide what `plain` and `digest` do. */
+  readonly script: 'plain' | 'digest' | 'provider' | 'two-legs';
+  /** Ours only: whether the steps of the script are kept for each call. Kamailio keeps none. */
+  readonly steps: boolean;
   /** Ours only. */
   readonly udp: 'batch' | 'dgram';
   /** Ours only. */
   readonly gso: boolean;
   /** Kamailio only: shared memory touched at start. Off where memory is what is measured. */
   readonly touchedMemory: boolean;
+}
+
+/** Ours in another form, where that is what we are compared with. */
+export interface Other {
+  readonly name: string;
+  readonly settings: ServerSettings;
 }
 
 /** One thing to compare, on servers of one kind. */
@@ -48,6 +63,10 @@ export interface Scenario {
   /** Contacts registered before anything is measured; 0 where the load itself registers. */
   readonly registered: number;
   readonly settings: ServerSettings;
+  /** Unless given, Kamailio is what we are compared with. */
+  readonly against?: Other;
+  /** So many phones, each on a connection of its own; else two proxies hold one each. Not over UDP. */
+  readonly phones?: number;
   readonly loads: readonly Load[];
 }
 
@@ -58,10 +77,16 @@ const IN_MEMORY: ServerSettings = {
   auth: false,
   durableLocation: false,
   callRecords: false,
+  transport: 'udp',
+  script: 'plain',
+  steps: false,
   udp: 'batch',
   gso: true,
   touchedMemory: true,
 };
+
+const PROVIDER: ServerSettings = { ...IN_MEMORY, script: 'provider' };
+const TWO_LEGS: ServerSettings = { ...IN_MEMORY, script: 'two-legs' };
 
 function sipp(scene: SippScene, rate: number, bar?: number): Load {
   return load(`sipp ${rate}/s`, 'sipp', scene, rate, bar);
@@ -84,6 +109,20 @@ const CALLS: readonly Load[] = [
   paced('call', 2000, 0.8),
   paced('call', 5000, 0.8),
 ];
+
+const OVER_CONNECTIONS: readonly Load[] = [paced('call', 500), paced('call', 2000)];
+
+/** Calls of a thousand users whose contacts are in memory. */
+function calls(name: string, about: string, settings: ServerSettings, loads: readonly Load[]): Scenario {
+  return { name, about, unit: 'call', kind: 'rate', users: 1000, registered: 1000, settings, loads };
+}
+
+/** Phones register by their own connections, as part of the load that is not measured. */
+function phones(name: string, transport: TransportName, count: number): Scenario {
+  const about = `call over ${transport.toUpperCase()}, ${count} phones, each with its connection`;
+  const settings = { ...IN_MEMORY, transport };
+  return { ...calls(name, about, settings, OVER_CONNECTIONS), users: count, registered: 0, phones: count };
+}
 
 /** Every scenario, in the order they are run. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -114,7 +153,7 @@ export const SCENARIOS: readonly Scenario[] = [
     kind: 'rate',
     users: 1000,
     registered: 0,
-    settings: { ...IN_MEMORY, auth: true },
+    settings: { ...IN_MEMORY, auth: true, script: 'digest' },
     loads: [sipp('regauth', 1500, 1)],
   },
   {
@@ -127,26 +166,15 @@ export const SCENARIOS: readonly Scenario[] = [
     settings: IN_MEMORY,
     loads: [sipp('message', 1500, 0.9)],
   },
-  {
-    name: 'call',
-    about: 'call by location, record-routed',
-    unit: 'call',
-    kind: 'rate',
-    users: 1000,
-    registered: 1000,
-    settings: IN_MEMORY,
-    loads: CALLS,
-  },
-  {
-    name: 'calldb',
-    about: 'call with its record in SQLite',
-    unit: 'call',
-    kind: 'rate',
-    users: 1000,
-    registered: 1000,
-    settings: { ...IN_MEMORY, callRecords: true },
-    loads: [sipp('call', 500, 0.45), paced('call', 1000, 0.45)],
-  },
+  calls('call', 'call by location, record-routed', IN_MEMORY, CALLS),
+  calls('calldb', 'call with its record in SQLite', { ...IN_MEMORY, callRecords: true }, [
+    sipp('call', 500, 0.45),
+    paced('call', 1000, 0.45),
+  ]),
+  calls('tcp', 'call over TCP, two proxies', { ...IN_MEMORY, transport: 'tcp' }, OVER_CONNECTIONS),
+  calls('tls', 'call over TLS, two proxies', { ...IN_MEMORY, transport: 'tls' }, OVER_CONNECTIONS),
+  phones('tcpphones', 'tcp', 1000),
+  phones('tlsphones', 'tls', 1000),
   {
     name: 'regdb',
     about: 'REGISTER answered once it is in SQLite',
@@ -157,25 +185,36 @@ export const SCENARIOS: readonly Scenario[] = [
     settings: { ...IN_MEMORY, durableLocation: true },
     loads: [sipp('register', 1000), paced('register', 1000)],
   },
+  calls('nogso', 'call, ours without UDP GSO', { ...IN_MEMORY, gso: false }, [
+    sipp('call', 2500),
+    paced('call', 2000),
+    paced('call', 5000),
+  ]),
+  calls('dgram', 'call, ours on plain node:dgram', { ...IN_MEMORY, udp: 'dgram', gso: false }, [
+    sipp('call', 500, 1.4),
+    paced('call', 2000, 1.4),
+  ]),
   {
-    name: 'nogso',
-    about: 'call, ours without UDP GSO',
-    unit: 'call',
-    kind: 'rate',
-    users: 1000,
-    registered: 1000,
-    settings: { ...IN_MEMORY, gso: false },
-    loads: [sipp('call', 2500), paced('call', 2000), paced('call', 5000)],
+    ...calls('script', "call by a provider's script, against a bare relay", PROVIDER, [
+      paced('call', 500),
+      paced('call', 2000),
+    ]),
+    against: { name: 'bare relay', settings: IN_MEMORY },
   },
   {
-    name: 'dgram',
-    about: 'call, ours on plain node:dgram',
-    unit: 'call',
-    kind: 'rate',
-    users: 1000,
-    registered: 1000,
-    settings: { ...IN_MEMORY, udp: 'dgram', gso: false },
-    loads: [sipp('call', 500, 1.4), paced('call', 2000, 1.4)],
+    ...calls('steps', "a provider's script, its steps kept, against not kept", { ...PROVIDER, steps: true }, [
+      paced('call', 500),
+      paced('call', 2000),
+    ]),
+    against: { name: 'no steps', settings: PROVIDER },
+  },
+  {
+    ...calls('twolegs', 'call of two legs, against one that is proxied', TWO_LEGS, [
+      sipp('call', 500),
+      paced('call', 500),
+      paced('call', 2000),
+    ]),
+    against: { name: 'proxied', settings: IN_MEMORY },
   },
   {
     name: 'latency',

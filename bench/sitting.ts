@@ -2,18 +2,24 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type LoadOptions, type Outcome, put, registerContacts } from './loads.ts';
+import { begin, type LoadOptions, type Outcome, put, registerContacts } from './loads.ts';
 import { metered } from './meter.ts';
 import type { Peer } from './peers/peer.ts';
 import { LOAD_CORE, start, type Started, stop } from './processes.ts';
 import type { Load, Scenario } from './scenarios.ts';
 import { pssBytes, takeSnapshot, treeOf } from './usage.ts';
 
-/** How long to warm and to measure; `quick` shortens both. */
+/** How long to warm and to measure; `--quick` and `--brief` shorten both. */
 export interface Pace {
   readonly warmSeconds: number;
   readonly rewarmSeconds: number;
   readonly measureShare: number;
+  /** Of the contacts that a scenario asks for. */
+  readonly contactsShare: number;
+  /** How often a run is taken again because others used the machine. */
+  readonly noisyRetriesMax: number;
+  /** How near to each other the last good and the first bad rate are. */
+  readonly searchPrecision: number;
 }
 
 /** One measured run. */
@@ -49,18 +55,18 @@ export interface SittingOptions {
 
 /** Who may use how much of a core beside us before a run is taken again. */
 const NOISE_CORES = 0.25;
-const NOISY_RETRIES_MAX = 3;
 /** The share of calls that may fail at a rate the server is said to keep up with. */
 export const FAILED_SHARE_MAX = 0.001;
 
 const REGISTER_RATE = 5000;
+/** Scenarios of more are about memory: a brief run takes a share of them. */
+const FEW_USERS = 10_000;
 const SETTLE_MS = 300;
 /** Long enough for a garbage collection and for Kamailio's transactions to be freed. */
 const MEMORY_SETTLE_MS = 6000;
 const OVERLOAD_SETTLE_MS = 6000;
 
 const SEARCH_STEPS_MAX = 16;
-const SEARCH_PRECISION = 1.05;
 
 /** Starts the server, measures every load of the scenario on it, and stops it. */
 export async function sit(options: SittingOptions): Promise<readonly Row[]> {
@@ -68,7 +74,11 @@ export async function sit(options: SittingOptions): Promise<readonly Row[]> {
   const folder = mkdtempSync(join(options.folder, `${scenario.name}-${peer.name}-`));
   const instance = join(folder, 'server');
   mkdirSync(instance);
-  const server = await peer.start(scenario, ports.server, instance);
+  const server = await peer.start(scenario, {
+    ports,
+    folder: instance,
+    pem: join(options.folder, 'bench.pem'),
+  });
   const recording =
     options.perfFolder === undefined ? undefined : recordWithPerf(server, options.perfFolder, folder);
   const bench = new Bench(options, server);
@@ -87,17 +97,26 @@ class Bench {
   private readonly options: SittingOptions;
   private readonly server: Started;
   private readonly load: LoadOptions;
+  private readonly users: number;
 
   constructor(options: SittingOptions, server: Started) {
     this.options = options;
     this.server = server;
-    this.load = { folder: options.folder, ports: options.ports, users: options.scenario.users };
+    const { users, phones, settings } = options.scenario;
+    this.users = users > FEW_USERS ? Math.round(users * options.pace.contactsShare) : users;
+    this.load = {
+      folder: options.folder,
+      ports: options.ports,
+      users: this.users,
+      transport: settings.transport,
+      ...(phones !== undefined && { phones }),
+    };
   }
 
   /** Code compiled, pools at their high-water mark: the highest rate of the scenario for several seconds. */
   async warmUp(): Promise<void> {
     const { scenario, pace } = this.options;
-    if (scenario.registered > 0) await registerContacts(scenario.registered, REGISTER_RATE, this.load);
+    if (scenario.registered > 0) await registerContacts(this.users, REGISTER_RATE, this.load);
     const highest = [...scenario.loads].sort((a, b) => b.rate - a.rate)[0];
     if (highest) await put({ ...highest, seconds: pace.warmSeconds }, this.load);
     await sleep(SETTLE_MS);
@@ -116,7 +135,7 @@ class Bench {
   /** Runs anew while others make noise, a few times; what stays noisy says so. */
   private async quietly(load: Load): Promise<Row> {
     let row = await this.measure(load);
-    for (let tries = 0; row.noisy && tries < NOISY_RETRIES_MAX; tries++) {
+    for (let tries = 0; row.noisy && tries < this.options.pace.noisyRetriesMax; tries++) {
       this.options.tell(`  others used ${row.othersCores.toFixed(2)} cores: once more`);
       await sleep(SETTLE_MS);
       row = await this.measure(load);
@@ -126,9 +145,11 @@ class Bench {
 
   private async measure(load: Load): Promise<Row> {
     const { peer, scenario, repeat } = this.options;
+    const ready = await begin(load, this.load);
     const { result, cpuSeconds, othersSeconds, pssBytes } = await metered(this.server.pid, () =>
-      put(load, this.load),
+      ready.send(),
     );
+    await ready.end();
     const othersCores = othersSeconds / result.seconds;
     return {
       ...result,
@@ -153,23 +174,24 @@ class Bench {
     await runRefreshes(this.load, load.rate * 2);
     await sleep(MEMORY_SETTLE_MS);
     const idleBytes = pssBytes(treeOf(this.server.pid, takeSnapshot()));
-    const row = await this.measure({ ...load, seconds: scenario.users / load.rate });
+    const row = await this.measure({ ...load, seconds: this.users / load.rate });
     await sleep(MEMORY_SETTLE_MS);
     const fullBytes = pssBytes(treeOf(this.server.pid, takeSnapshot()));
-    const fresh = scenario.users - REFRESHED_USERS;
+    const fresh = this.users - REFRESHED_USERS;
     return { ...row, pssBytes: fullBytes, bytesPerUnit: (fullBytes - idleBytes) / fresh };
   }
 
   /** Up by a quarter until calls fail, then between the last good and the first bad rate. */
   async highestRate(): Promise<Row> {
-    const [load] = this.options.scenario.loads;
+    const { scenario, pace, tell, peer } = this.options;
+    const [load] = scenario.loads;
     if (load === undefined) throw new Error('nothing to search with');
     let best: Row | undefined;
     let bad = Number.POSITIVE_INFINITY;
     let rate = load.rate;
-    for (let step = 0; step < SEARCH_STEPS_MAX && bad / (best?.rate ?? 1) > SEARCH_PRECISION; step++) {
-      const row = await this.quietly({ ...load, rate });
-      this.options.tell(
+    for (let step = 0; step < SEARCH_STEPS_MAX && bad / (best?.rate ?? 1) > pace.searchPrecision; step++) {
+      const row = await this.quietly({ ...load, rate, seconds: load.seconds * pace.measureShare });
+      tell(
         `  ${Math.round(rate)}/s: ${row.failed} failed, p99 ${row.p99Ms.toFixed(2)} ms, ` +
           `server ${row.serverCores.toFixed(2)} cores, generator late by ${row.lateMs.toFixed(1)} ms`,
       );
@@ -179,7 +201,7 @@ class Bench {
       if (Number.isFinite(bad)) rate = best === undefined ? bad / 2 : (best.rate + bad) / 2;
       else rate *= 1.25;
     }
-    if (best === undefined) throw new Error(`${this.options.peer.name} kept up with no rate`);
+    if (best === undefined) throw new Error(`${peer.name} kept up with no rate`);
     return best;
   }
 }

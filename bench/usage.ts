@@ -67,6 +67,12 @@ export function runTimeNs(pid: number): number {
   return ns;
 }
 
+/** Whether it has stopped itself, to be told when to go on. */
+export function isStopped(pid: number): boolean {
+  const stat = readOrEmpty(`/proc/${pid}/stat`);
+  return stat.charAt(stat.lastIndexOf(')') + 2) === 'T';
+}
+
 function parentOf(pid: number): number | undefined {
   const stat = readOrEmpty(`/proc/${pid}/stat`);
   const afterName = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -9,15 +9,20 @@
  *     │── BYE ──────────▶│── BYE ──────────▶│
  *     │◀──────────── 200 │◀──────────── 200 │
  *
- *   call port= callerPort= calleePort= rate= count= users= holdMs=
+ *   call port= callerPort= calleePort= rate= count= users= holdMs= transport= pem= phones= stops=
+ *
+ * transport: udp, tcp, tls; `pem` has the certificate. With TCP and TLS either the caller is a proxy, with one
+ * connection, and so is the callee, to whom the server connects; or there are so many `phones`, each with a connection
+ * by which it registers, calls and is called.
  *
  * Prints {"made","done","failed","refused","repeated","seconds","madeSeconds","lateUs","p50Us","p99Us",
  * "p999Us","setupP50Us","setupP99Us"}: `refused` had a final failure, `repeated` are INVITEs that came again,
  * `setup` is the time from INVITE to its 200 at the caller.
  */
-#include "load.h"
+#include "flow.h"
 
-enum { SLOTS = 1 << 18, STALL_MS = 5000, MADE_AT_ONCE = 16 };
+enum { SLOTS = 1 << 18, STALL_MS = 5000, MADE_AT_ONCE = 16, REGISTER_SECONDS = 30, ASK_AGAIN_MS = 1000,
+       UNREGISTERED_MAX = 32 };
 
 enum state { IDLE, INVITED, RUNG, TALKING, HUNG_UP };
 
@@ -29,45 +34,58 @@ struct call {
 
 static struct call calls[SLOTS];
 static struct latency invite_latency, setup_latency;
-static struct udp *caller, *callee;
-static int caller_port, callee_port, users, run;
+/* Who calls and is called: two proxies, or every phone. */
+static struct flow *caller, *callee, *phones[FLOWS_MAX];
+static int server_port, callee_port, users, phone_count, registered, run;
+static uint8_t is_registered[FLOWS_MAX];
 static uint64_t hold_ns, done, refused, stalled, repeated;
 /* Calls in the order they were made, and in the order they were answered. */
 static uint64_t oldest, answered_order[SLOTS], answered_first, answered_next;
 
+/* Its first line says which call it is: a server of two legs has a Call-ID of its own for the second. */
 static const char SDP[] =
-    "v=0\r\no=bench 53655765 2353687637 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    "v=0\r\no=bench %lu %d IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     "m=audio 40000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"
     "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=sendrecv\r\n";
 
+/* A phone is called by the one on the other side of the town. */
+static struct flow *caller_of(uint64_t number) {
+  return phone_count > 0 ? phones[(number + (unsigned)phone_count / 2) % (unsigned)phone_count] : caller;
+}
+
 static void send_invite(uint64_t number, uint64_t now) {
   struct call *c = &calls[number % SLOTS];
+  struct flow *f = caller_of(number);
+  char sdp[sizeof SDP + 32];
   unsigned user = (unsigned)(number % (unsigned)users);
   if (c->state != IDLE) stalled++;
   c->number = number;
   c->started_ns = now;
   c->state = INVITED;
-  udp_queue(caller, snprintf(udp_room(caller), BYTES_MAX,
+  snprintf(sdp, sizeof sdp, SDP, number, run);
+  flow_queue(f, snprintf(flow_room(f), BYTES_MAX,
       "INVITE sip:user%u@bench.local SIP/2.0\r\n"
-      "Via: SIP/2.0/UDP 127.0.0.1:%d;branch=z9hG4bK-%d-%lu-i\r\n"
+      "Via: SIP/2.0/%s 127.0.0.1:%d;branch=z9hG4bK-%d-%lu-i\r\n"
       "Max-Forwards: 70\r\n"
       "From: \"Bench\" <sip:caller@bench.local>;tag=%dc%lu\r\n"
       "To: <sip:user%u@bench.local>\r\n"
       "Call-ID: %lu-%d@127.0.0.1\r\n"
       "CSeq: 1 INVITE\r\n"
-      "Contact: <sip:caller@127.0.0.1:%d>\r\n"
+      "Contact: <sip:caller@127.0.0.1:%d%s>\r\n"
       "User-Agent: bench-ua/1.0\r\n"
       "Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, NOTIFY, MESSAGE, SUBSCRIBE, INFO\r\n"
       "Content-Type: application/sdp\r\n"
       "Content-Length: %zu\r\n\r\n%s",
-      user, caller_port, run, number, run, number, user, number, run, caller_port, sizeof SDP - 1, SDP));
+      user, VIA_NAMES[transport], f->port, run, number, run, number, user, number, run, f->port,
+      URI_PARAMS[transport], strlen(sdp), sdp));
 }
 
 /* ACK and BYE: along the recorded route to the callee's contact. RFC 3261 §12.2.1.1. */
 static void send_in_dialog(const struct call *c, const char *method, int cseq, const char *branch) {
-  udp_queue(caller, snprintf(udp_room(caller), BYTES_MAX,
+  struct flow *f = caller_of(c->number);
+  flow_queue(f, snprintf(flow_room(f), BYTES_MAX,
       "%s %s SIP/2.0\r\n"
-      "Via: SIP/2.0/UDP 127.0.0.1:%d;branch=z9hG4bK-%d-%lu-%s\r\n"
+      "Via: SIP/2.0/%s 127.0.0.1:%d;branch=z9hG4bK-%d-%lu-%s\r\n"
       "%s%s%s"
       "Max-Forwards: 70\r\n"
       "From: \"Bench\" <sip:caller@bench.local>;tag=%dc%lu\r\n"
@@ -76,17 +94,34 @@ static void send_in_dialog(const struct call *c, const char *method, int cseq, c
       "CSeq: %d %s\r\n"
       "User-Agent: bench-ua/1.0\r\n"
       "Content-Length: 0\r\n\r\n",
-      method, c->target, caller_port, run, c->number, branch, c->route[0] ? "Route: " : "", c->route,
-      c->route[0] ? "\r\n" : "", run, c->number, c->to, c->number, run, cseq, method));
+      method, c->target, VIA_NAMES[transport], f->port, run, c->number, branch,
+      c->route[0] ? "Route: " : "", c->route, c->route[0] ? "\r\n" : "", run, c->number, c->to, c->number, run, cseq, method));
 }
 
-static struct call *find_call(const char *text) {
+static struct call *call_with(uint64_t number, int of_run) {
+  struct call *c = &calls[number % SLOTS];
+  return of_run == run && c->number == number ? c : NULL;
+}
+
+static struct call *find_at_caller(const char *text) {
   const char *id = header(text, "\r\nCall-ID: ");
   char *end;
-  if (!id) return NULL;
-  struct call *c = &calls[strtoull(id, &end, 10) % SLOTS];
-  if (*end != '-' || atoi(end + 1) != run || c->number != strtoull(id, NULL, 10)) return NULL;
-  return c;
+  uint64_t number = id ? strtoull(id, &end, 10) : 0;
+  return id && *end == '-' ? call_with(number, atoi(end + 1)) : NULL;
+}
+
+/* By the description it carries, and within the dialog by the tag we gave it. */
+static struct call *find_at_callee(const char *text) {
+  const char *origin = header(text, "\r\no=bench ");
+  const char *to = header(text, "\r\nTo: ");
+  const char *tag = to ? strstr(to, ";tag=") : NULL;
+  char *end;
+  if (text[0] == 'I') {
+    uint64_t number = origin ? strtoull(origin, &end, 10) : 0;
+    return origin ? call_with(number, atoi(end)) : NULL;
+  }
+  long of_run = tag ? strtol(tag + 5, &end, 10) : 0;
+  return tag && *end == 's' ? call_with(strtoull(end + 1, NULL, 10), (int)of_run) : NULL;
 }
 
 /* One proxy on the path writes one Record-Route, or two in one line or two lines. */
@@ -124,7 +159,7 @@ static void refuse(struct call *c, const char *text) {
 }
 
 static void read_at_caller(const char *text, uint64_t now) {
-  struct call *c = find_call(text);
+  struct call *c = find_at_caller(text);
   const char *cseq = header(text, "\r\nCSeq: ");
   int status = atoi(text + 8);
   if (!c || !cseq || status < 200) return;
@@ -189,19 +224,20 @@ static int copy_for_reply(char *to, const char *request, uint64_t number) {
   return (int)(at - to);
 }
 
-static void reply(const char *status, const char *copied, const char *body) {
-  udp_queue(callee, snprintf(udp_room(callee), BYTES_MAX,
-      "SIP/2.0 %s\r\n%sContact: <sip:callee@127.0.0.1:%d>\r\n%sContent-Length: %zu\r\n\r\n%s", status, copied,
-      callee_port, *body ? "Content-Type: application/sdp\r\n" : "", strlen(body), body));
+static void reply(struct flow *f, const char *status, const char *copied, const char *body) {
+  flow_queue(f, snprintf(flow_room(f), BYTES_MAX,
+      "SIP/2.0 %s\r\n%sContact: <sip:callee@127.0.0.1:%d%s>\r\n%sContent-Length: %zu\r\n\r\n%s", status, copied,
+      phone_count > 0 ? f->port : callee_port, URI_PARAMS[transport],
+      *body ? "Content-Type: application/sdp\r\n" : "", strlen(body), body));
 }
 
-static void read_at_callee(const char *text, uint64_t now) {
-  struct call *c = find_call(text);
-  char copied[BYTES_MAX];
-  if (!c || text[0] == 'A' || text[0] == 'S') return;
+static void read_at_callee(struct flow *f, const char *text, uint64_t now) {
+  struct call *c = find_at_callee(text);
+  char copied[BYTES_MAX], sdp[sizeof SDP + 32];
+  if (!c || text[0] == 'A') return;
   copy_for_reply(copied, text, c->number);
   if (text[0] != 'I') {
-    reply("200 OK", copied, "");
+    reply(f, "200 OK", copied, "");
     return;
   }
   if (c->state == INVITED) {
@@ -210,8 +246,103 @@ static void read_at_callee(const char *text, uint64_t now) {
   } else {
     repeated++;
   }
-  reply("180 Ringing", copied, "");
-  reply("200 OK", copied, SDP);
+  snprintf(sdp, sizeof sdp, SDP, c->number, run);
+  reply(f, "180 Ringing", copied, "");
+  reply(f, "200 OK", copied, sdp);
+}
+
+static void read_at_registering(const char *text) {
+  const char *id = header(text, "\r\nCall-ID: register");
+  int user = id ? atoi(id) : FLOWS_MAX;
+  if (user >= phone_count || is_registered[user] || atoi(text + 8) != 200) return;
+  is_registered[user] = 1;
+  registered++;
+}
+
+static void read_message(struct flow *from, const char *text) {
+  const char *cseq = header(text, "\r\nCSeq: ");
+  int is_response = !strncmp(text, "SIP/2.0 ", 8);
+  int is_register = cseq && !strncmp(cseq + strcspn(cseq, " "), " REGISTER", 9);
+  if (is_response && is_register) read_at_registering(text);
+  else if (is_response) read_at_caller(text, now_ns());
+  else read_at_callee(from, text, now_ns());
+}
+
+static void read_all(void) {
+  if (transport != UDP) {
+    connections_read(read_message);
+  } else {
+    udp_flow_read(caller, read_message);
+    flows_flush();
+    udp_flow_read(callee, read_message);
+  }
+  flows_flush();
+}
+
+static void send_register(int user, int cseq, int expires_seconds) {
+  struct flow *f = phones[user];
+  flow_queue(f, snprintf(flow_room(f), BYTES_MAX,
+      "REGISTER sip:bench.local SIP/2.0\r\n"
+      "Via: SIP/2.0/%s 127.0.0.1:%d;branch=z9hG4bK-%d-%d-r%d\r\n"
+      "Max-Forwards: 70\r\n"
+      "From: <sip:user%d@bench.local>;tag=%d\r\n"
+      "To: <sip:user%d@bench.local>\r\n"
+      "Call-ID: register%d-%d@127.0.0.1\r\n"
+      "CSeq: %d REGISTER\r\n"
+      "Contact: <sip:user%d@127.0.0.1:%d%s>\r\n"
+      "Expires: %d\r\n"
+      "Content-Length: 0\r\n\r\n",
+      VIA_NAMES[transport], f->port, run, user, cseq, user, run, user, user, run, cseq, user, f->port,
+      URI_PARAMS[transport], expires_seconds));
+}
+
+static int wait_for_registered(int count) {
+  uint64_t patience = now_ns() + ASK_AGAIN_MS * 1000000ull;
+  while (registered < count && now_ns() < patience) read_all();
+  return registered >= count;
+}
+
+/*
+ * Every phone by its own connection, a few at once: a server may be no good at a thousand that connect together. Who is
+ * refused asks again. With 0 seconds they say goodbye.
+ */
+static void register_phones(int expires_seconds) {
+  static int cseq;
+  uint64_t late = now_ns() + REGISTER_SECONDS * 1000000000ull;
+  memset(is_registered, 0, sizeof is_registered);
+  registered = 0;
+  do {
+    cseq++;
+    for (int user = 0, asked = registered; user < phone_count; user++) {
+      if (!phones[user]) phones[user] = flow_connect(server_port);
+      if (is_registered[user]) continue;
+      send_register(user, cseq, expires_seconds);
+      flows_flush();
+      if (!wait_for_registered(++asked - UNREGISTERED_MAX)) asked = registered;
+    }
+  } while (!wait_for_registered(phone_count) && now_ns() < late);
+  if (registered == phone_count) return;
+  fprintf(stderr, "only %d of %d phones could register\n", registered, phone_count);
+  exit(3);
+}
+
+static void open_flows(int argc, char **argv) {
+  server_port = (int)argument(argc, argv, "port", 17160);
+  const char *name = argument_text(argc, argv, "transport");
+  flows_open(!strcmp(name, "tls") ? TLS : !strcmp(name, "tcp") ? TCP : UDP, argument_text(argc, argv, "pem"));
+  callee_port = (int)argument(argc, argv, "calleePort", 17170);
+  phone_count = (int)argument(argc, argv, "phones", 0);
+  if (phone_count > FLOWS_MAX) phone_count = FLOWS_MAX;
+  if (phone_count > 0) {
+    users = phone_count;
+    register_phones(3600);
+  } else if (transport == UDP) {
+    caller = flow_of_udp((int)argument(argc, argv, "callerPort", 17161), server_port);
+    callee = flow_of_udp(callee_port, server_port);
+  } else {
+    flows_listen(callee_port);
+    caller = flow_connect(server_port);
+  }
 }
 
 static void print_figures(const struct pace *pace, uint64_t start, uint64_t made_ns, uint64_t end) {
@@ -225,14 +356,11 @@ static void print_figures(const struct pace *pace, uint64_t start, uint64_t made
 }
 
 int main(int argc, char **argv) {
-  int port = (int)argument(argc, argv, "port", 17160);
-  caller_port = (int)argument(argc, argv, "callerPort", 17161);
-  callee_port = (int)argument(argc, argv, "calleePort", 17170);
   users = (int)argument(argc, argv, "users", 1000);
   hold_ns = (uint64_t)(argument(argc, argv, "holdMs", 0) * 1e6);
   run = getpid();
-  caller = udp_open(caller_port, port);
-  callee = udp_open(callee_port, port);
+  open_flows(argc, argv);
+  stop_if_asked(argc, argv);
 
   uint64_t start = now_ns(), now = start, made_ns = start;
   struct pace pace = {.next_ns = (double)start, .gap_ns = 1e9 / argument(argc, argv, "rate", 100),
@@ -241,13 +369,12 @@ int main(int argc, char **argv) {
     now = now_ns();
     for (int i = 0; i < MADE_AT_ONCE && pace_due(&pace, now); i++) send_invite(pace.made - 1, made_ns = now);
     hang_up_due(now);
-    udp_flush(caller);
-    for (int i = 0, n = udp_read(caller); i < n; i++) read_at_caller(caller->in_text[i], now_ns());
-    udp_flush(caller);
-    for (int i = 0, n = udp_read(callee); i < n; i++) read_at_callee(callee->in_text[i], now_ns());
-    udp_flush(callee);
+    flows_flush();
+    read_all();
     give_up_stalled(now, pace.made);
   }
   print_figures(&pace, start, made_ns, now);
+  stop_if_asked(argc, argv);
+  if (phone_count > 0) register_phones(0);
   return 0;
 }

@@ -8,6 +8,7 @@
 #define LOAD_H
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,15 @@ static inline double argument(int argc, char **argv, const char *name, double ot
   for (int i = 1; i < argc; i++)
     if (!strncmp(argv[i], name, length) && argv[i][length] == '=') return atof(argv[i] + length + 1);
   return otherwise;
+}
+
+/*
+ * With stops=1 a generator stops itself twice, when it is ready and when the load is over: whoever started it measures
+ * what lies between, so that neither making connections nor ending them counts.
+ */
+static inline void stop_if_asked(int argc, char **argv) {
+  fflush(stdout);
+  if (argument(argc, argv, "stops", 0) > 0) raise(SIGSTOP);
 }
 
 /* A UDP socket on 127.0.0.1, with a batch of datagrams in each direction. */

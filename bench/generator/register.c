@@ -1,8 +1,9 @@
 /*
  * REGISTER at an even pace: one contact a user, refreshed in turn.
  *
- *   register port= clientPort= contactPort= rate= count= users=
+ *   register port= clientPort= contactPort= rate= count= users= contactTransport=
  *
+ * contactTransport: 0 UDP, 1 TCP, 2 TLS; by which the contact wants to be reached.
  * Prints {"made","done","failed","seconds","lateUs","p50Us","p99Us","p999Us"}; latency is request to 200.
  */
 #include "load.h"
@@ -13,6 +14,8 @@ static uint64_t sent_ns[SLOTS];
 static struct latency latency;
 static uint64_t done, failed;
 static int client_port, contact_port, users;
+static const char *const CONTACT_PARAMS[] = {"", ";transport=tcp", ";transport=tls"};
+static const char *contact_params;
 
 static void send_register(struct udp *u, uint64_t number, uint64_t now) {
   unsigned user = (unsigned)(number % (unsigned)users);
@@ -25,13 +28,13 @@ static void send_register(struct udp *u, uint64_t number, uint64_t now) {
       "To: <sip:user%u@bench.local>\r\n"
       "Call-ID: user%u-%d@127.0.0.1\r\n"
       "CSeq: %lu REGISTER\r\n"
-      "Contact: <sip:user%u@127.0.0.1:%d>\r\n"
+      "Contact: <sip:user%u@127.0.0.1:%d%s>\r\n"
       "Expires: 3600\r\n"
       "User-Agent: bench-ua/1.0\r\n"
       "Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, NOTIFY, MESSAGE, SUBSCRIBE, INFO\r\n"
       "Content-Length: 0\r\n\r\n",
       client_port, getpid(), number, user, number, user, user, getpid(), number / (unsigned)users + 1, user,
-      contact_port);
+      contact_port, contact_params);
   udp_queue(u, length);
 }
 
@@ -55,8 +58,10 @@ int main(int argc, char **argv) {
   client_port = (int)argument(argc, argv, "clientPort", 17161);
   contact_port = (int)argument(argc, argv, "contactPort", 17170);
   users = (int)argument(argc, argv, "users", 1000);
+  contact_params = CONTACT_PARAMS[(int)argument(argc, argv, "contactTransport", 0) % 3];
 
   struct udp *u = udp_open(client_port, (int)argument(argc, argv, "port", 17160));
+  stop_if_asked(argc, argv);
   uint64_t start = now_ns(), now = start, last = start;
   struct pace pace = {.next_ns = (double)start, .gap_ns = 1e9 / rate,
                       .due = (uint64_t)argument(argc, argv, "count", 1000)};
@@ -74,5 +79,6 @@ int main(int argc, char **argv) {
          "\"p50Us\":%d,\"p99Us\":%d,\"p999Us\":%d}\n",
       pace.made, done, failed, (double)(now - start) / 1e9, pace.late_ns / 1000, latency_at(&latency, 0.5),
       latency_at(&latency, 0.99), latency_at(&latency, 0.999));
+  stop_if_asked(argc, argv);
   return 0;
 }

@@ -1,17 +1,18 @@
 /**
  * Kamailio at its best: one worker, the TLSF allocator (Debian's default costs two to four times as much),
- * shared memory touched at start, SQLite with a write-ahead log.
+ * shared memory touched at start, one reader of connections, SQLite with a write-ahead log.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
-import { passwordOf } from '../loads.ts';
+import { passwordOf } from '../sipp-load.ts';
+import type { Ports } from '../ports.ts';
 import { SERVER_CORE, start, type Started } from '../processes.ts';
 import type { Scenario, ServerSettings } from '../scenarios.ts';
-import { logFile, type Peer, waitUntilReady } from './peer.ts';
+import { logFile, type Peer, type Place, waitUntilReady } from './peer.ts';
 
 const run = promisify(execFile);
 
@@ -30,47 +31,55 @@ async function version(): Promise<string> {
   return /kamailio [\d.]+/.exec(stdout)?.[0] ?? stdout.trim();
 }
 
-async function startKamailio(scenario: Scenario, port: number, folder: string): Promise<Started> {
+async function startKamailio(scenario: Scenario, { ports, folder, pem }: Place): Promise<Started> {
   const { settings } = scenario;
   const database = join(folder, 'kamailio.db');
   if (needsDatabase(settings)) makeDatabase(database, scenario);
-  const server = start(
-    'kamailio',
-    [
-      '-DD',
-      '-E',
-      '-e',
-      '-f',
-      join(import.meta.dirname, 'kamailio.cfg'),
-      '-l',
-      `udp:127.0.0.1:${port}`,
-      '-m',
-      String(SHARED_MEGABYTES),
-      '-M',
-      String(PRIVATE_MEGABYTES),
-      '-x',
-      'tlsf',
-      '-X',
-      'tlsf',
-      '-b',
-      String(RECEIVE_BUFFER_BYTES),
-      '-Y',
-      folder,
-      '-P',
-      join(folder, 'kamailio.pid'),
-      '-w',
-      folder,
-      ...definitions(settings, database).flatMap((name) => ['-A', name]),
-    ],
-    { core: SERVER_CORE, folder, output: logFile(folder) },
-  );
-  await waitUntilReady(server, port, folder);
+  const tlsFile = join(folder, 'tls.cfg');
+  if (settings.transport === 'tls') writeFileSync(tlsFile, tlsConfiguration(pem));
+  const memory = `-m ${SHARED_MEGABYTES} -M ${PRIVATE_MEGABYTES} -x tlsf -X tlsf -b ${RECEIVE_BUFFER_BYTES}`;
+  const args = [
+    '-DD',
+    '-E',
+    '-e',
+    '-f',
+    join(import.meta.dirname, 'kamailio.cfg'),
+    ...listeners(settings, ports).flatMap((listener) => ['-l', listener]),
+    ...memory.split(' '),
+    '-Y',
+    folder,
+    '-P',
+    join(folder, 'kamailio.pid'),
+    '-w',
+    folder,
+    ...definitions(settings, database, tlsFile).flatMap((name) => ['-A', name]),
+  ];
+  const server = start('kamailio', args, { core: SERVER_CORE, folder, output: logFile(folder) });
+  await waitUntilReady(server, ports.server, folder);
   return server;
 }
 
-function definitions(settings: ServerSettings, database: string): readonly string[] {
+function listeners({ transport }: ServerSettings, ports: Ports): readonly string[] {
+  const listen = [`udp:127.0.0.1:${ports.server}`];
+  if (transport === 'tcp') listen.push(`tcp:127.0.0.1:${ports.server}`);
+  if (transport === 'tls') listen.push(`tls:127.0.0.1:${ports.serverTls}`);
+  return listen;
+}
+
+/** As ours: TLS 1.2 or later, clients need no certificate, and whom we connect to must prove his. */
+function tlsConfiguration(pem: string): string {
+  const files = `private_key = ${pem}\ncertificate = ${pem}\nca_list = ${pem}\n`;
+  return (
+    `[server:default]\nmethod = TLSv1.2+\nverify_certificate = no\nrequire_certificate = no\n${files}\n` +
+    `[client:default]\nmethod = TLSv1.2+\nverify_certificate = yes\nrequire_certificate = yes\n${files}`
+  );
+}
+
+function definitions(settings: ServerSettings, database: string, tlsFile: string): readonly string[] {
   const names: string[] = [];
   if (settings.touchedMemory) names.push('WITH_TOUCHED_MEMORY');
+  if (settings.transport !== 'udp') names.push('WITH_TCP');
+  if (settings.transport === 'tls') names.push('WITH_TLS', `TLS_CONFIG="${tlsFile}"`);
   if (settings.auth) names.push('WITH_AUTH');
   if (settings.callRecords) names.push('WITH_RECORDS');
   if (settings.durableLocation) names.push('WITH_DURABLE_LOCATION');
