@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { fakes } from '../src/testing/fakes.ts';
@@ -21,7 +21,7 @@ after(() => rmSync(folder, { recursive: true }));
 function blocksOf(page: string): string[] {
   const blocks = [...read(page).matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block = '']) => block);
   return blocks.map((block, i) => {
-    const path = join(folder, `block-${i + 1}.ts`);
+    const path = join(folder, `${page.replaceAll('/', '-')}-${i + 1}.ts`);
     const led = Object.entries(DOORS).reduce(
       (text, [door, file]) => text.replaceAll(`'${door}'`, `'${join(ROOT, file)}'`),
       block,
@@ -31,9 +31,10 @@ function blocksOf(page: string): string[] {
   });
 }
 
-const blocks = blocksOf('docs/routing.md');
+const PAGES = ['docs/routing.md', 'docs/registrations.md', 'docs/services.md', 'docs/testing.md'] as const;
+const blocks = PAGES.flatMap(blocksOf);
 
-test('every block of docs/routing.md passes the compiler', () => {
+test('every block of the pages for scripts passes the compiler', () => {
   const base = JSON.parse(read('tsconfig.json')) as { compilerOptions: object };
   const compilerOptions = {
     ...base.compilerOptions,
@@ -53,8 +54,8 @@ test('every block of docs/routing.md passes the compiler', () => {
   assert.equal(status, 0);
 });
 
-for (const [i, path] of blocks.entries()) {
-  test(`block ${i + 1} of docs/routing.md runs`, async () => {
+for (const path of blocks) {
+  test(`${basename(path)} runs`, async () => {
     const { default: script } = (await import(pathToFileURL(path).href)) as { default?: Script };
     if (script === undefined) return; // It holds tests, and they run on their own.
 
@@ -74,6 +75,17 @@ test('every file that docs/lifecycle.md names is there', () => {
   assert.ok(named.length > 30);
   assert.deepEqual(
     named.filter((name) => !there(name)),
+    [],
+  );
+});
+
+test('every example has its tests', () => {
+  const files = readdirSync(import.meta.dirname);
+  const examples = files.filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
+
+  assert.ok(examples.length >= 8);
+  assert.deepEqual(
+    examples.filter((name) => !files.includes(name.replace(/\.ts$/, '.test.ts'))),
     [],
   );
 });

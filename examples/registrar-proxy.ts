@@ -13,7 +13,9 @@ export default script(({ auth, domains, location }) => {
   // A ping of the exchange itself, as phones and monitors send it.
   app.options((c) => (c.uri.user === undefined && domains.isLocal(c.uri.host) ? c.reply(200) : c.reply(404)));
 
-  app.request(auth.digestIfOurs(), async (c) => {
+  app.inDialog(auth.identity(), (c) => c.follow());
+
+  app.request(auth.digestIfOurs(), auth.identity(), async (c) => {
     const { caller } = c.var;
     if (!domains.isLocal(c.uri.host)) return caller ? c.relay() : c.reply(403, 'Relay Forbidden');
     if (!caller && !domains.openInbound) return c.reply(403, 'Strangers May Not Call Here');
