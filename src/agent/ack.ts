@@ -31,7 +31,7 @@ export function ackFor2xx(core: AgentCore, dialog: Dialog, invite: OutgoingReque
     if (flow === undefined) return;
     const transport = flow.transport === 'udp' ? 'UDP' : flow.transport.toUpperCase();
     const text = `ACK ${uri} SIP/2.0\r\nVia: SIP/2.0/${transport} ${flow.sentBy};branch=${branch}\r\n${rest}`;
-    if (core.passesLocal(text)) flow.send(text, order);
+    flow.send(text, order);
   };
   return {
     send() {

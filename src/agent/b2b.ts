@@ -11,19 +11,20 @@ import { parseNameAddr, printNameAddr, splitList } from '../sip/name-addr.ts';
 import { printUri, type Uri } from '../sip/uri.ts';
 import { allowValue } from '../sip/words.ts';
 import type { Asked } from './asked.ts';
-import { Bridge, type BridgeUser, contentOf, partsOf, shownStatus } from './bridge.ts';
+import { Bridge, type BridgeUser, contentOf, partsOf, redirectionOf, shownStatus } from './bridge.ts';
 import type { AgentCore } from './core.ts';
 import { type Credentials, DigestClient } from './digest-client.ts';
 import { type Callee, type CalleePlan, CALLEES_MAX, hunt, type HuntStep } from './hunt.ts';
 import { type AttemptUser, InviteAttempt } from './invite-attempt.ts';
 import type { LocalApp, LocalCall } from './local-call.ts';
 import { passedHeaders } from './passed-headers.ts';
+import { type RedirectOptions, Redirects } from './redirects.ts';
 import { takeReplacement } from './replaces.ts';
-import type { Session } from './session.ts';
+import type { Session, SessionEnd } from './session.ts';
 import { Transfer } from './transfer.ts';
 
 /** How a call of two legs is made. */
-export interface B2bOptions {
+export interface B2bOptions extends RedirectOptions {
   /** Proves who we are to the callee's side. */
   readonly credentials?: Credentials;
   /** The value of From on the callee's side, without a tag. Unless given: the caller's own. */
@@ -34,6 +35,8 @@ export interface B2bOptions {
   readonly ringMs?: Millis;
   /** How long each callee may say nothing. Default 5 s. */
   readonly replyMs?: Millis;
+  /** What the caller is told of a redirection that is not followed: 480 and no Contact (`hide`, the default), or it. */
+  readonly redirects?: 'hide' | 'pass';
   /** The call is ended after so long: credit that is used up. */
   readonly talkMsMax?: Millis;
   /** `pass`: a REFER goes to the far end. Default `ours`: we carry it out. RFC 3515 */
@@ -65,18 +68,22 @@ export class B2bCall implements BridgeUser {
   private readonly attempts = new Set<InviteAttempt>();
   private readonly talking = new Set<Session>();
   private readonly digest: DigestClient | undefined;
+  private readonly redirects: Redirects;
   private best: { status: number; response: SipResponse | undefined } | undefined = undefined;
   private rung = 0;
   private untagged: Session | undefined = undefined;
   private credit: Timer | undefined = undefined;
   /** The callee whose 2xx made the offer; its ACK carries the caller's answer. */
   private awaitsAnswer: { attempt: InviteAttempt; session: Session } | undefined = undefined;
-  private allOver: () => void = () => {};
+  /** The leg that stands for whoever called, also after a transfer. */
+  private callersLeg: Session | undefined = undefined;
+  private allOver: (end: SessionEnd) => void = () => {};
 
   constructor(call: LocalCall, options: B2bOptions) {
     this.call = call;
     this.core = call.core;
     this.options = options;
+    this.redirects = new Redirects(options, (uri) => call.core.isOwn(uri));
     this.digest =
       options.credentials === undefined
         ? undefined
@@ -85,9 +92,10 @@ export class B2bCall implements BridgeUser {
 
   async run(plan: CalleePlan): Promise<void> {
     const { call } = this;
-    const over = new Promise<void>((resolve) => {
+    const over = new Promise<SessionEnd>((resolve) => {
       this.allOver = resolve;
     });
+    call.invite.lasts = over; // Its record ends with the last leg, not with the one that a transfer took out.
     call.invite.user = {
       cancelled: () => this.cancelAll(call.request.headers.get('Reason')),
       acknowledged: (_session, ack) => this.acknowledged(ack),
@@ -145,6 +153,8 @@ export class B2bCall implements BridgeUser {
   /** Two legs talk from now on; the call lasts as long as one of its legs. */
   join(a: Session, b: Session): void {
     this.bridge.pair(a, b);
+    // Who comes anew takes the place of whoever left; the first pair is caller and callee.
+    if (this.callersLeg !== a && this.callersLeg !== b) this.callersLeg = this.talking.has(a) ? b : a;
     this.talking.add(a).add(b);
     const { talkMsMax } = this.options;
     if (talkMsMax !== undefined && this.credit === undefined) {
@@ -162,11 +172,16 @@ export class B2bCall implements BridgeUser {
     return true;
   }
 
-  ended(session: Session): void {
+  ended(session: Session, end: SessionEnd): void {
     this.talking.delete(session);
     if (this.talking.size > 0) return;
     this.credit?.cancel();
-    this.allOver();
+    // As the record has it: `them` is whoever called.
+    this.allOver(end === 'them' && session !== this.callersLeg ? 'us' : end);
+  }
+
+  left(session: Session): void {
+    this.ended(session, 'us');
   }
 
   // ─── ringing ─────────────────────────────────────────────────────────────────────────────────
@@ -176,6 +191,7 @@ export class B2bCall implements BridgeUser {
     if (++this.rung > CALLEES_MAX) return Promise.resolve('stop');
     const { promise, resolve } = Promise.withResolvers<HuntStep>();
     const { request } = this.call;
+    this.redirects.note(callee.uri);
     // One that cannot be sent fails before it is made.
     let attempt: InviteAttempt | undefined = undefined;
     attempt = this.invite(
@@ -188,8 +204,11 @@ export class B2bCall implements BridgeUser {
           resolve('stop');
         },
         failed: (status, response) => {
-          this.failed(status, response);
           if (attempt !== undefined) this.attempts.delete(attempt);
+          const elsewhere =
+            response && this.call.invite.pending ? this.redirects.planFor(response) : undefined;
+          if (elsewhere !== undefined) return void hunt(elsewhere, (other) => this.ring(other)).then(resolve);
+          this.failed(status, response);
           resolve(status >= 600 || !this.call.invite.pending ? 'stop' : 'next');
         },
       },
@@ -242,7 +261,11 @@ export class B2bCall implements BridgeUser {
 
   private refuse(): void {
     const { status, response } = this.best ?? { status: 480, response: undefined };
-    this.call.invite.refuse(shownStatus(status), response === undefined ? {} : partsOf(response));
+    const { invite } = this.call;
+    if (response === undefined) invite.refuse(shownStatus(status));
+    else if (status < 400 && this.options.redirects === 'pass')
+      invite.refuse(status, redirectionOf(response));
+    else invite.refuse(shownStatus(status), partsOf(response));
   }
 
   private cancelAll(reason: string | undefined): void {

@@ -25,6 +25,8 @@ export interface BridgeUser {
   refer(session: Session, asked: Asked): boolean;
   /** A leg is over. The other one, if it had one, has been hung up. */
   ended(session: Session, end: SessionEnd): void;
+  /** A leg goes on as part of another call. */
+  left(session: Session): void;
 }
 
 /** Passes between the two legs of each pair. */
@@ -41,8 +43,14 @@ export class Bridge implements SessionUser {
     if (b.peer !== undefined && b.peer !== a) b.peer.peer = undefined;
     a.peer = b;
     b.peer = a;
-    a.user = this;
-    b.user = this;
+    this.take(a);
+    this.take(b);
+  }
+
+  private take(session: Session): void {
+    const { user } = session;
+    session.user = this;
+    if (user instanceof Bridge && user !== this) user.user.left(session);
   }
 
   asked(session: Session, asked: Asked): void {
@@ -162,6 +170,13 @@ export function partsOf(response: SipResponse): {
   const shown = shownStatus(response.status) === response.status;
   const reason = shown && response.reason !== '' ? { reason: response.reason } : {};
   return { ...reason, ...contentOf(response), headers: passedHeaders(response.headers) };
+}
+
+/** A redirection as it is, with where it leads. */
+export function redirectionOf(response: SipResponse): ReturnType<typeof partsOf> {
+  const { reason } = response;
+  const contacts = response.headers.all('Contact').map((value): HeaderLine => ['Contact', value]);
+  return { ...contentOf(response), reason, headers: [...passedHeaders(response.headers), ...contacts] };
 }
 
 function reasonOf(bye: SipRequest | undefined): readonly HeaderLine[] {

@@ -27,7 +27,7 @@ export interface AgentLimits {
   readonly sessionTimer: SessionTimerLimits;
 }
 
-/** Told of each request that we make ourselves, before it leaves. False keeps it back. */
+/** Told of each request that we begin, before it leaves; may change it. False keeps it back. */
 export type LocalHook = (request: SipRequest) => boolean;
 
 /** Shared by all calls, enrolments and probes. */
@@ -60,11 +60,17 @@ export class AgentCore {
     return this.transports.flowTo(hop);
   }
 
-  /** Whether the local routes let a request of ours go. */
-  passesLocal(text: string): boolean {
-    if (this.local === undefined) return true;
+  /** Whether a URI leads to us. */
+  isOwn(uri: Uri): boolean {
+    return uri.scheme !== 'tel' && this.transports.isOwn(uri.host, uri.port);
+  }
+
+  /** A request of ours as the local routes leave it; undefined when they keep it back. */
+  afterLocal(text: string): string | undefined {
+    if (this.local === undefined) return text;
     const message = parseMessage(text);
-    return message.kind !== 'request' || this.local(message);
+    if (message.kind !== 'request') return text;
+    return this.local(message) ? message.text : undefined;
   }
 
   /** A number that keeps the messages of something new in order on the wire. */

@@ -5,7 +5,7 @@ import type { Random } from '../base/world.ts';
 import { parseMessage } from '../sip/parse.ts';
 import type { SipResponse } from '../sip/message.ts';
 import { CHALLENGES_MAX, parseChallenges } from './digest-challenge.ts';
-import { DigestClient } from './digest-client.ts';
+import { DigestClient, REALMS_MAX } from './digest-client.ts';
 
 function chance(cnonce: string): Random {
   return { bytes: (count) => new Uint8Array(count), below: () => 0, token: () => cnonce };
@@ -130,3 +130,17 @@ for (const [count, read] of [
     assert.equal(parseChallenges(field).length, read);
   });
 }
+
+test('so many realms are remembered, and with one more all begin anew', () => {
+  const client = new DigestClient({ user: 'u', password: 'p' }, chance('c'));
+  const learn = (realm: number): void =>
+    void client.learn(response(401, `Digest realm="${realm}", nonce="n"`), new Set());
+  const known = (): number => client.prove({ method: 'REGISTER', uri: 'sip:h', body: '' }).length;
+
+  for (let realm = 0; realm < REALMS_MAX; realm++) learn(realm);
+  assert.equal(known(), REALMS_MAX);
+  learn(0);
+  assert.equal(known(), REALMS_MAX);
+  learn(REALMS_MAX);
+  assert.equal(known(), 1);
+});

@@ -56,6 +56,8 @@ export class InviteAnswer implements ServerUser, AnswerPart {
   private readonly server: ServerTransaction;
   private readonly generation: number;
   private readonly flow: Flow;
+  /** Set by an application whose call goes on when the session that was accepted is over: settles when it is. */
+  lasts: Promise<SessionEnd> | undefined = undefined;
   /** Of a re-INVITE: the session it is within. */
   private readonly within: Session | undefined;
   private readonly sessions: Session[] = [];
@@ -179,7 +181,7 @@ export class InviteAnswer implements ServerUser, AnswerPart {
     this.watch?.finished(this.status);
     if (this.state !== 'accepted') return;
     const { watch } = this;
-    if (watch !== undefined) void this.accepted?.ended.then((end) => watch.ended(end));
+    if (watch !== undefined) void (this.lasts ?? this.accepted?.ended)?.then((end) => watch.ended(end));
     this.repeat(T1);
   }
 

@@ -180,8 +180,8 @@ export class OutgoingRequest implements ClientUser {
     this.client = client;
     this.generation = client.generation;
     this.cseq = this.options.nextCSeq();
-    const text = this.write(client.via(0), flow);
-    if (!this.core.passesLocal(text)) {
+    const text = this.core.afterLocal(this.write(client.via(0), flow));
+    if (text === undefined) {
       client.end();
       this.end('refused');
       return;

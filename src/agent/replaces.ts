@@ -59,6 +59,8 @@ export function takeReplacement(b2b: B2bCall, call: LocalCall): boolean {
   const far = old?.peer;
   if (old === undefined || far === undefined) return refuse(call, 481);
   if (named.earlyOnly && old.dialog.state === 'confirmed') return refuse(call, 486);
+  // RFC 3891 §3: of early dialogs only one that we began can be taken over.
+  if (old.dialog.state !== 'confirmed' && !old.caller) return refuse(call, 481);
   if (old.dialog.state !== 'confirmed' || request.body === '') return refuse(call, 488);
   const here = invite.open();
   if (here === undefined) return refuse(call, 503);

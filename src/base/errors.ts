@@ -7,6 +7,7 @@ export const errorCodes = {
   BAD_HEADER: { sip: 400, text: 'a header field is missing, repeated or malformed' },
   UNSUPPORTED_SCHEME: { sip: 416, text: 'the Request-URI has a scheme we do not serve' },
   BAD_EXTENSION: { sip: 420, text: 'the request requires an extension we do not know' },
+  OUTSIDE_DIALOG: { sip: 403, text: 'the request would leave its dialog for an address that is not of it' },
   VERSION_NOT_SUPPORTED: { sip: 505, text: 'the SIP version is not 2.0' },
   INTERVAL_TOO_BRIEF: { sip: 423, text: 'the expiry asked for is shorter than [registrar] min_expires' },
   TOO_MANY_CONTACTS: {
@@ -15,7 +16,9 @@ export const errorCodes = {
   },
   STORE_FAILED: { sip: 503, text: 'the database did not take the change; nothing was acknowledged' },
   OVERLOADED: { sip: 503, text: 'a limit on transactions or memory is reached' },
+  HTTP_FAILED: { sip: 500, text: 'an HTTP request of a script had no whole answer' },
   SETTINGS_INVALID: { exit: 5, text: 'a setting is wrong or unknown' },
+  CERTIFICATE_INVALID: { exit: 5, text: 'a certificate or key of [tls] cannot be used' },
   PORT_TAKEN: { exit: 5, text: 'a port to listen on is in use' },
   SCRIPT_INVALID: { exit: 5, text: 'the routing script does not check or does not start' },
   NOT_RUNNING: { exit: 6, text: 'no exchange answers on the control socket' },
@@ -23,6 +26,7 @@ export const errorCodes = {
   CONFLICT: { exit: 5, text: 'it exists already' },
   INVALID: { exit: 5, text: 'a value was refused' },
   USAGE: { exit: 2, text: 'the command line is wrong' },
+  DATABASE: { exit: 5, text: 'the database server cannot be used' },
   DATA_FOLDER: { exit: 5, text: 'the data folder cannot be used' },
 } as const satisfies Record<string, { sip?: number; exit?: number; text: string }>;
 

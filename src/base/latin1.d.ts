@@ -1,9 +1,11 @@
-/** Node's own per-encoding methods of Buffer: one byte a character, without the look-up of an encoding's name. */
+/** Node's own methods of Buffer for one encoding, without the look-up of its name. Latin1: one byte a character. */
 declare global {
   interface Buffer {
     latin1Slice(start?: number, end?: number): string;
     /** Answers how many bytes were written. */
     latin1Write(text: string, offset: number, length: number): number;
+    /** Answers how many bytes were written. */
+    utf8Write(text: string, offset: number, length: number): number;
   }
 }
 

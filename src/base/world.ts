@@ -59,17 +59,65 @@ export type UdpReceiver = (text: string, from: Endpoint) => void;
 /** Why a stream ended: `end` the peer closed it, `error` it broke, `local` we closed it. */
 export type StreamEnd = 'end' | 'error' | 'local';
 
-/** What the owner of a stream is told. `data` is latin1 text, one character a byte. */
+/** What lies between TCP and SIP: nothing, TLS, WebSocket (RFC 7118), WebSocket within TLS. */
+export type StreamKind = 'tcp' | 'tls' | 'ws' | 'wss';
+
+/** A certificate with what proves that it is ours: PEM texts. */
+export interface Certificate {
+  /** The certificate itself, then those between it and its authority. */
+  readonly chain: string;
+  readonly key: string;
+}
+
+/** Who we are to TLS peers, and whom we believe. */
+export interface TlsIdentity {
+  /** A client that names a server gets the certificate of that name, any other the first. RFC 6066 §3 */
+  readonly certificates: readonly Certificate[];
+  /** Whether those who connect to us are asked to prove who they are, and refused when they do not. */
+  readonly clients: 'none' | 'optional' | 'required';
+  /** Who signs for our peers, PEM; undefined: whom the system believes. */
+  readonly authorities: string | undefined;
+}
+
+/** What a listener speaks, and with whom. */
+export interface ListenOptions {
+  readonly kind: StreamKind;
+  /** Needed by `tls` and `wss`. */
+  readonly tls?: TlsIdentity | undefined;
+  /** The pages whose browsers may open a WebSocket, `https://phone.example.com`; empty: all. RFC 6455 §10.2 */
+  readonly origins?: readonly string[];
+  /** Addresses whose connections begin with a PROXY header that says who the client is. */
+  readonly proxyProtocolFrom?: readonly string[];
+  /** How long such a header may take. */
+  readonly setupMs?: Millis;
+}
+
+/** How to connect. */
+export interface ConnectOptions {
+  readonly kind: StreamKind;
+  readonly tls?: TlsIdentity | undefined;
+  /** The name that the other side's certificate must have; the address itself when there is none. RFC 5922 §7.3 */
+  readonly serverName?: string | undefined;
+}
+
+/**
+ * What the owner of a stream is told. `data` is latin1 text, one character a byte; over a WebSocket each `data` is
+ * one whole message, and so is each `write`.
+ */
 export interface StreamUser {
+  /** Told once, before any data: it is connected, TLS is agreed on, the WebSocket is open. */
+  opened?(): void;
   data(text: string): void;
   /** Called exactly once, whoever ended it. */
   closed(why: StreamEnd, detail: string): void;
 }
 
-/** A connected (or connecting) TCP stream. */
+/** A connected (or connecting) stream. */
 export interface ByteStream {
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  /** What the other side's certificate proved, once opened: DNS names and SIP domains. RFC 5922 §7.1 */
+  readonly peerNames: readonly string[];
   /** Queues bytes, also while still connecting. False once more than `limits.streamQueueBytes` wait unsent. */
   write(text: string): boolean;
   /** Sends what is queued, then closes. */
@@ -81,25 +129,47 @@ export interface ByteStream {
 /** A socket that accepts connections. */
 export interface Listener {
   readonly local: Endpoint;
+  /** Those who connect from now on see these certificates; connections that stand stay. */
+  renew(tls: TlsIdentity): void;
   close(): void;
 }
 
+/** The record types we ask for. */
+export type DnsType = 'A' | 'AAAA' | 'SRV' | 'NAPTR';
+
 /** One record of an answer; what its type does not have is missing. */
 export interface DnsRecord {
+  /** An address, the host of a service, the replacement of a NAPTR: in lower case, without the last dot. */
   readonly target: string;
+  /** SRV: RFC 2782. */
   readonly port?: number;
   readonly priority?: number;
   readonly weight?: number;
+  /** NAPTR: RFC 3403 §4.1. */
+  readonly order?: number;
+  readonly preference?: number;
+  readonly flags?: string;
+  readonly services?: string;
+  readonly regexp?: string;
+  /** For how long it still holds. */
   readonly ttlMs: Millis;
 }
 
 /** Sockets and names. Rejections carry a Node-style `code` (`EADDRINUSE`, `EACCES`, `ENOTFOUND`). */
 export interface Net {
   udp(at: HostPort, receive: UdpReceiver): Promise<UdpSocket>;
-  listen(at: HostPort, accept: (stream: ByteStream) => StreamUser): Promise<Listener>;
-  /** Answers at once; a failure to connect is told by `closed`. */
-  connect(to: HostPort, user: StreamUser): ByteStream;
-  resolve(name: string, type: 'A' | 'AAAA' | 'SRV'): Promise<readonly DnsRecord[]>;
+  /** `accept` is asked as soon as somebody connects, before TLS and WebSocket are agreed on; plain TCP by default. */
+  listen(
+    at: HostPort,
+    accept: (stream: ByteStream) => StreamUser,
+    options?: ListenOptions,
+  ): Promise<Listener>;
+  /** Answers at once; a failure to connect is told by `closed`. Plain TCP by default. */
+  connect(to: HostPort, user: StreamUser, options?: ConnectOptions): ByteStream;
+  /** Rejects with `ENOTFOUND` or `ENODATA` when there is no such record, with another code when nobody could tell. */
+  resolve(name: string, type: DnsType): Promise<readonly DnsRecord[]>;
+  /** What `resolve` would say, without waiting: none when there is no such record; undefined when one must ask. */
+  known(name: string, type: DnsType): readonly DnsRecord[] | undefined;
   /** The address of ours that a peer at `to` would see: what Via and Record-Route say when bound to 0.0.0.0. */
   localAddressFor(to: string): string;
 }

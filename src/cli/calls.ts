@@ -3,10 +3,16 @@ import { TandemError } from '../base/errors.ts';
 import { CALLS_LISTED, listCalls, showCalls } from '../billing/call-list.ts';
 import { callDocument } from '../server/control-documents.ts';
 import type { CallDocument } from '../server/control-documents.ts';
+import type { StepDocument, StepsDocument } from '../server/control-steps.ts';
+import { whyItFailed } from '../server/control-steps-verdict.ts';
 import { printResult, printTable, printTime } from './output.ts';
 import type { Column } from './output.ts';
+import { printable, printSteps, rowOf } from './steps-table.ts';
 import type { Session } from './users.ts';
 
+/** The exchange looks through all that it keeps, and lets calls have their turn meanwhile. */
+const STEPS_ANSWER_MS = 10_000;
+const NO_STEPS: StepsDocument = { callId: '', recorded: false, steps: [] };
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** The words after `tandem calls ls`. */
@@ -45,15 +51,40 @@ export async function listCallRecords(session: Session, options: CallsOptions): 
   return 0;
 }
 
-/** `calls show ID|CALL-ID`: every field of every record of it. */
-export async function showCall(session: Session, name: string): Promise<number> {
-  const rows = await session.commands.read((db) => showCalls(db, name));
-  if (rows.length === 0) {
+/** A call with why it failed, and with `--steps` what the script did for it. */
+type ShownCall = CallDocument & { readonly why: string | null; readonly steps?: readonly StepDocument[] };
+
+/** `calls show ID|CALL-ID`: every field of every record of it, why it failed, with `--steps` what the script did. */
+export async function showCall(session: Session, name: string, withSteps: boolean): Promise<number> {
+  const rows = await session.commands.readIfThere((db) => showCalls(db, name), []);
+  const callId = rows[0]?.call_id ?? name;
+  const asked = await session.commands.ask('calls.steps', { callId }, STEPS_ANSWER_MS);
+  const { steps, recorded } = (asked?.result ?? NO_STEPS) as StepsDocument;
+  if (rows.length === 0 && (!withSteps || steps.length === 0)) {
     throw new TandemError('NOT_FOUND', `no call ${name}`, { hint: 'the newest ones:   tandem calls ls' });
   }
-  const calls = rows.map(callDocument);
-  printResult(session.terminal, session.json, calls, (all) => all.map(callText).join('\n\n'));
+  const calls = rows.map(callDocument).map((call): ShownCall => {
+    const why = whyItFailed(call, steps) ?? null;
+    return withSteps ? { ...call, why, steps } : { ...call, why };
+  });
+  if (session.json)
+    printResult(session.terminal, true, calls.length === 0 ? [{ callId, steps }] : calls, String);
+  else {
+    if (calls.length > 0) session.terminal.result(calls.map(callText).join('\n\n'));
+    if (withSteps) showSteps(session, steps, asked === undefined ? undefined : recorded);
+  }
   return 0;
+}
+
+/** `recorded`: undefined when no exchange runs. */
+function showSteps(session: Session, steps: readonly StepDocument[], recorded: boolean | undefined): void {
+  if (steps.length > 0) {
+    session.terminal.result('');
+    return printSteps(session, steps.map(rowOf));
+  }
+  if (recorded === undefined) session.terminal.note('no steps: the exchange that keeps them does not run');
+  else if (recorded) session.terminal.note('no steps: they are kept for the newest calls only');
+  else session.terminal.note('no steps: [script] steps is off');
 }
 
 /** `90s`, `15m`, `1h`, `7d` in milliseconds. */
@@ -81,10 +112,10 @@ function resultOf({ state, status, answeredAt, endedBy }: CallDocument): string 
   return endedBy === null ? 'ended' : `ended by ${endedBy}`;
 }
 
-function callText(call: CallDocument): string {
-  const entries = Object.entries(call).filter(([, value]) => value !== null);
+function callText(call: ShownCall): string {
+  const entries = Object.entries(call).filter(([name, value]) => value !== null && name !== 'steps');
   const width = Math.max(...entries.map(([name]) => name.length));
-  return entries.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+  return entries.map(([name, value]) => printable(`${name.padEnd(width)}  ${value}`)).join('\n');
 }
 
 function noCalls({ last, user }: CallsOptions): string {

@@ -1,71 +1,64 @@
 /** `tandem check`: would it start with these settings and this script? */
-import { existsSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
+import { checkScript, type ScriptReport } from '../server/script-check.ts';
 import { TandemError } from '../base/errors.ts';
+import { silentLogger } from '../base/silent-logger.ts';
+import { nodeWorld } from '../world/node-world.ts';
 import { EXIT_FOUND_PROBLEMS, errorText } from './output.ts';
 import { startSettings } from './start.ts';
 import type { StartOptions } from './start.ts';
 import type { Terminal } from './terminal.ts';
 
-/** One thing that was looked at. */
+/** One thing that was looked at, or one that is wrong with it. */
 interface Finding {
   readonly what: 'settings' | 'script';
   readonly ok: boolean;
   readonly file: string;
+  readonly line?: number | undefined;
+  readonly column?: number | undefined;
   readonly message?: string;
   readonly hint?: string | undefined;
 }
 
+/** What is said of a script whose types nobody looked at. */
+const TYPES_UNCHECKED = 'its types were not checked: npm install typescript, then check again';
+
 /** Says what is wrong, one finding a line; exit 7 when something is. */
 export async function check(terminal: Terminal, json: boolean, options: StartOptions): Promise<number> {
-  const findings = await findingsOf(options);
+  const { findings, note } = await findingsOf(options);
   const ok = findings.every((finding) => finding.ok);
-  if (json) terminal.result(JSON.stringify({ ok, checks: findings }, undefined, 2));
-  else for (const finding of findings) print(terminal, finding);
+  if (json) terminal.result(JSON.stringify({ ok, checks: findings, note }, undefined, 2));
+  else {
+    for (const finding of findings) print(terminal, finding);
+    if (note !== undefined) terminal.note(note);
+  }
   return ok ? 0 : EXIT_FOUND_PROBLEMS;
 }
 
-async function findingsOf(options: StartOptions): Promise<Finding[]> {
+async function findingsOf(options: StartOptions): Promise<{ findings: Finding[]; note?: string }> {
   const settingsFile = options.config ?? 'tandem.toml';
   try {
-    const { script } = startSettings(options);
-    return [{ what: 'settings', ok: true, file: settingsFile }, await scriptFinding(script.file)];
+    const settings = startSettings(options);
+    const { file } = settings.script;
+    const report = await checkScript(file, settings, nodeWorld({ log: silentLogger, udp: 'dgram' }).clock);
+    const findings: Finding[] = [
+      { what: 'settings', ok: true, file: settingsFile },
+      ...inScript(file, report),
+    ];
+    return { findings, ...(report.typesChecked ? {} : { note: TYPES_UNCHECKED }) };
   } catch (error) {
-    return [problem('settings', settingsFile, error)];
+    if (!(error instanceof TandemError)) throw error;
+    const { message, hint } = error;
+    return { findings: [{ what: 'settings', ok: false, file: settingsFile, message, hint }] };
   }
 }
 
-async function scriptFinding(file: string): Promise<Finding> {
-  try {
-    await loadScript(file);
-    return { what: 'script', ok: true, file };
-  } catch (error) {
-    return problem('script', file, error);
-  }
+function inScript(file: string, { problems }: ScriptReport): Finding[] {
+  if (problems.length === 0) return [{ what: 'script', ok: true, file }];
+  return problems.map((problem) => ({ what: 'script', ok: false, ...problem }));
 }
 
-/** A script is a module whose default export is made by `script`. */
-async function loadScript(file: string): Promise<void> {
-  if (!existsSync(file)) throw new TandemError('SCRIPT_INVALID', 'there is no such file');
-  const module = (await import(pathToFileURL(file).href)) as { default?: unknown };
-  if (typeof module.default === 'function') return;
-  throw new TandemError('SCRIPT_INVALID', 'it has no default export; write: export default script(…)');
-}
-
-function problem(what: Finding['what'], file: string, error: unknown): Finding {
-  if (error instanceof TandemError)
-    return { what, ok: false, file, message: error.message, hint: error.hint };
-  return { what, ok: false, file, message: error instanceof Error ? placed(error, file) : String(error) };
-}
-
-/** The message with the line of the script that threw, where the stack names one. */
-function placed(error: Error, file: string): string {
-  const line = error.stack?.split('\n').find((text) => text.includes(pathToFileURL(file).href));
-  const at = /:(\d+)(?::\d+)?\)?$/.exec(line ?? '')?.[1];
-  return at === undefined ? error.message : `line ${at}: ${error.message}`;
-}
-
-function print(terminal: Terminal, { what, ok, file, message = '', hint }: Finding): void {
-  terminal.result(`${ok ? '●' : '✕'} ${what.padEnd(8)}  ${file}`);
+function print(terminal: Terminal, { what, ok, file, line, column, message = '', hint }: Finding): void {
+  const place = [file, line, column].filter((part) => part !== undefined).join(':');
+  terminal.result(`${ok ? '●' : '✕'} ${what.padEnd(8)}  ${place}`);
   if (!ok) terminal.complaint(errorText(message, hint));
 }

@@ -4,16 +4,23 @@
  * things to do than to search a million calls.
  */
 import { existsSync } from 'node:fs';
+import { silentLogger } from '../base/silent-logger.ts';
+import type { Clock } from '../base/world.ts';
 import { accountCommands } from '../server/control-accounts.ts';
 import { claimDataFolder } from '../server/control-claim.ts';
 import { CONTROL_ANSWER_MS, ControlClient } from '../server/control-client.ts';
 import { controlSocketPath } from '../server/control-lines.ts';
-import { databaseFile } from '../server/settings.ts';
+import { provisionCommands } from '../server/control-provisions.ts';
+import { databaseOf } from '../server/database-settings.ts';
+import { readProvisions } from '../server/provisions-store.ts';
 import type { Settings } from '../server/settings.ts';
-import type { Synchronous } from '../store/sqlite-connection.ts';
-import { SqliteWriter } from '../store/sqlite-writer.ts';
-import { open, openToRead, readSubscribers } from '../store/sqlite.ts';
-import type { Database, SubscriberRow } from '../store/sqlite.ts';
+import { openDatabase, openDatabaseToRead, openWriter } from '../store/database.ts';
+import type { DatabasePlace } from '../store/database-place.ts';
+import type { WatchedTable } from '../store/change-triggers.ts';
+import { readSubscribers } from '../store/sqlite.ts';
+import type { Database } from '../store/sqlite.ts';
+import type { Writer } from '../store/writer.ts';
+import { kinds } from '../subscriber/provisions.ts';
 import { Subscribers } from '../subscriber/subscribers.ts';
 import { logLines } from '../world/log-lines.ts';
 import { nodeWorld } from '../world/node-world.ts';
@@ -21,19 +28,17 @@ import { nodeWorld } from '../world/node-world.ts';
 /** A change may wait for others and for the disk. */
 export const CHANGE_ANSWER_MS = 30_000;
 
+/** Carries out one change, by `users.add` and its like. */
+export type Change = (command: string, args: unknown) => Promise<unknown>;
+
 /** What a running exchange answered. */
 interface Answered {
   readonly result: unknown;
 }
 
-interface Durability {
-  readonly file: string;
-  readonly synchronous: Synchronous;
-}
-
 /** Asks the exchange with these settings, whether it runs or not. */
 export class Commands {
-  private readonly settings: Settings;
+  readonly settings: Settings;
 
   constructor(settings: Settings) {
     this.settings = settings;
@@ -41,7 +46,7 @@ export class Commands {
 
   /** Looks something up in the database. */
   async read<T>(query: (db: Database) => Promise<T>): Promise<T> {
-    const db = openToRead(databaseFile(this.settings.data.folder));
+    const db = await openDatabaseToRead(this.place);
     try {
       return await query(db);
     } finally {
@@ -51,7 +56,8 @@ export class Commands {
 
   /** The same, where no database is as good as an empty one. */
   async readIfThere<T>(query: (db: Database) => Promise<T>, empty: T): Promise<T> {
-    return existsSync(databaseFile(this.settings.data.folder)) ? this.read(query) : empty;
+    const { place } = this;
+    return place.dialect !== 'sqlite' || existsSync(place.file) ? this.read(query) : empty;
   }
 
   /** Asks the running exchange; undefined when none runs. */
@@ -65,42 +71,64 @@ export class Commands {
     }
   }
 
-  /** Changes accounts, by `users.add` and its like. */
-  async change(command: string, args: unknown): Promise<unknown> {
-    const asked = await this.ask(command, args, CHANGE_ANSWER_MS);
-    if (asked !== undefined) return asked.result;
-    return this.withSubscribers((subscribers) => accountCommands(subscribers)[command]!(args));
+  /** Changes accounts and what else is provisioned, by `users.add` and its like. */
+  change(command: string, args: unknown): Promise<unknown> {
+    return this.changes(command, (change) => change(command, args));
   }
 
-  /** The folder is claimed meanwhile, so that no exchange starts with accounts that change under it. */
-  private async withSubscribers<T>(use: (subscribers: Subscribers) => Promise<T>): Promise<T> {
-    const { folder, synchronous } = this.settings.data;
-    const durability: Durability = {
-      file: databaseFile(folder),
-      synchronous: synchronous === 'full' ? 'FULL' : 'NORMAL',
-    };
-    const claim = claimDataFolder(folder);
+  /** Several changes of one kind, such as `users.import`, by one way: all by the exchange, or all without it. */
+  async changes<T>(kind: string, use: (change: Change) => Promise<T>): Promise<T> {
+    const client = await ControlClient.open(controlSocketPath(this.settings.data.folder));
+    if (client === undefined) return this.changesWithoutExchange(kind, use);
     try {
-      const rows = await accountsOf(durability);
-      const { clock, log } = nodeWorld({ log: logLines({ level: 'error' }), udp: 'dgram' });
-      const writer = new SqliteWriter({ ...durability, clock, log });
+      return await use((command, args) => client.ask(command, args, CHANGE_ANSWER_MS));
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Reads what such a change looks at, and no more: there may be millions of rows. */
+  private changesWithoutExchange<T>(kind: string, use: (change: Change) => Promise<T>): Promise<T> {
+    return this.write(async (writer, db) => {
+      const { clock, random } = nodeWorld({ log: silentLogger, udp: 'dgram' });
+      const rows = kind.startsWith('users.') ? await readSubscribers(db) : [];
+      const subscribers = new Subscribers({ writer, clock, random, rows });
+      // All that a user has goes with him.
+      const table = kinds.find(({ name }) => kind.startsWith(`${name}.`))?.table;
+      const isNeeded = (one: WatchedTable): boolean => kind === 'users.rm' || one === table;
+      const provisions = await readProvisions(db, { writer, clock, log: silentLogger }, isNeeded);
+      const handlers = { ...accountCommands(subscribers, provisions), ...provisionCommands(provisions) };
+      return use(async (command, args) => handlers[command]?.(args));
+    });
+  }
+
+  /**
+   * Changes the database without an exchange, and makes its tables if need be. The folder is claimed meanwhile, so
+   * that no exchange starts with accounts that change under it.
+   */
+  async write<T>(use: (writer: Writer, db: Database) => Promise<T>): Promise<T> {
+    const claim = claimDataFolder(this.settings.data.folder);
+    try {
+      const db = await openDatabase(this.place);
+      const writer = openWriter(this.place, { clock: this.clock, log: logLines({ level: 'error' }) });
       try {
-        return await use(new Subscribers({ writer, clock, rows }));
+        return await use(writer, db);
       } finally {
         await writer.close();
+        await db.destroy();
       }
     } finally {
       claim.release();
     }
   }
-}
 
-/** Makes the file and its tables if need be. */
-async function accountsOf({ file, synchronous }: Durability): Promise<readonly SubscriberRow[]> {
-  const db = await open(file, { synchronous });
-  try {
-    return await readSubscribers(db);
-  } finally {
-    await db.destroy();
+  /** Where the database is. */
+  get place(): DatabasePlace {
+    return databaseOf(this.settings);
+  }
+
+  /** Real time. */
+  get clock(): Clock {
+    return nodeWorld({ log: logLines({ level: 'error' }), udp: 'dgram' }).clock;
   }
 }

@@ -2,7 +2,10 @@
 import type { Command } from 'commander';
 import { TandemError } from '../base/errors.ts';
 import { EXIT_USAGE, printError } from './output.ts';
+import { type Declaring, declareProvisions, declareUsersShown } from './program-provisions.ts';
+import { declareSwarm } from './swarm-words.ts';
 import type { Terminal } from './terminal.ts';
+import type { SimOptions } from './sim-request.ts';
 import type { PasswordOption, Session } from './users.ts';
 
 const EXIT_CODES = `
@@ -76,9 +79,17 @@ function declare(program: Command, run: Run): Command {
     .addHelpText('after', EXIT_CODES);
   declareStart(program, run);
   declareUsers(program, run);
+  declareProvisions(program, declaring(run));
   declareRegs(program, run);
+  declareBans(program, run);
   declareCalls(program, run);
+  declareSim(program, run);
+  declarePools(program, run);
   declareCheck(program, run);
+  declareReload(program, run);
+  declareDev(program, run);
+  declareDatabase(program, run);
+  declareSwarm(program, run);
   declareVersion(program, run);
   return program;
 }
@@ -133,6 +144,7 @@ function declareUsers(program: Command, run: Run): void {
         (await import('./users.ts')).removeUser(session, user, options.yes === true),
       ),
     );
+  declareUsersShown(users, declaring(run));
   declareImport(users, run);
 }
 
@@ -158,6 +170,30 @@ function declareRegs(program: Command, run: Run): void {
     );
 }
 
+function declareBans(program: Command, run: Run): void {
+  const bans = program.command('bans').description('who is shut out');
+  common(bans.command('ls'))
+    .description('list them')
+    .addHelpText('after', example('tandem bans ls'))
+    .action((options: CommonOptions) =>
+      run.act(options, async (session) => (await import('./bans.ts')).listBans(session)),
+    );
+  common(bans.command('add').argument('<address>'))
+    .description('shut an address or IPv6 /64 out')
+    .option('--reason <text>', 'for those who read the list', 'by hand')
+    .option('--for <time>', 'how long: 90s, 15m, 1h, 7d', '1h')
+    .addHelpText('after', example('tandem bans add 192.0.2.66 --for 7d --reason "scans us"'))
+    .action((source: string, options: CommonOptions & { reason: string; for: string }) =>
+      run.act(options, async (session) => (await import('./bans.ts')).addBan(session, source, options)),
+    );
+  common(bans.command('rm').argument('<address>'))
+    .description('let it in again')
+    .addHelpText('after', example('tandem bans rm 192.0.2.66'))
+    .action((source: string, options: CommonOptions) =>
+      run.act(options, async (session) => (await import('./bans.ts')).removeBan(session, source)),
+    );
+}
+
 function declareCalls(program: Command, run: Run): void {
   const calls = program.command('calls').description('records of calls');
   common(calls.command('ls'))
@@ -170,11 +206,60 @@ function declareCalls(program: Command, run: Run): void {
       run.act(options, async (session) => (await import('./calls.ts')).listCallRecords(session, options)),
     );
   common(calls.command('show').argument('<id|call-id>'))
-    .description('everything about one')
-    .addHelpText('after', example('tandem calls show 7'))
-    .action((name: string, options: CommonOptions) =>
-      run.act(options, async (session) => (await import('./calls.ts')).showCall(session, name)),
+    .description('everything about one, and why it failed')
+    .option('--steps', 'what the script did for it, of the newest calls')
+    .addHelpText('after', example('tandem calls show 7 --steps'))
+    .action((name: string, options: CommonOptions & { steps?: boolean }) =>
+      run.act(options, async (session) =>
+        (await import('./calls.ts')).showCall(session, name, options.steps === true),
+      ),
     );
+}
+
+function declareSim(program: Command, run: Run): void {
+  common(program.command('sim'))
+    .description('what would become of a call: the script, step by step; nothing is sent or written')
+    .option('--from <user>', 'who calls')
+    .option('--to <user or number>', 'whom')
+    .option('--invite <file>', 'or: a request from a file')
+    .option('--call <id>', 'or: a call from the records, once more')
+    .option(
+      '--set <key=value>',
+      'source=192.0.2.7:5060, auth=no, time=2026-12-24T18:00, header.X-A=b, …',
+      collect,
+    )
+    .option('--answer <name=what>', 'bob=486,carrier=silent,*=rings; whoever is not named answers', collect)
+    .option('--script <file>', 'another script than that of the settings')
+    .addHelpText('after', example('tandem sim --from alice --to +4930123456 --answer carrier1.example=503'))
+    .action((options: CommonOptions & SimOptions) =>
+      run.act(options, async (session) => (await import('./sim.ts')).simulate(session, options)),
+    );
+}
+
+function declarePools(program: Command, run: Run): void {
+  const pools = program.command('pools').description('servers that calls are spread over');
+  common(pools.command('ls'))
+    .description('list the pools')
+    .addHelpText('after', example('tandem pools ls'))
+    .action((options: CommonOptions) =>
+      run.act(options, async (session) => (await import('./pools.ts')).listPools(session)),
+    );
+  common(pools.command('show').argument('<pool>'))
+    .description('the servers of one, their health and their load')
+    .addHelpText('after', example('tandem pools show media'))
+    .action((pool: string, options: CommonOptions) =>
+      run.act(options, async (session) => (await import('./pools.ts')).showPool(session, pool)),
+    );
+  for (const to of ['enable', 'disable'] as const) {
+    common(pools.command(to).argument('<pool>').argument('<server>'))
+      .description(to === 'enable' ? 'send calls to a server again' : 'send no more calls to a server')
+      .addHelpText('after', example(`tandem pools ${to} media sip:192.0.2.21:5060`))
+      .action((pool: string, server: string, options: CommonOptions) =>
+        run.act(options, async (session) =>
+          (await import('./pools.ts')).switchServer(session, to, pool, server),
+        ),
+      );
+  }
 }
 
 function declareCheck(program: Command, run: Run): void {
@@ -186,6 +271,61 @@ function declareCheck(program: Command, run: Run): void {
       const asked = script === undefined ? options : { ...options, script };
       run.status = await check(run.terminal, options.json === true, asked);
     });
+}
+
+function declareReload(program: Command, run: Run): void {
+  common(program.command('reload'))
+    .description('the running exchange loads its script again; calls go on')
+    .addHelpText('after', example('tandem reload'))
+    .action((options: CommonOptions) =>
+      run.act(options, async ({ commands, terminal, json }) =>
+        (await import('./reload.ts')).reload(commands, terminal, json),
+      ),
+    );
+}
+
+function declareDev(program: Command, run: Run): void {
+  common(program.command('dev').argument('[script]'))
+    .description('run the exchange, load the script at every change, say a line for each call')
+    .option('--port <number>', 'the port to listen on, instead of that of the settings', portNumber)
+    .addHelpText('after', example('tandem dev my-route.ts'))
+    .action(async (script: string | undefined, options: CommonOptions & { port?: number }) => {
+      const [{ dev }, { startServer }] = await Promise.all([
+        import('./dev.ts'),
+        import('../server/server.ts'),
+      ]);
+      run.terminal.plain = !options.color;
+      run.status = await dev(
+        script === undefined ? options : { ...options, script },
+        run.terminal,
+        startServer,
+      );
+    });
+}
+
+function declareDatabase(program: Command, run: Run): void {
+  const imports = program.command('import').description('take over the data of another server');
+  common(imports.command('opensips'))
+    .description('accounts, bindings, domains, aliases, groups and lists of an OpenSIPS database')
+    .requiredOption(
+      '--from <url>',
+      'postgres://…, mysql://… or an SQLite file; password: TANDEM_FROM_PASSWORD',
+    )
+    .option('--domain <name>', 'for rows without a domain')
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .addHelpText('after', example('tandem import opensips --from mysql://opensips@db/opensips --dry-run'))
+    .action((options: CommonOptions & { from: string; domain?: string; dryRun?: boolean }) =>
+      run.act(options, async (session) =>
+        (await import('./import-opensips.ts')).importOpensips(session, options),
+      ),
+    );
+  const migrate = program.command('migrate').description('the tables of the database');
+  common(migrate.command('status'))
+    .description('which migrations are done; a start does the rest')
+    .addHelpText('after', example('tandem migrate status'))
+    .action((options: CommonOptions) =>
+      run.act(options, async (session) => (await import('./migrate.ts')).migrateStatus(session)),
+    );
 }
 
 function declareVersion(program: Command, run: Run): void {
@@ -208,6 +348,10 @@ function common(command: Command): Command {
     .option('--no-color', 'as NO_COLOR does');
 }
 
+function declaring(run: Run): Declaring {
+  return { common, act: (options, act) => run.act(options, act) };
+}
+
 function password(command: Command): Command {
   return command.option(
     '--password [password]',
@@ -217,6 +361,10 @@ function password(command: Command): Command {
 
 function example(words: string): string {
   return `\nExample:\n  ${words}`;
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 function portNumber(text: string): number {

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
@@ -70,6 +73,24 @@ test('what the command line says reaches the exchange', async () => {
   });
 
   assert.equal(heard, 'udp:0.0.0.0:5099 tcp:0.0.0.0:5099 /a/my.ts /a/data');
+});
+
+test('another port moves all listeners by as much', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-start-'));
+  const config = join(folder, 'tandem.toml');
+  writeFileSync(config, '[sip]\nlisten = ["udp:0.0.0.0:5060", { listen = "ws:0.0.0.0:5080", name = "web" }]');
+  let heard: unknown;
+
+  await run({ port: 6060, config }, async ({ sip }) => {
+    heard = sip.listen;
+    return exchange([], []);
+  });
+
+  assert.deepEqual(heard, [
+    { transport: 'udp', host: '0.0.0.0', port: 6060 },
+    { transport: 'ws', host: '0.0.0.0', port: 6080, name: 'web' },
+  ]);
+  rmSync(folder, { recursive: true });
 });
 
 test('SIGHUP reloads, and a script that does not load leaves the exchange running', async () => {

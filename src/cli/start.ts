@@ -2,7 +2,7 @@
 import type { EventEmitter } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { TandemError } from '../base/errors.ts';
-import { loadSettings, printListen } from '../server/settings.ts';
+import { loadSettings, printEntry } from '../server/settings.ts';
 import type { Settings, SettingsInput } from '../server/settings.ts';
 import { printError } from './output.ts';
 import type { Terminal } from './terminal.ts';
@@ -23,7 +23,7 @@ export interface RunningExchange {
   readonly listeners: readonly string[];
   readonly dataFolder: string;
   stop(): Promise<void>;
-  reload(): Promise<void>;
+  reload(): Promise<unknown>;
 }
 
 /** Starts an exchange; rejects with PORT_TAKEN and its like. */
@@ -62,7 +62,9 @@ export function startSettings(options: StartOptions): Settings {
 }
 
 function onPort(settings: Settings, options: StartOptions, overrides: SettingsInput, port: number): Settings {
-  const listen = settings.sip.listen.map((address) => printListen({ ...address, port }));
+  // Several listeners keep their distances: TLS has another port than TCP.
+  const first = settings.sip.listen[0]!.port;
+  const listen = settings.sip.listen.map((at) => printEntry({ ...at, port: port + at.port - first }));
   return loadSettings(options.config, { ...overrides, sip: { listen } });
 }
 

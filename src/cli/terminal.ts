@@ -13,7 +13,7 @@ const COLUMNS_USUAL = 80;
 const LINE_CHARACTERS_MAX = 4096;
 /** Ends a question that is answered with Ctrl-C. */
 const EXIT_INTERRUPTED = 130;
-const OUR_COMMAND = /\btandem (?=(?:start|users|regs|calls|check|version|help)\b)/g;
+const OUR_COMMAND = /\btandem (?=(?:start|users|regs|calls|sim|check|reload|dev|swarm|version|help)\b)/g;
 
 /** Stdin, or what stands in for it. */
 export type Input = NodeJS.ReadableStream & { readonly isTTY?: boolean };

@@ -3,6 +3,7 @@ import { TandemError } from '../base/errors.ts';
 import type { UserDocument } from '../server/control-documents.ts';
 import { listUsers } from '../server/control-queries.ts';
 import type { Commands } from './commands.ts';
+import { confirm } from './confirm.ts';
 import { printResult, printTable, printTime } from './output.ts';
 import type { Column } from './output.ts';
 import type { Terminal } from './terminal.ts';
@@ -61,10 +62,4 @@ async function passwordOf({ terminal }: Session, given: PasswordOption): Promise
   const password = terminal.asks ? await terminal.ask('Password: ', true) : await terminal.firstLine();
   if (password !== '') return password;
   throw new TandemError('USAGE', 'no password: give --password PASSWORD, or a line on stdin');
-}
-
-async function confirm(terminal: Terminal, question: string): Promise<void> {
-  if (!terminal.asks) throw new TandemError('USAGE', 'nobody to ask: give --yes');
-  const answer = await terminal.ask(`${question} [y/N] `, false);
-  if (!/^y(es)?$/i.test(answer.trim())) throw new TandemError('USAGE', 'not done');
 }

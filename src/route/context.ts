@@ -21,9 +21,7 @@ import {
   type RelayOptions,
   type Reply,
 } from './decision.ts';
-
-/** Answers with the line of the script that called. */
-export type LineFinder = () => string | undefined;
+import type { LineFinder } from './step.ts';
 
 /** What every route sees. `V`: what middlewares learned and handed on by `next({ … })`. */
 export class Context<V> {
@@ -44,8 +42,8 @@ export class Context<V> {
   }
 
   /** A decision is being made. */
-  protected decides(): void {
-    if (this.lines !== undefined) this.line = this.lines();
+  protected decides(decision: string, status = 0): void {
+    if (this.lines !== undefined) this.line = this.lines(decision, status);
   }
 }
 
@@ -53,6 +51,8 @@ export class Context<V> {
 export class RequestContext<V = {}> extends Context<V> {
   readonly req: SipRequest;
   readonly source: Flow;
+  /** For the core: the user part of our own Route value. */
+  flowToken: string | undefined = undefined;
   private readonly provisional: (status: number, reason: string | undefined) => void;
   private fromField: NameAddr | undefined = undefined;
   private toField: NameAddr | undefined = undefined;
@@ -87,19 +87,29 @@ export class RequestContext<V = {}> extends Context<V> {
     return (this.toField ??= parseNameAddr(this.req.headers.raw(TO) ?? ''));
   }
 
+  /**
+   * The phone that registered elsewhere through us, for a request that came along our Path; undefined for any other
+   * request. Where we do not know it (any more) the branch ends with 430. RFC 3327, RFC 5626 §5.3
+   */
+  get pathTarget(): Target | undefined {
+    const { flowToken, req } = this;
+    if (flowToken === undefined || req.toTag !== '') return undefined;
+    return { uri: this.uri, uriText: req.uriText, flowToken };
+  }
+
   /** Sends a 1xx at once. */
   progress(status: number, reason?: string): void {
     this.provisional(status, reason);
   }
 
   reply(status: number, reason?: string, headers?: Readonly<Record<string, string>>, body?: string): Reply {
-    this.decides();
+    this.decides('reply', status);
     return { do: 'reply', status, reason, headers: headers && Object.entries(headers), body };
   }
 
   /** Without a plan: to where `uri` resolves. */
   relay(plan: Plan = { uri: this.uri }, options: RelayOptions<V> = {}): Relay {
-    this.decides();
+    this.decides('relay');
     return { do: 'relay', plan, options: options as unknown as RelayOptions<never> }; // see Relay.options
   }
 
@@ -110,23 +120,23 @@ export class RequestContext<V = {}> extends Context<V> {
   }
 
   redirect(...to: Uri[]): Redirect {
-    this.decides();
+    this.decides('redirect');
     return { do: 'redirect', to };
   }
 
   forward(to: Hop): Forward {
-    this.decides();
+    this.decides('forward');
     return { do: 'forward', to };
   }
 
   /** Be the far end ourselves: the application answers the call. INVITE only. */
   answer(app: LocalApp): Answer {
-    this.decides();
+    this.decides('answer');
     return { do: 'answer', app };
   }
 
   drop(): Drop {
-    this.decides();
+    this.decides('drop');
     return DROP;
   }
 }
@@ -146,12 +156,12 @@ export class BranchContext<V> extends Context<V> {
   }
 
   send(): Pass {
-    this.decides();
+    this.decides('send');
     return PASS;
   }
 
   skip(): Drop {
-    this.decides();
+    this.decides('skip');
     return DROP;
   }
 }
@@ -173,13 +183,13 @@ export class ReplyContext<V> extends Context<V> {
   }
 
   pass(): Pass {
-    this.decides();
+    this.decides('pass');
     return PASS;
   }
 
   /** 1xx only; a final reply goes on whatever this says. */
   drop(): Drop {
-    this.decides();
+    this.decides('drop');
     return DROP;
   }
 }
@@ -225,28 +235,28 @@ export class FailureContext<V> extends Context<V> {
   }
 
   reply(status: number, reason?: string, headers?: Readonly<Record<string, string>>): Reply {
-    this.decides();
+    this.decides('reply', status);
     return this.request.reply(status, reason, headers);
   }
 
   relay(plan?: Plan, options?: RelayOptions<V>): Relay {
-    this.decides();
+    this.decides('relay');
     return this.request.relay(plan, options);
   }
 
   redirect(...to: Uri[]): Redirect {
-    this.decides();
+    this.decides('redirect');
     return this.request.redirect(...to);
   }
 
   answer(app: LocalApp): Answer {
-    this.decides();
+    this.decides('answer');
     return this.request.answer(app);
   }
 
   /** Let the failure go back to the caller. */
   pass(): Pass {
-    this.decides();
+    this.decides('pass');
     return PASS;
   }
 }
@@ -263,13 +273,13 @@ export class LocalContext extends Context<{}> {
 
   /** Send it. */
   pass(): Pass {
-    this.decides();
+    this.decides('pass');
     return PASS;
   }
 
   /** Do not; whoever made it is told 480. */
   drop(): Drop {
-    this.decides();
+    this.decides('drop');
     return DROP;
   }
 }

@@ -2,6 +2,8 @@
 import type { LocalApp } from '../agent/local-call.ts';
 import type { Millis } from '../base/world.ts';
 import type { Plan } from '../proxy/plan.ts';
+import type { SipRequest } from '../sip/message.ts';
+import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { Hop } from '../transport/transports.ts';
 import type { BranchRoute, FailureRoute, ReplyRoute } from './router.ts';
@@ -44,6 +46,12 @@ export interface Answer {
   readonly app: LocalApp;
 }
 
+/** A part of ours takes the request and its transaction: a subscription that we notify of. */
+export interface Serve {
+  readonly do: 'serve';
+  readonly serve: (server: ServerTransaction, request: SipRequest) => void;
+}
+
 /** Say nothing; for a branch or a reply: leave it out. */
 export interface Drop {
   readonly do: 'drop';
@@ -55,7 +63,7 @@ export interface Pass {
 }
 
 /** What a request route may answer. */
-export type RequestDecision = Reply | Relay | Redirect | Forward | Answer | Drop;
+export type RequestDecision = Reply | Relay | Redirect | Forward | Answer | Serve | Drop;
 /** What a failure route may answer. */
 export type FailureDecision = Reply | Relay | Redirect | Answer | Pass;
 
@@ -67,6 +75,11 @@ export interface RelayOptions<V> {
   readonly ringMs?: Millis;
   /** Whether we stay on the path of the dialog. Default: yes for requests that may begin one. */
   readonly recordRoute?: boolean;
+  /**
+   * For a REGISTER to another registrar: our Path goes in, so that calls for the phone come by us. With `require` a
+   * phone that does not know of Path is told 421. RFC 3327 §5.2
+   */
+  readonly path?: boolean | 'require';
   /** Whether a failed branch moves a serial plan on. Default: any but 401, 407 and 6xx. */
   readonly advanceOn?: (end: { readonly status: number; readonly timedOut: boolean }) => boolean;
   /** Follow redirections, this many Contacts at most (`true`: 8). Default: the caller gets the 3xx. */

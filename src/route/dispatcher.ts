@@ -28,8 +28,8 @@ import type { Generation, Generations } from './generation.ts';
 import { Incoming } from './incoming.ts';
 import { Performer } from './perform.ts';
 import { admit } from './preamble.ts';
-import { callingLine, describeFault, scriptLineOf, shortLine } from './source-line.ts';
-import { nameOfDecision, type StepObserver } from './step.ts';
+import { callingLine, describeFault, errorText, scriptLineOf, shortLine } from './source-line.ts';
+import { aboutDecision, type LineFinder, nameOfDecision, type StepObserver } from './step.ts';
 import { RouteWatch } from './watch.ts';
 
 /** What the dispatcher stands on. */
@@ -57,6 +57,8 @@ export class Dispatcher {
   readonly generations: Generations;
   /** We are about to stop: nothing new is begun. */
   draining = false;
+  /** Who finds the lines that steps tell. */
+  lines: LineFinder = callingLine;
   private readonly world: World;
   private readonly layer: TransactionLayer;
   private readonly proxy: Proxy;
@@ -109,9 +111,9 @@ export class Dispatcher {
     const { onLocal } = generation.router;
     if (onLocal === undefined) return true;
     const c = new LocalContext(this.world.log, request);
-    if (this.onStep !== undefined) c.lines = callingLine;
+    if (this.onStep !== undefined) c.lines = this.lines;
     let decision = 'throws';
-    generation.marks?.enter('local', generation.number);
+    generation.marks?.enter('local', generation.number, request);
     try {
       decision = onLocal(c).do;
     } catch (error) {
@@ -194,8 +196,9 @@ export class Dispatcher {
         this.agent.receiveAck(incoming.request);
         return;
       }
-      const { mark, route, loopMark } = admit(incoming, this.proxy);
-      if (mark !== undefined) this.proxy.forwardAck(incoming.request, route, loopMark, incoming.order);
+      const { mark, route, bound, loopMark } = admit(incoming, this.proxy);
+      const { request, order } = incoming;
+      if (mark !== undefined) this.proxy.forwardAck({ request, route, bound, loopMark, order });
     } catch (error) {
       if (!(error instanceof SipError)) throw error; // An ACK is never answered.
     }
@@ -230,12 +233,14 @@ export class Dispatcher {
       (status, reason) => incoming.reply(status, reason),
     );
     const { generation } = this;
-    if (this.onStep !== undefined) c.lines = callingLine;
+    if (this.onStep !== undefined) c.lines = this.lines;
     try {
-      const { mark, route, loopMark } = admit(incoming, this.proxy);
+      const { mark, route, bound, loopMark } = admit(incoming, this.proxy);
       incoming.route = route;
+      incoming.bound = bound;
       incoming.mark = mark;
       incoming.loopMark = loopMark;
+      c.flowToken = route.user;
       this.decided(ask(generation, c, mark !== undefined), incoming, c, generation);
     } catch (error) {
       this.fail(incoming, error);
@@ -266,6 +271,7 @@ export class Dispatcher {
       method: c.method,
       generation: generation.number,
       decision: nameOfDecision(decision),
+      leads: aboutDecision(decision),
       at: c.line,
     });
     this.performer.perform(decision, incoming, c, generation);
@@ -318,6 +324,7 @@ export class Dispatcher {
       method: request.method,
       generation: this.generation.number,
       decision: 'throws',
+      leads: errorText(error),
       at: place && shortLine(place),
     });
   }
@@ -368,7 +375,7 @@ function ask(
 ): Awaitable<RequestDecision> {
   const { router, marks } = generation;
   if (marks === undefined) return inDialog ? router.routeInDialog(c) : router.route(c);
-  marks.enter(inDialog ? 'in dialog' : 'request', generation.number);
+  marks.enter(inDialog ? 'in dialog' : 'request', generation.number, c);
   try {
     return inDialog ? router.routeInDialog(c) : router.route(c);
   } finally {

@@ -9,6 +9,7 @@ import type { ViaSpan } from '../sip/via.ts';
 import type { TransactionKey } from '../transaction/key.ts';
 import type { TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import type { DialogFlow } from '../proxy/flow-routes.ts';
 import type { RouteView } from '../proxy/loose-route.ts';
 import type { RouteMark } from '../proxy/route-signer.ts';
 import type { Flow } from '../transport/flow.ts';
@@ -34,6 +35,8 @@ export class Incoming {
   bytes: number;
   /** What our mark in its Route says; undefined outside a dialog. */
   mark: RouteMark | undefined = undefined;
+  /** How the other side of its dialog is reached, when only its flow leads there. */
+  bound: DialogFlow | undefined = undefined;
   /** `loopHash` of the request as it came, before any edit. */
   loopMark = 0;
   /** How often it was relayed: more than once when a failure route did. */

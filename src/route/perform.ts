@@ -2,6 +2,7 @@
 import type { Agent } from '../agent/agent.ts';
 import type { Logger, Millis } from '../base/world.ts';
 import { SipError } from '../base/errors.ts';
+import { hasOption } from '../dialog/session-timer.ts';
 import type { Finisher, PlanFailure, RelayHooks } from '../proxy/response-context.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 import { RECURSION_MAX, type RecursionOptions } from '../proxy/recursion.ts';
@@ -9,13 +10,22 @@ import type { SipRequest } from '../sip/message.ts';
 import { printUri } from '../sip/uri.ts';
 import type { CallObserver } from './call-observer.ts';
 import { BranchContext, type Context, FailureContext, ReplyContext, RequestContext } from './context.ts';
-import type { Answer, FailureDecision, Forward, Relay, RelayOptions, RequestDecision } from './decision.ts';
+import type {
+  Answer,
+  FailureDecision,
+  Forward,
+  Relay,
+  RelayOptions,
+  RequestDecision,
+  Serve,
+} from './decision.ts';
 import type { Incoming } from './incoming.ts';
 import { noHopsLeft } from './preamble.ts';
 import type { Generation } from './generation.ts';
 import type { BranchRoute, ReplyRoute } from './router.ts';
-import { describeFault, scriptLineOf, shortLine } from './source-line.ts';
-import { nameOfDecision, type RouteKind, type StepObserver } from './step.ts';
+import { describeFault, errorText, scriptLineOf, shortLine } from './source-line.ts';
+import { aboutDecision, nameOfDecision, type RouteKind, type StepObserver } from './step.ts';
+import { printPlainUri } from './steps-texts.ts';
 
 /** Requests that may begin a dialog: we stay on its path unless the script says otherwise. */
 const DIALOG_FORMING = new Set(['INVITE', 'SUBSCRIBE', 'REFER']);
@@ -79,6 +89,9 @@ export class Performer {
       case 'answer':
         this.answer(decision, incoming, c);
         break;
+      case 'serve':
+        this.serve(decision, incoming, c);
+        break;
       case 'drop':
         if (incoming.server !== undefined && !incoming.server.isInvite) incoming.server.abandon();
         else if (incoming.server !== undefined) incoming.reply(480);
@@ -116,14 +129,27 @@ export class Performer {
       ringMs: options.ringMs,
       recordRoute:
         isNotify(request) || (options.recordRoute ?? (begins && DIALOG_FORMING.has(request.method))),
+      path: this.path(options, request),
       advanceOn: this.advanceOn(decision, incoming, generation),
       call: incoming.call,
       loopMark: incoming.loopMark,
       route: incoming.route,
+      bound: incoming.bound,
       refreshes: TARGET_REFRESHING.has(request.method) ? incoming.mark : undefined,
       recurse: this.recursion(decision, incoming, generation),
       hooks: this.hooks(decision, incoming, c, generation),
     });
+  }
+
+  private path({ path = false }: RelayOptions<never>, request: SipRequest): boolean {
+    if (path === 'require' && !hasOption(request.headers, 'Supported', 'path'))
+      throw new SipError('BAD_EXTENSION', 421, 'a phone without Path', { Require: 'path' });
+    return path !== false;
+  }
+
+  private serve({ serve }: Serve, incoming: Incoming, c: RequestContext<never>): void {
+    const server = incoming.open();
+    if (server !== undefined) serve(server, c.req);
   }
 
   private answer({ app }: Answer, incoming: Incoming, c: RequestContext<never>): void {
@@ -178,8 +204,8 @@ export class Performer {
   }
 
   /**
-   * What the final answer to a BYE says of the call; undefined for other requests. A BYE that is refused, for its CSeq or
-   * a challenge, ends nothing: whoever sent it would talk on for free. RFC 3261 §15.1.1
+   * What the final answer to a BYE says of the call; undefined for other requests. A BYE that is refused,
+   * for its CSeq or a challenge, ends nothing: whoever sent it would talk on for free. RFC 3261 §15.1.1
    */
   private hangsUp(incoming: Incoming): ((status: number, by: Finisher) => void) | undefined {
     const { mark, request } = incoming;
@@ -215,12 +241,15 @@ export class Performer {
     const asked = new FailureContext(again, failure);
     const act = (next: FailureDecision): void => {
       if (incoming.over) return;
-      this.step('failure', asked, generation, nameOfDecision(next), String(failure.status));
+      if (this.onStep !== undefined) {
+        const leads = aboutDecision(next);
+        this.step('failure', asked, generation, nameOfDecision(next), String(failure.status), leads);
+      }
       if (next.do === 'pass') context.pass();
       else this.perform(next, incoming, again, generation);
     };
     const fail = (error: unknown): void => this.parts.failed(incoming, error);
-    generation.marks?.enter('failure', generation.number);
+    generation.marks?.enter('failure', generation.number, asked);
     try {
       const next = onFailure(asked);
       generation.marks?.leave();
@@ -261,7 +290,7 @@ export class Performer {
   private branchGoes(onBranch: BranchRoute<never>, b: BranchContext<never>, generation: Generation): boolean {
     const goes = onBranch(b).do === 'pass';
     if (this.onStep !== undefined) {
-      this.step('branch', b, generation, goes ? 'send' : 'skip', printUri(b.target.uri));
+      this.step('branch', b, generation, goes ? 'send' : 'skip', printPlainUri(b.target.uri));
     }
     return goes;
   }
@@ -285,7 +314,7 @@ export class Performer {
     run: () => boolean,
   ): boolean {
     if (generation.dropped) return otherwise;
-    generation.marks?.enter(route, generation.number);
+    generation.marks?.enter(route, generation.number, incoming.request);
     try {
       return run();
     } catch (error) {
@@ -303,7 +332,8 @@ export class Performer {
     const { callId, method } = incoming.request;
     const place = scriptLineOf(error);
     const at = place && shortLine(place);
-    this.onStep({ route, callId, method, generation: generation.number, decision: 'throws', at });
+    const leads = errorText(error);
+    this.onStep({ route, callId, method, generation: generation.number, decision: 'throws', leads, at });
   }
 
   private step(
@@ -312,8 +342,9 @@ export class Performer {
     generation: Generation,
     decision: string,
     about: string,
+    leads?: string,
   ): void {
-    this.onStep?.({ route, callId, method, generation: generation.number, decision, about, at: line });
+    this.onStep?.({ route, callId, method, generation: generation.number, decision, about, leads, at: line });
   }
 
   /** Stateless: an INVITE cannot go so, because its CANCEL and the ACK of a refusal would find nobody. §16.11 */
@@ -324,7 +355,8 @@ export class Performer {
     if (request.method === 'INVITE')
       throw new SipError('BAD_MESSAGE', 500, 'an INVITE is relayed, not forwarded');
     const route = proxy.routes(request, incoming.route);
-    if (proxy.forwardStateless(request, route, decision.to, order)) incoming.server?.forget();
+    const sent = proxy.forwardStateless(request, route, decision.to, order, incoming.flow);
+    if (sent) incoming.server?.forget();
     else throw new SipError('BAD_HEADER', 500, `no listener speaks ${decision.to.transport}`);
   }
 }

@@ -2,6 +2,7 @@
 import { SipError } from '../base/errors.ts';
 import { MAX_FORWARDS, PROXY_REQUIRE, REQUIRE } from '../sip/header-table.ts';
 import type { SipRequest } from '../sip/message.ts';
+import type { DialogFlow } from '../proxy/flow-routes.ts';
 import { loopHash } from '../proxy/forward.ts';
 import type { RouteView } from '../proxy/loose-route.ts';
 import type { RouteMark } from '../proxy/route-signer.ts';
@@ -9,7 +10,7 @@ import type { Proxy } from '../proxy/proxy.ts';
 import type { Incoming } from './incoming.ts';
 
 /** Option tags that we understand as the registrar, where `Require` is meant for us. */
-const REGISTRAR_OPTIONS = new Set(['path']);
+const REGISTRAR_OPTIONS = new Set(['path', 'outbound', 'gruu']);
 /** Those that we understand as a proxy. */
 const NO_OPTIONS: ReadonlySet<string> = new Set();
 
@@ -21,6 +22,8 @@ export interface Admitted {
   /** What our mark in Route says: which call, and from which side; undefined outside a dialog. */
   readonly mark: RouteMark | undefined;
   readonly route: RouteView;
+  /** How the other side of the dialog is reached, when only its flow leads there. RFC 5626 §5.3 */
+  readonly bound: DialogFlow | undefined;
   /** Tells the request from others when it comes back to us. */
   readonly loopMark: number;
 }
@@ -44,11 +47,11 @@ export function admit(incoming: Incoming, proxy: Proxy): Admitted {
   if (request.toTag === '') {
     // RFC 3261 §16.4 lets us pop our own value; one that leads elsewhere would make us a stranger's relay.
     if (route.next !== undefined) throw new SipError('BAD_HEADER', 403, 'a preloaded route leads elsewhere');
-    return { mark: undefined, route, loopMark };
+    return { mark: undefined, route, bound: undefined, loopMark };
   }
   const mark = proxy.verifyRoute(request, route);
   if (mark === undefined) throw new SipError('BAD_HEADER', 481, 'a To tag without a route set of ours');
-  return { mark, route, loopMark };
+  return { mark, route, bound: proxy.dialogFlow(request, mark), loopMark };
 }
 
 /** For a request that would have to be sent on. RFC 3261 §16.3 step 3 */

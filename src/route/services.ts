@@ -7,8 +7,9 @@ import type { Clock, Logger, Millis } from '../base/world.ts';
 import type { Target } from '../proxy/plan.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { RequestContext } from './context.ts';
-import type { Awaitable, Reply } from './decision.ts';
+import type { Awaitable, Reply, Serve } from './decision.ts';
 import type { Middleware } from './router.ts';
+import type { CalleeService, CallerService, LimitService, ScheduleService } from './user-services.ts';
 
 /** Somebody with credentials of ours. */
 export interface Caller {
@@ -62,13 +63,26 @@ export interface Services {
   readonly location: {
     /** Changes the bindings as a REGISTER asks; with `[location] durable` answers after they are on disk. */
     save(c: RequestContext<never> | RequestContext<{}>): Awaitable<Reply>;
-    /** Where an address-of-record can be reached now, best first. */
+    /** Where an address-of-record can be reached now, best first; for a GRUU its one device. */
     lookup(aor: Uri): Promise<readonly Target[]>;
+    /**
+     * The same, and phones that sleep are woken: a target that is not there yet rings as soon as its phone has
+     * registered, within `waitMs` (10 s unless given, 60 s at most). `contact.push` is told whom to wake. RFC 8599
+     */
+    wake(aor: Uri, waitMs?: Millis): Promise<readonly Target[]>;
+    /** Answers a SUBSCRIBE for the event package `reg`: who asks is told when somebody registers. RFC 3680 */
+    watch(c: RequestContext<never> | RequestContext<{}>): Reply | Serve;
   };
   readonly subscribers: {
     /** The account with this address; undefined when there is none. */
     find(aor: Uri): Caller | undefined;
   };
+  /** Who calls, and what he may. */
+  readonly callers: CallerService;
+  /** Who is called, and what he wishes. */
+  readonly callees: CalleeService;
+  readonly limits: LimitService;
+  readonly schedules: ScheduleService;
   readonly pools: PoolService;
   readonly numbers: NumberService;
   readonly permissions: PermissionService;

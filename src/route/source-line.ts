@@ -8,7 +8,11 @@ const FRAME = /(?:\(|at |async )((?:file|data):[^\s)]+?|\/[^\s)]+?):(\d+):(\d+)\
 const GENERATION = /\?generation=[\w.]+/;
 const FRAMES_MAX = 10;
 /** Who asks for the line, and on whose behalf. */
-const CONTEXT = [import.meta.url, new URL('context.ts', import.meta.url).href];
+const CONTEXT = new Set(
+  ['source-line.ts', 'context.ts', 'steps.ts', 'steps-lines.ts'].map(
+    (name) => new URL(name, import.meta.url).href,
+  ),
+);
 
 /** A place in a file. */
 export interface SourceLine {
@@ -19,13 +23,31 @@ export interface SourceLine {
 
 /** The line of the script that called the context, as `route.ts:12`; undefined when it was no script. */
 export function callingLine(): string | undefined {
+  for (const frame of framesHere()) {
+    const file = frame.getFileName() ?? '';
+    if (CONTEXT.has(file)) continue;
+    return isOfScript(file) ? shortLine({ file, line: frame.getLineNumber() ?? 0, column: 0 }) : undefined;
+  }
+  return undefined;
+}
+
+/** As text a stack costs ten times as much. */
+function framesHere(): readonly NodeJS.CallSite[] {
   const { stackTraceLimit } = Error;
+  // oxlint-disable-next-line typescript/unbound-method -- it is put back as it was
+  const { prepareStackTrace } = Error;
   Error.stackTraceLimit = FRAMES_MAX;
-  const frames = new Error('where are we').stack?.split('\n').slice(1) ?? [];
+  Error.prepareStackTrace = asFrames;
+  const here: { stack?: readonly NodeJS.CallSite[] } = {};
+  Error.captureStackTrace(here, framesHere);
+  const { stack = [] } = here;
   Error.stackTraceLimit = stackTraceLimit;
-  const caller = frames.find((frame) => CONTEXT.every((file) => !frame.includes(file)));
-  const place = caller && placeIn(caller);
-  return place && shortLine(place);
+  Error.prepareStackTrace = prepareStackTrace;
+  return stack;
+}
+
+function asFrames(_error: Error, frames: NodeJS.CallSite[]): readonly NodeJS.CallSite[] {
+  return frames;
 }
 
 /** The innermost place in a script that an error went through. */
@@ -33,6 +55,11 @@ export function scriptLineOf(error: unknown): SourceLine | undefined {
   if (!(error instanceof Error) || error.stack === undefined) return undefined;
   const places = error.stack.split('\n').flatMap((frame) => placeIn(frame) ?? []);
   return places.find(({ file }) => GENERATION.test(file)) ?? places[0];
+}
+
+/** What was thrown, without its stack. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** `route.ts:12` */
@@ -48,12 +75,16 @@ export function describeFault(error: unknown): { why: string; file?: string; lin
   return place === undefined ? { why } : { why, file: pathOf(place.file), line: place.line };
 }
 
-/** A frame of a script; our own source (but its tests) and Node's are left out. */
+/** A frame of a script. */
 function placeIn(frame: string): SourceLine | undefined {
   const [, file = '', line, column] = FRAME.exec(frame.trimEnd()) ?? [];
-  if (file === '' || file.includes('/node_modules/')) return undefined;
-  if (file.startsWith(OURS) && !file.includes('.test.ts')) return undefined;
-  return { file, line: Number(line), column: Number(column) };
+  return isOfScript(file) ? { file, line: Number(line), column: Number(column) } : undefined;
+}
+
+/** Whether a file is a script's: not a package's, not Node's, not ours (but our tests'). */
+function isOfScript(file: string): boolean {
+  if (!/^(?:file:|data:|\/)/.test(file) || file.includes('/node_modules/')) return false;
+  return !file.startsWith(OURS) || file.includes('.test.ts');
 }
 
 function pathOf(file: string): string {

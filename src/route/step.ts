@@ -1,5 +1,7 @@
 /** What the routes of a script decided, one step after the other: for recorders, ladders and tests. */
+import type { Plan } from '../proxy/plan.ts';
 import type { FailureDecision, RequestDecision } from './decision.ts';
+import { printPlainUri } from './steps-texts.ts';
 
 /** The kinds of routes, and of questions that options of `relay` answer. */
 export const ROUTE_KINDS = [
@@ -31,6 +33,8 @@ export interface RouteStep {
   readonly decision: string;
   /** What the route was asked about: the branch's target, the reply's or the failure's status. */
   readonly about?: string | undefined;
+  /** Where the decision leads: the targets of a relay; what a route threw. */
+  readonly leads?: string | undefined;
   /** The line of the script that decided, `route.ts:12`, where it is known. */
   readonly at?: string | undefined;
 }
@@ -38,10 +42,39 @@ export interface RouteStep {
 /** Is told of each step as it is taken; must not throw. */
 export type StepObserver = (step: RouteStep) => void;
 
-/** Knows, for a watchdog in another thread, which route runs at the moment. */
+/** The request that a route runs for; timers, events and startup have none. */
+export interface RouteSubject {
+  readonly callId: string;
+  readonly method: string;
+}
+
+/** Knows which route runs at the moment: for a watchdog in another thread, and for recorders. */
 export interface RouteMarks {
-  enter(route: RouteKind, generation: number): void;
+  enter(route: RouteKind, generation: number, subject?: RouteSubject): void;
   leave(): void;
+}
+
+/** Finds the line of the script that asks a context for this decision. */
+export type LineFinder = (decision: string, status: number) => string | undefined;
+
+/** Where a decision leads: the targets of a plan, `sip:a@b + sip:c@d, then sip:e@f`. */
+export function aboutDecision(decision: RequestDecision | FailureDecision): string | undefined {
+  if (decision.do === 'relay') return printPlan(decision.plan);
+  if (decision.do === 'redirect') return decision.to.map(printPlainUri).join(', ');
+  return decision.do === 'answer' ? decision.app.name : undefined;
+}
+
+/** Those of a parallel part with `+`, those of a serial one with `then`; a parallel part within in brackets. */
+function printPlan(plan: Plan): string {
+  if ('parallel' in plan) return plan.parallel.map((part) => within(part)).join(' + ');
+  if ('serial' in plan) return plan.serial.map((part) => within(part)).join(', then ');
+  return printPlainUri(plan.uri);
+}
+
+function within(part: Plan): string {
+  const text = printPlan(part);
+  const isOne = 'uri' in part || ('parallel' in part ? part.parallel : part.serial).length < 2;
+  return isOne ? text : `(${text})`;
 }
 
 /** A decision in a word or two. */

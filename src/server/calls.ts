@@ -16,10 +16,7 @@ export function callObserver(records: CallRecords): CallObserver {
       if (status < 300) records.answered(call, status);
       else records.ended(call, { status, by });
     },
-    within(mark, request) {
-      if (request.method !== 'BYE') return;
-      records.ended(mark.call, { status: 200, by: mark.fromCaller ? 'caller' : 'callee' });
-    },
+    ended: (call, by, _callId, at) => records.ended(call, { status: 200, by, at }),
   };
 }
 

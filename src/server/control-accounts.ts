@@ -1,6 +1,7 @@
 /** The commands that change accounts: the same in a running exchange and, without one, on its database. */
 import { z } from 'zod';
 import { TandemError } from '../base/errors.ts';
+import type { Provisions } from '../subscriber/provisions.ts';
 import type { Subscriber, Subscribers } from '../subscriber/subscribers.ts';
 import type { ControlHandler } from './control.ts';
 import type { ImportDocument, UserDocument } from './control-documents.ts';
@@ -27,11 +28,20 @@ const batch = z.strictObject({
 export type ImportUser = z.output<typeof batch>['users'][number];
 
 /** Handlers for `users.add`, `users.set`, `users.rm` and `users.import`. */
-export function accountCommands(subscribers: Subscribers): Record<string, ControlHandler> {
+export function accountCommands(
+  subscribers: Subscribers,
+  provisions?: Provisions,
+): Record<string, ControlHandler> {
   return {
     'users.add': async (args) => documentOf(await subscribers.add(account(checked(withPassword, args)))),
     'users.set': async (args) => documentOf(await subscribers.set(account(checked(withPassword, args)))),
-    'users.rm': async (args) => documentOf(await subscribers.remove(account(checked(named, args)))),
+    'users.rm': async (args) => {
+      const { user, domain } = account(checked(named, args));
+      // First what is his: whoever gets the name later must not inherit rights, numbers or forwarding.
+      const known = subscribers.find(user, domain);
+      if (known !== undefined) await provisions?.removeOf(known.user, known.domain);
+      return documentOf(await subscribers.remove({ user, domain }));
+    },
     'users.import': (args) => importUsers(subscribers, checked(batch, args).users),
   };
 }

@@ -56,6 +56,18 @@ export interface StatusDocument {
   readonly listeners: readonly string[];
   readonly dataFolder: string;
   readonly startedAt: string;
+  readonly database: DatabaseDocument;
+}
+
+/** How the database does. */
+export interface DatabaseDocument {
+  /** Its file, or its address without the password. */
+  readonly name: string;
+  /** Changes that are not committed yet. */
+  readonly waitingRows: number;
+  /** Null while it answers. */
+  readonly lostSince: string | null;
+  readonly lostWhy: string;
 }
 
 /** A row of `subscriber` as it is shown. */

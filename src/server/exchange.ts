@@ -1,18 +1,33 @@
 /** World + settings + script + stores → a running exchange. The wiring, and nothing else. */
-import type { World } from '../base/world.ts';
-import { Proxy } from '../proxy/proxy.ts';
+import { hash } from 'node:crypto';
+import { Agent } from '../agent/agent.ts';
+import type { AgentLimits } from '../agent/core.ts';
+import type { TlsIdentity, World } from '../base/world.ts';
 import { RouteSigner } from '../proxy/route-signer.ts';
 import { Dispatcher } from '../route/dispatcher.ts';
-import type { Router, Script } from '../route/router.ts';
+import { EventBus } from '../route/events.ts';
+import { Generation, type GenerationParts, Generations } from '../route/generation.ts';
+import { Router, type Script } from '../route/router.ts';
+import type { RouteMarks } from '../route/step.ts';
+import { marksOfBoth, StepRecorder } from '../route/steps.ts';
 import { TransactionLayer } from '../transaction/layer.ts';
+import { FlowTokens } from '../transport/flow-token.ts';
 import { Locator } from '../transport/locate.ts';
 import { Transports } from '../transport/transports.ts';
 import type { CallRecords } from '../billing/call-records.ts';
 import type { Location } from '../location/location.ts';
+import type { Provisions } from '../subscriber/provisions.ts';
 import type { Subscribers } from '../subscriber/subscribers.ts';
 import { noRecords } from '../route/call-observer.ts';
+import { CountingProxy } from '../trunk/counting-proxy.ts';
+import type { PoolGeneration } from '../trunk/pools.ts';
 import { callObserver } from './calls.ts';
+import { withCallEvents } from './script-call-events.ts';
+import { exchangeMetrics } from './metrics.ts';
+import { Protection } from './protection.ts';
+import { Registrations } from './registrations.ts';
 import { makeServices } from './services.ts';
+import { makeSharedServices, type SharedServices } from './services-shared.ts';
 import type { Settings } from './settings.ts';
 
 /** Connections of all peers together. */
@@ -21,6 +36,8 @@ const CONNECTIONS_MAX = 50_000;
 /** What outlives a restart; the exchange is given it open. */
 export interface Stores {
   readonly subscribers: Subscribers;
+  /** What operators and users provision beside; nothing unless given. */
+  readonly provisions?: Provisions | undefined;
   readonly location: Location;
   readonly calls: CallRecords;
   /** Signs route sets and nonces; the same after a restart, so that calls go on. */
@@ -33,6 +50,10 @@ export interface ExchangeParts {
   readonly settings: Settings;
   readonly script: Script;
   readonly stores: Stores;
+  /** Our certificates and whom we believe; needed by TLS and secure WebSocket listeners. */
+  readonly tls?: TlsIdentity | undefined;
+  /** Tells a watchdog which route runs. */
+  readonly marks?: RouteMarks | undefined;
 }
 
 /** A running exchange. */
@@ -40,48 +61,89 @@ export class Exchange {
   readonly transports: Transports;
   readonly layer: TransactionLayer;
   readonly dispatcher: Dispatcher;
+  /** Calls and requests of our own. */
+  readonly agent: Agent;
+  /** What happens beside requests; scripts and rooms listen to it, rooms tell it. */
+  readonly events: EventBus;
+  /** What scripts use and what outlives them. */
+  readonly shared: SharedServices;
+  /** Who is heard, and who is shut out. */
+  readonly protection: Protection;
+  /** What scripts did for each request; undefined where `[script] steps` is off. */
+  readonly steps: StepRecorder | undefined;
+  /** Names the flows that only lead to who came by them. */
+  readonly tokens: FlowTokens;
+  /** What belongs to the registrar beside its bindings. */
+  readonly registrations: Registrations;
+  private readonly locator: Locator;
   private readonly parts: ExchangeParts;
+  private readonly generations: Generations;
+  private lastGeneration = 0;
+  private stopped = false;
+  private stopping = false;
 
   private constructor(parts: ExchangeParts) {
     const { world, settings, stores } = parts;
     this.parts = parts;
+    this.steps = makeSteps(parts);
+    this.events = new EventBus(world);
+    this.shared = makeSharedServices(world, settings, this.events, stores);
+    this.locator = this.makeLocator();
     this.layer = new TransactionLayer(world, { transactionsMax: settings.sip.max_transactions });
-    this.transports = new Transports(
+    this.protection = new Protection({
       world,
-      {
-        advertise: settings.sip.advertise,
-        domains: settings.sip.domains,
-        limits: {
-          connectionsPerSource: settings.sip.connections_per_source,
-          connectionsMax: CONNECTIONS_MAX,
-          messageMs: settings.sip.header_timeout_ms,
-          idleMs: settings.sip.idle_timeout_ms,
-        },
-      },
-      (text, flow) => this.dispatcher.receive(text, flow),
-    );
-    const proxy = new Proxy({
+      settings,
+      events: this.events,
+      branchPrefix: this.layer.branchPrefix,
+      secret: stores.secrets.nonce,
+      overloaded: (is) => this.refuseWhile(is),
+    });
+    this.transports = this.makeTransports();
+    this.tokens = new FlowTokens(stores.secrets.route, world.random, this.transports);
+    this.agent = new Agent({
       world,
       layer: this.layer,
       transports: this.transports,
-      locator: new Locator(world.net, world.log),
-      signer: new RouteSigner(stores.secrets.route),
+      locator: this.locator,
+      limits: agentLimits(settings),
     });
-    const calls = settings.calls.records ? callObserver(stores.calls) : noRecords;
+    const { events, transports, agent } = this;
+    const { location } = stores;
+    this.registrations = new Registrations({ world, settings, location, transports, agent, events });
+    const recorded = settings.calls.records ? callObserver(stores.calls) : noRecords;
+    const records = this.shared.authBackEnds.around(recorded);
+    const told = withCallEvents(this.shared.pools.calls.around(records), this.events, world.clock);
+    const calls = this.shared.users.calls.around(told);
+    // Nothing is heard before `open` has started the script.
+    const nothing = Generation.empty({ ...this.generationParts(0), make: () => new Router() });
+    this.generations = new Generations(world.clock, nothing);
     this.dispatcher = new Dispatcher({
       world,
       layer: this.layer,
-      proxy,
+      proxy: this.makeProxy(),
+      agent: this.agent,
       calls,
-      router: this.make(parts.script),
+      generations: this.generations,
     });
+    this.agent.core.local = this.dispatcher.local;
+    if (this.steps !== undefined) {
+      this.dispatcher.onStep = this.steps.onStep;
+      this.dispatcher.lines = this.steps.lines;
+    }
+    exchangeMetrics(this);
   }
 
   /** Listens on every address of the settings. Rejects with PORT_TAKEN when one cannot be had. */
   static async open(parts: ExchangeParts): Promise<Exchange> {
     const exchange = new Exchange(parts);
     try {
+      await exchange.replaceScript(parts.script);
+      await exchange.protection.remember(parts.stores.location, parts.world.clock);
       for (const at of parts.settings.sip.listen) await exchange.transports.listen(at);
+      exchange.startProbes();
+      exchange.registrations.start();
+      // What listens nowhere, as a script on trial, has no calls to tell of.
+      if (parts.settings.sip.listen.length > 0) exchange.shared.authBackEnds.start();
     } catch (error) {
       exchange.stop();
       throw error;
@@ -89,9 +151,21 @@ export class Exchange {
     return exchange;
   }
 
-  /** New requests go to this script; those begun under the old one keep it. */
-  replaceScript(script: Script): void {
-    this.dispatcher.router = this.make(script);
+  /**
+   * Starts a script; from then on new requests go to it, and those begun under the one before keep that one. Rejects
+   * with SCRIPT_INVALID when it does not start: then the one before stays.
+   */
+  async replaceScript(script: Script): Promise<void> {
+    const number = ++this.lastGeneration;
+    const pools = this.shared.pools.generation();
+    const next = await this.startGeneration(number, script, pools);
+    // One that began to load earlier and started later must not push a newer one out.
+    if (this.stopped || number < this.generations.current.number) {
+      pools.drop();
+      return next.drop();
+    }
+    pools.commit();
+    this.generations.replace(next);
   }
 
   /** Whether a request that we relayed still waits for its end. */
@@ -101,17 +175,144 @@ export class Exchange {
 
   /** From now on what would begin something new is answered 503; what has begun goes on. */
   refuseNew(): void {
+    this.stopping = true;
     this.dispatcher.draining = true;
+    this.registrations.stop();
+  }
+
+  /** The same while more is asked of us than we can do. */
+  private refuseWhile(overloaded: boolean): void {
+    this.dispatcher.draining = overloaded || this.stopping;
+    const what = overloaded ? 'more comes than can be done: new requests are refused' : 'overload is over';
+    this.parts.world.log.warn(what);
   }
 
   /** Closes every socket and ends every timer, at once. */
   stop(): void {
+    this.stopped = true;
+    this.generations.stop();
+    this.shared.pools.stop();
+    this.registrations.stop();
+    this.shared.users.calls.stop();
+    this.shared.authBackEnds.stop();
     this.transports.close();
     this.layer.stop();
   }
 
-  private make(script: Script): Router<never> {
-    const { world, settings, stores } = this.parts;
-    return script(makeServices({ world, settings, stores, transports: this.transports }));
+  private async startGeneration(number: number, script: Script, pools: PoolGeneration): Promise<Generation> {
+    try {
+      const make = (): Router<never> => this.make(script, pools);
+      return await Generation.start({ ...this.generationParts(number), make });
+    } catch (error) {
+      pools.drop();
+      throw error;
+    }
   }
+
+  private makeTransports(): Transports {
+    const { world, settings } = this.parts;
+    return new Transports(
+      world,
+      {
+        advertise: settings.sip.advertise,
+        domains: settings.sip.domains,
+        limits: {
+          connectionsPerSource: settings.sip.connections_per_source,
+          connectionsMax: CONNECTIONS_MAX,
+          setupMs: settings.sip.handshake_timeout_ms,
+          messageMs: settings.sip.header_timeout_ms,
+          idleMs: settings.sip.idle_timeout_ms,
+        },
+        tls: this.parts.tls,
+        origins: settings.sip.websocket_origins,
+        proxyProtocolFrom: settings.sip.proxy_protocol_from,
+      },
+      this.protection.before((text, flow) => this.dispatcher.receive(text, flow)),
+    );
+  }
+
+  private makeLocator(): Locator {
+    const { world, settings } = this.parts;
+    const { net, clock, random, log } = world;
+    return new Locator({
+      net,
+      clock,
+      random,
+      log,
+      speaks: (transport, isIPv6) => this.transports.speaks(transport, isIPv6),
+      deadMs: settings.sip.dead_target_seconds * 1000,
+      naptr: settings.dns.naptr,
+    });
+  }
+
+  private makeProxy(): CountingProxy {
+    const { world, stores, settings } = this.parts;
+    const { layer, transports, locator, tokens } = this;
+    const signer = new RouteSigner(stores.secrets.route);
+    const proxy = new CountingProxy(
+      {
+        world,
+        layer,
+        transports,
+        locator,
+        signer,
+        tokens,
+        nat: settings.sip.nat === 'auto',
+        largeByTcp: settings.sip.large_requests === 'tcp',
+      },
+      this.shared.pools.calls,
+    );
+    proxy.onBranchEnd = this.steps?.branchEnded;
+    proxy.phones = this.registrations;
+    return proxy;
+  }
+
+  private startProbes(): void {
+    const { world } = this.parts;
+    this.shared.pools.startProbes({
+      world,
+      layer: this.layer,
+      hops: (uri) => this.locator.candidates(uri),
+      flowTo: (hop) => this.transports.flowTo(hop),
+      local: this.dispatcher.local,
+    });
+  }
+
+  private generationParts(number: number): Omit<GenerationParts, 'make'> {
+    const { world, marks } = this.parts;
+    const { steps, events } = this;
+    const both = steps !== undefined && marks !== undefined ? marksOfBoth(marks, steps) : (marks ?? steps);
+    return { number, world, events, marks: both };
+  }
+
+  private make(script: Script, pools: PoolGeneration): Router<never> {
+    const { world, settings, stores } = this.parts;
+    const { transports, protection, shared, agent, registrations } = this;
+    const services = makeServices({
+      world,
+      settings,
+      stores,
+      transports,
+      protection,
+      shared,
+      pools,
+      agent,
+      registrations,
+    });
+    return script(this.steps?.observe(services) ?? services);
+  }
+}
+
+function makeSteps({ world, settings, stores }: ExchangeParts): StepRecorder | undefined {
+  if (!settings.script.steps) return undefined;
+  const key = hash('sha256', `steps ${stores.secrets.nonce}`, 'buffer');
+  return new StepRecorder({ clock: world.clock, key });
+}
+
+function agentLimits({ agent }: Settings): AgentLimits {
+  const { max_dialogs: dialogsMax, session_seconds, min_session_seconds } = agent;
+  return {
+    dialogsMax,
+    sessionTimer: { expiresSeconds: session_seconds, minSeconds: min_session_seconds },
+  };
 }

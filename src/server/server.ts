@@ -2,24 +2,43 @@
 import { randomBytes } from 'node:crypto';
 import { readUnfinishedCalls } from '../billing/call-list.ts';
 import { CallRecords } from '../billing/call-records.ts';
+import { assert } from '../base/assert.ts';
 import { TandemError } from '../base/errors.ts';
-import type { World } from '../base/world.ts';
+import type { TlsIdentity, World } from '../base/world.ts';
 import { Location } from '../location/location.ts';
-import { type Database, open, readSubscribers, secret } from '../store/sqlite.ts';
-import { SqliteWriter } from '../store/sqlite-writer.ts';
+import type { EventBus } from '../route/events.ts';
+import { openDatabase, openWriter } from '../store/database.ts';
+import { watchedTables, type WatchedTable } from '../store/change-triggers.ts';
+import { type DatabasePlace, placeName } from '../store/database-place.ts';
+import { readRows } from '../store/read-rows.ts';
+import { type Database, readSubscribers, secret } from '../store/sqlite.ts';
+import type { DurableWriter, Writer } from '../store/writer.ts';
+import type { Provisions } from '../subscriber/provisions.ts';
 import { Subscribers } from '../subscriber/subscribers.ts';
 import { logLines } from '../world/log-lines.ts';
+import type { NameSettings } from '../world/names.ts';
 import { nodeWorld } from '../world/node-world.ts';
+import { banCommands } from './bans-commands.ts';
 import { ControlServer } from './control.ts';
 import { accountCommands } from './control-accounts.ts';
 import { type Claim, claimDataFolder } from './control-claim.ts';
-import type { StatusDocument } from './control-documents.ts';
+import type { DatabaseDocument, StatusDocument } from './control-documents.ts';
 import { controlSocketPath } from './control-lines.ts';
+import { poolCommands } from './control-pools.ts';
+import { provisionCommands } from './control-provisions.ts';
 import { registrationCommands } from './control-registrations.ts';
+import { stepCommands } from './control-steps.ts';
+import { databaseOf } from './database-settings.ts';
 import { Exchange, type Stores } from './exchange.ts';
-import { loadScript } from './script-loader.ts';
-import { databaseFile, type Settings } from './settings.ts';
+import { MetricsServer } from './metrics-server.ts';
+import { ChangeFollower, readProvisions, subscriberFollower } from './provisions-store.ts';
+import { printProblem, reloadProblems } from './script-check.ts';
+import { type LoadedScript, ScriptLoader } from './script-loader.ts';
+import { ScriptWatchdog } from './script-watchdog.ts';
+import type { Settings } from './settings.ts';
+import { locationSettings } from './settings-registrar.ts';
 import { productVersion } from './settings-version.ts';
+import { readTlsIdentity } from './tls-identity.ts';
 import { WarmUp } from './warm-up.ts';
 
 /** Bindings of all subscribers together. */
@@ -37,8 +56,15 @@ export interface RunningServer {
   readonly dataFolder: string;
   /** Lets calls that are being set up end, then closes everything. */
   stop(): Promise<void>;
-  /** Loads the script again; when that fails the one that runs stays. */
-  reload(): Promise<void>;
+  /**
+   * Reads certificates and script again; when that fails the one that runs stays. Answers with its generation. The
+   * script is checked before, unless whoever asks has done so.
+   */
+  reload(isChecked?: boolean): Promise<number>;
+  /** What happens beside requests: calls that end, contacts that come and go. */
+  readonly events: EventBus;
+  /** The files the script that runs was read from. */
+  readonly scriptFiles: readonly string[];
 }
 
 /** Rejects with PORT_TAKEN, CONFLICT, DATA_FOLDER or SCRIPT_INVALID; nothing is left open then. */
@@ -60,10 +86,16 @@ class Server implements RunningServer {
   private readonly claim: Claim;
   private readonly world: World;
   private exchange: Exchange | undefined = undefined;
-  private writer: SqliteWriter | undefined = undefined;
-  private stores: Stores | undefined = undefined;
+  private writer: DurableWriter | undefined = undefined;
+  private stores: RestoredStores | undefined = undefined;
   private control: ControlServer | undefined = undefined;
-  private generation = 1;
+  private follower: ChangeFollower | undefined = undefined;
+  private metrics: MetricsServer | undefined = undefined;
+  private readonly loader: ScriptLoader;
+  private watchdog: ScriptWatchdog | undefined = undefined;
+  private loaded: LoadedScript | undefined = undefined;
+  /** Reloads come one after the other, in the order they were asked for. */
+  private reloading: Promise<unknown> = Promise.resolve();
   private readonly warmUp: WarmUp;
   private readonly startedAt: string;
 
@@ -73,8 +105,9 @@ class Server implements RunningServer {
     const { level, format } = settings.log;
     const log = logLines({ level, ...(format === 'auto' ? {} : { form: format }) });
     const { udp, gso, pacing } = settings.sip;
-    this.world = nodeWorld({ log, udp, gso, pacing });
+    this.world = nodeWorld({ log, udp, gso, pacing, names: nameSettings(settings) });
     this.warmUp = new WarmUp(this.world);
+    this.loader = new ScriptLoader(this.world.clock);
     this.startedAt = new Date(this.world.clock.wall()).toISOString();
   }
 
@@ -90,46 +123,124 @@ class Server implements RunningServer {
 
   async start(): Promise<void> {
     const { settings, world } = this;
-    const script = await loadScript(settings.script.file, this.generation);
-    const file = databaseFile(settings.data.folder);
-    const synchronous = settings.data.synchronous === 'full' ? 'FULL' : 'NORMAL';
-    const db = await open(file, { synchronous });
+    this.loaded = await this.loader.load(settings.script.file);
+    const { script } = this.loaded;
+    this.watchdog = this.watch();
+    const place = databaseOf(settings);
+    const db = await openDatabase(place);
+    this.follower = await this.hearOfChanges(place);
     const limits = { commitMs: settings.data.commit_ms };
-    this.writer = new SqliteWriter({ file, clock: world.clock, log: world.log, synchronous, limits });
-    this.stores = await restoreStores(db, this.writer, world, settings);
-    await db.destroy();
-    this.exchange = await Exchange.open({ world, settings, script, stores: this.stores });
+    this.writer = openWriter(place, { clock: world.clock, log: world.log, limits });
+    try {
+      this.stores = await restoreStores(db, this.writer, world, settings);
+    } finally {
+      await db.destroy();
+    }
+    const tls = this.readTls();
+    const { stores, watchdog: marks } = this;
+    this.exchange = await Exchange.open({ world, settings, script, stores, tls, marks });
+    const { provisions } = stores;
+    await this.follower.follow([subscriberFollower(stores.subscribers), ...provisions.followers]);
     this.control = new ControlServer(controlSocketPath(settings.data.folder), {
-      ...accountCommands(this.stores.subscribers),
+      ...accountCommands(stores.subscribers, provisions),
+      ...provisionCommands(provisions),
       ...registrationCommands(this.stores.location),
+      ...banCommands(this.exchange.protection.bans),
+      ...poolCommands(this.exchange.shared.pools),
+      ...stepCommands(this.exchange.steps, world.clock),
       status: async () => this.status(),
-      reload: () => this.reload(),
+      reload: async () => ({ generation: await this.reload() }),
     });
     await this.control.start();
+    await this.startMetrics(this.exchange);
     void this.warmUp.run();
   }
 
-  async reload(): Promise<void> {
-    const script = await loadScript(this.settings.script.file, ++this.generation);
-    try {
-      this.exchange?.replaceScript(script);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new TandemError('SCRIPT_INVALID', `${this.settings.script.file} does not start: ${why}`, {
-        cause: error,
+  /** Before the tables are read, so that nothing is missed. */
+  private hearOfChanges(place: DatabasePlace): Promise<ChangeFollower> {
+    const { clock, log } = this.world;
+    const changed = (tables: ReadonlySet<WatchedTable>): void => {
+      if (!tables.has('address')) return;
+      try {
+        this.exchange?.shared.permissions.reload();
+      } catch (error) {
+        log.warn('the trusted addresses stay as they were', { why: String(error) });
+      }
+    };
+    const tables = Object.keys(watchedTables) as WatchedTable[]; // The type says that it has these keys.
+    return ChangeFollower.open({ place, clock, log, changed }, tables);
+  }
+
+  get events(): EventBus {
+    return this.running.events;
+  }
+
+  get scriptFiles(): readonly string[] {
+    return this.loaded?.files ?? [];
+  }
+
+  reload(isChecked = false): Promise<number> {
+    const reloaded = this.reloading.then(() => this.reloadOnce(isChecked));
+    this.reloading = reloaded.catch(() => {}); // Whoever asked is told; the next one does not care.
+    return reloaded;
+  }
+
+  private async reloadOnce(isChecked: boolean): Promise<number> {
+    const { settings, world, running } = this;
+    const { file } = settings.script;
+    running.transports.renew(this.readTls());
+    running.shared.authBackEnds.reload();
+    const problems = isChecked ? [] : await reloadProblems(file, settings, world.clock);
+    if (problems.length > 0) {
+      throw new TandemError('SCRIPT_INVALID', problems.map(printProblem).join('\n'), {
+        hint: 'the script that runs goes on',
       });
     }
+    const loaded = await this.loader.load(file);
+    await running.replaceScript(loaded.script);
+    this.loaded = loaded;
+    const { number } = running.dispatcher.generation;
+    world.log.info('the script was loaded again', { file, generation: number });
+    return number;
+  }
+
+  private readTls(): TlsIdentity {
+    return readTlsIdentity(this.settings.tls, this.world.log, this.world.clock.wall());
+  }
+
+  private get running(): Exchange {
+    assert(this.exchange !== undefined, 'the exchange has started');
+    return this.exchange;
+  }
+
+  private watch(): ScriptWatchdog | undefined {
+    const { script, log } = this.settings;
+    if (script.stall_ms === 0) return undefined;
+    const format = log.format === 'auto' ? undefined : log.format;
+    return new ScriptWatchdog(this.world.clock, { stallMs: script.stall_ms, level: log.level, format });
   }
 
   async stop(): Promise<void> {
     this.warmUp.stop();
     await this.control?.stop();
+    await this.metrics?.stop();
     if (this.exchange !== undefined) await this.drain(this.exchange);
     this.exchange?.stop();
+    await this.watchdog?.stop();
+    this.loader.close();
+    await this.follower?.close();
     this.stores?.location.close();
     this.stores?.calls.stop();
     await this.writer?.close();
     this.claim.release();
+  }
+
+  private async startMetrics({ shared }: Exchange): Promise<void> {
+    const { listen } = this.settings.metrics;
+    if (listen === '') return;
+    const metrics = new MetricsServer(shared.metrics);
+    await metrics.start(listen);
+    this.metrics = metrics;
   }
 
   private async drain(exchange: Exchange): Promise<void> {
@@ -141,41 +252,78 @@ class Server implements RunningServer {
 
   private status(): StatusDocument {
     const { version, listeners, dataFolder, startedAt } = this;
-    return { version, pid: process.pid, listeners, dataFolder, startedAt };
+    return { version, pid: process.pid, listeners, dataFolder, startedAt, database: this.databaseStatus() };
+  }
+
+  private databaseStatus(): DatabaseDocument {
+    const { waiting, lostSince, why } = this.writer?.health ?? { waiting: 0, lostSince: undefined, why: '' };
+    const since = lostSince === undefined ? null : new Date(lostSince).toISOString();
+    return {
+      name: placeName(databaseOf(this.settings)),
+      waitingRows: waiting,
+      lostSince: since,
+      lostWhy: why,
+    };
   }
 }
 
+function nameSettings({ dns }: Settings): NameSettings {
+  const { servers, timeout_ms, attempts } = dns;
+  return { servers: servers.length === 0 ? undefined : servers, timeoutMs: timeout_ms, attempts };
+}
+
+type RestoredStores = Stores & { readonly provisions: Provisions };
+
+/** Whether we start, or look at the data of an exchange that runs. */
+export interface RestoreAs {
+  readonly secretOf: (db: Database, name: string) => Promise<string>;
+  /** Whether phones are still connected. */
+  readonly connections: 'ended' | 'standing';
+  /** So much later than it is, it is made to be; who is registered now is registered then. */
+  readonly laterMs: number;
+}
+
+const AT_START: RestoreAs = { secretOf: keptSecret, connections: 'ended', laterMs: 0 };
+
 /** Everything that outlives a restart, read into memory. */
-async function restoreStores(
+export async function restoreStores(
   db: Database,
-  writer: SqliteWriter,
+  writer: Writer,
   world: World,
   settings: Settings,
-): Promise<Stores> {
+  as: RestoreAs = AT_START,
+): Promise<RestoredStores> {
   const { clock, random, log } = world;
-  const { min_expires, max_expires, default_expires, max_contacts } = settings.registrar;
   const { durable } = settings.location;
+  const { secretOf, connections, laterMs } = as;
+  const route = await secretOf(db, 'route');
   const location = new Location({
     clock,
     random,
     writer: durable ? writer : undefined,
-    settings: {
-      durable,
-      minExpires: min_expires,
-      maxExpires: max_expires,
-      defaultExpires: default_expires,
-      maxContacts: max_contacts,
-      bindingsMax: BINDINGS_MAX,
-    },
+    settings: locationSettings(settings, BINDINGS_MAX),
+    secret: route,
   });
-  if (durable) location.restore(await db.selectFrom('location').selectAll().execute());
+  if (durable) {
+    // Those of one user that changed last stand last.
+    const bindings = db.selectFrom('location').selectAll().orderBy('last_modified');
+    for await (const rows of readRows(db, bindings)) {
+      const then = laterMs === 0 ? rows : rows.map((row) => ({ ...row, expires: row.expires + laterMs }));
+      location.restore(then, connections);
+    }
+  }
   const calls = new CallRecords({ writer, clock, log });
   calls.restore(await readUnfinishedCalls(db));
-  const makeSecret = (): string => randomBytes(SECRET_BYTES).toString('base64url');
   return {
-    subscribers: new Subscribers({ writer, clock, rows: await readSubscribers(db) }),
+    subscribers: new Subscribers({ writer, clock, random, rows: await readSubscribers(db) }),
+    provisions: await readProvisions(db, { writer, clock, log }),
     location,
     calls,
-    secrets: { route: await secret(db, 'route', makeSecret), nonce: await secret(db, 'nonce', makeSecret) },
+    secrets: { route, nonce: await secretOf(db, 'nonce') },
   };
+}
+
+/** Made at the first start, and the same ever after. */
+function keptSecret(db: Database, name: string): Promise<string> {
+  return secret(db, name, () => randomBytes(SECRET_BYTES).toString('base64url'));
 }

@@ -4,42 +4,19 @@
  */
 import { z } from 'zod';
 import { isIpAddress } from '../base/endpoint.ts';
-import type { HostPort } from '../base/world.ts';
+import { isSecure } from '../transport/flow.ts';
+import { DOMAIN, type ListenAddress, listenAddress, parsed, parseHostPort, tls } from './settings-listen.ts';
+import { jwt, radius } from './settings-auth.ts';
+import { deadTargetSeconds, dns } from './settings-names.ts';
+import { largeRequests, nat } from './settings-nat.ts';
+import { bans, guard, trusted } from './settings-protection.ts';
+import { location, registrar } from './settings-registrar.ts';
+import { http, numbers, permissions, trunk } from './settings-services.ts';
+import { rights } from './settings-users.ts';
 
-/** Where SIP is listened for. Port 0 lets the system choose. */
-export interface ListenAddress extends HostPort {
-  readonly transport: 'udp' | 'tcp';
-}
+export { parseHostPort, parseListen, printEntry, printListen } from './settings-listen.ts';
+export type { ListenAddress, ListenEntry } from './settings-listen.ts';
 
-const LISTEN = /^(udp|tcp):(\[[0-9a-f:.]+\]|[^[\]:]+):(\d{1,5})$/i;
-const HOST_PORT = /^(\[[0-9a-f:.]+\]|[^[\]:]+):(\d{1,5})$/i;
-const PORT_MAX = 65_535;
-const DOMAIN = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
-
-/** `udp:0.0.0.0:5060`, `tcp:[::]:5060` → its parts; undefined when it is none. */
-export function parseListen(text: string): ListenAddress | undefined {
-  const match = LISTEN.exec(text);
-  if (match === null) return undefined;
-  const address = parseHostPort(`${match[2]}:${match[3]}`);
-  if (address === undefined) return undefined;
-  return { transport: match[1]!.toLowerCase() === 'udp' ? 'udp' : 'tcp', ...address };
-}
-
-/** `127.0.0.1:8080`, `[::1]:8080` → its parts; undefined when it is none. */
-export function parseHostPort(text: string): HostPort | undefined {
-  const match = HOST_PORT.exec(text);
-  const host = match?.[1]?.replace(/[[\]]/g, '') ?? '';
-  const port = Number(match?.[2]);
-  return match !== null && isIpAddress(host) && port <= PORT_MAX ? { host, port } : undefined;
-}
-
-/** The inverse of {@link parseListen}. */
-export function printListen(address: ListenAddress): string {
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  return `${address.transport}:${host}:${address.port}`;
-}
-
-const listenAddress = parsed(parseListen, 'an address such as "udp:0.0.0.0:5060"');
 const hostPort = parsed(parseHostPort, 'an address such as "127.0.0.1:8080"');
 const domain = z.string().regex(DOMAIN, 'a domain name such as "example.com"').toLowerCase();
 const sentBy = z.string().refine((text) => text === '' || DOMAIN.test(text) || isIpAddress(text), {
@@ -51,16 +28,6 @@ const seconds = z
   .max(86_400 * 7);
 const milliseconds = z.int().min(1).max(86_400_000);
 
-/** A text that is parsed at the edge; what cannot be parsed is reported as the expectation. */
-function parsed<T>(parse: (text: string) => T | undefined, expected: string) {
-  return z.string().transform((text, context) => {
-    const value = parse(text);
-    if (value !== undefined) return value;
-    context.addIssue({ code: 'custom', message: expected });
-    return z.NEVER;
-  });
-}
-
 const sip = z
   .strictObject({
     listen: z
@@ -69,7 +36,11 @@ const sip = z
       .max(64)
       .readonly()
       .prefault(['udp:0.0.0.0:5060', 'tcp:0.0.0.0:5060'])
-      .describe('Where SIP is listened for: `transport:address:port`, transport `udp` or `tcp`.'),
+      .describe(
+        'Where SIP is listened for: `transport:address:port`, transport `udp`, `tcp`, `tls`, `ws` or `wss`. ' +
+          'Or `{ listen = "udp:10.0.0.1:5060", advertise = "192.0.2.1:5060", name = "inside" }`: ' +
+          'how peers see the socket, and what scripts call it.',
+      ),
     domains: z
       .array(domain)
       .max(10_000)
@@ -106,34 +77,38 @@ const sip = z
       .min(1)
       .max(65_535)
       .default(100)
-      .describe('TCP connections from one address at once.'),
+      .describe('Connections of all kinds from one address at once; for IPv6 from one network of 64 bits.'),
+    handshake_timeout_ms: milliseconds
+      .default(10_000)
+      .describe('How long TCP, TLS and WebSocket together may take to stand, in milliseconds.'),
+    websocket_origins: z
+      .array(
+        z
+          .string()
+          .regex(/^https?:\/\/[^/\s]+$/i, 'an origin such as "https://phone.example.com"')
+          .toLowerCase(),
+      )
+      .max(1_000)
+      .readonly()
+      .default([])
+      .describe('The pages whose browsers may connect, as they stand in `Origin`. Empty: all.'),
+    proxy_protocol_from: z
+      .array(z.string().refine(isIpAddress, { error: 'an IP address' }))
+      .max(1_000)
+      .readonly()
+      .default([])
+      .describe(
+        'Load balancers whose connections begin with a PROXY header (version 1 or 2) that names the client.',
+      ),
     header_timeout_ms: milliseconds
       .default(10_000)
       .describe('How long a connection may take to send one whole message, in milliseconds.'),
     idle_timeout_ms: milliseconds
       .default(3_600_000)
       .describe('After how long without a message a connection is closed, in milliseconds.'),
-  })
-  .readonly();
-
-const registrar = z
-  .strictObject({
-    min_expires: seconds.default(60).describe('The shortest registration, in seconds; shorter: 423.'),
-    max_expires: seconds.default(7200).describe('The longest registration, in seconds; longer is cut.'),
-    default_expires: seconds.default(3600).describe('When a phone asks for none, in seconds.'),
-    max_contacts: z.int().min(1).max(100).default(10).describe('Bindings of one address-of-record.'),
-  })
-  .readonly()
-  .refine((r) => r.min_expires <= r.default_expires && r.default_expires <= r.max_expires, {
-    error: 'a section with min_expires ≤ default_expires ≤ max_expires',
-  });
-
-const location = z
-  .strictObject({
-    durable: z
-      .boolean()
-      .default(true)
-      .describe('Whether a registration is on disk before it is answered 200, and outlives a restart.'),
+    dead_target_seconds: deadTargetSeconds,
+    nat,
+    large_requests: largeRequests,
   })
   .readonly();
 
@@ -148,6 +123,16 @@ const auth = z
         'Digest algorithms offered, in this order: `SHA-256`, `MD5`. Many phones fail when `SHA-256` is among them.',
       ),
     nonce_seconds: seconds.default(300).describe('How long a nonce may be used, in seconds.'),
+    integrity: z
+      .boolean()
+      .default(false)
+      .describe('Whether `auth-int` is offered beside `auth`, so that phones may prove the body too.'),
+    host_only_uri: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether the `uri` of an answer may name our host alone, as SIPp writes it; else in REGISTER only.',
+      ),
   })
   .readonly();
 
@@ -170,6 +155,13 @@ const data = z
       .max(1000)
       .default(10)
       .describe('How long changes are gathered before they are written together, in milliseconds.'),
+    url: z
+      .string()
+      .default('')
+      .describe(
+        'A database server: `postgres://user@host/name` or `mysql://user@host/name`. Empty: a file in the folder.',
+      ),
+    password_file: z.string().default('').describe('The file with the password for `url`, and nothing else.'),
   })
   .readonly();
 
@@ -179,6 +171,22 @@ const script = z
       .string()
       .default('')
       .describe('The routing script, from where this file lies. Empty: `examples/registrar-proxy.ts`.'),
+    type_check: z
+      .boolean()
+      .default(true)
+      .describe('Whether a reload refuses a script with wrong types, where `typescript` is installed.'),
+    steps: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether the steps that the script takes for each call are kept, for `calls show ID --steps`.',
+      ),
+    stall_ms: z
+      .int()
+      .min(0)
+      .max(3_600_000)
+      .default(1_000)
+      .describe('A script that holds up every call so long is named in the log, in milliseconds. 0: never.'),
   })
   .readonly();
 
@@ -187,6 +195,15 @@ const webConsole = z
     listen: hostPort
       .prefault('127.0.0.1:8080')
       .describe('Where the console will listen; it comes with a later version.'),
+  })
+  .readonly();
+
+const metrics = z
+  .strictObject({
+    listen: hostPort
+      .or(z.literal(''))
+      .prefault('')
+      .describe('Where Prometheus finds `GET /metrics`, such as `127.0.0.1:9090`. Empty: nowhere.'),
   })
   .readonly();
 
@@ -203,20 +220,70 @@ const log = z
   })
   .readonly();
 
+const agent = z
+  .strictObject({
+    max_dialogs: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(20_000)
+      .describe('Dialogs of which we are an end: two a call that we make of two legs, one a call we answer.'),
+    session_seconds: z
+      .int()
+      .min(90)
+      .max(86_400)
+      .default(1800)
+      .describe(
+        'How long such a call lasts without a sign of life, in seconds; asked for as Session-Expires.',
+      ),
+    min_session_seconds: z
+      .int()
+      .min(90)
+      .max(86_400)
+      .default(90)
+      .describe('The shortest such time that another side may ask for, in seconds; shorter: 422.'),
+  })
+  .readonly();
+
 /** The whole of tandem.toml. */
 export const settingsSchema = z
   .strictObject({
     sip: sip.prefault({}),
+    tls: tls.prefault({}),
+    dns: dns.prefault({}),
     registrar: registrar.prefault({}),
     location: location.prefault({}),
     auth: auth.prefault({}),
+    radius: radius.prefault({}),
+    jwt: jwt.prefault({}),
+    guard: guard.prefault({}),
+    bans: bans.prefault({}),
+    trusted: trusted.prefault({}),
     calls: calls.prefault({}),
+    agent: agent.prefault({}),
     data: data.prefault({}),
     script: script.prefault({}),
+    trunk: trunk.prefault({}),
+    numbers: numbers.prefault({}),
+    permissions: permissions.prefault({}),
+    rights: rights.prefault({}),
+    http: http.prefault({}),
+    metrics: metrics.prefault({}),
     console: webConsole.prefault({}),
     log: log.prefault({}),
   })
+  .refine(
+    ({ sip: { listen }, tls: { certificates } }) => certificates.length > 0 || !needsCertificate(listen),
+    {
+      path: ['tls', 'certificates'],
+      error: 'a list with one certificate at least, since [sip] listen has tls or wss',
+    },
+  )
   .readonly();
+
+function needsCertificate(listen: readonly ListenAddress[]): boolean {
+  return listen.some(({ transport }) => isSecure(transport));
+}
 
 /** The settings of one exchange, checked; paths are absolute. */
 export type Settings = z.output<typeof settingsSchema>;

@@ -93,6 +93,22 @@ const wrong: [what: string, toml: string, complaint: RegExp][] = [
     '[registrar]\nmin_expires = 8000',
     /:1: registrar must be a section with min_expires ≤/,
   ],
+  [
+    'a listener seen at no address',
+    '[sip]\nlisten = [{ listen = "udp:0.0.0.0:5060", advertise = "a b" }]',
+    /:2: sip\.listen must be seen at an address or name/,
+  ],
+  ['a listener that is a number', '[sip]\nlisten = [4]', /:2: sip\.listen must be an address such as/],
+  [
+    'TLS without a certificate',
+    '[tls]\ncertificates = []\n[sip]\nlisten = ["tls:0.0.0.0:5061"]',
+    /:2: tls\.certificates must be a list with one certificate at least/,
+  ],
+  [
+    'an origin with a path',
+    '[sip]\nwebsocket_origins = ["https://a.example/x"]',
+    /:2: sip\.websocket_origins must be an origin such as/,
+  ],
   ['a section that is none', 'sip = 4', /:1: sip must be a section, not 4$/],
   ['no TOML at all', '[sip]\nlisten = [', /:2: unfinished array$/],
 ];
@@ -128,7 +144,32 @@ test('a wrong word on the command line is blamed on the command line', () => {
   );
 });
 
-const addresses = ['udp:0.0.0.0:5060', 'tcp:127.0.0.1:0', 'udp:[::]:5060', 'tcp:[2001:db8::1]:65535'];
+test('a listener may say how it is seen and what it is called; files of certificates lie beside the settings', () => {
+  const { sip, tls } = loadSettings(
+    written(
+      '[sip]\nlisten = ["tcp:10.0.0.1:5060", ' +
+        '{ listen = "tls:10.0.0.1:5061", advertise = "sip.example.com:443", name = "in" }]\n' +
+        '[tls]\ncertificates = [{ certificate = "a.pem", key = "/etc/a.key" }]\nauthorities = "ca.pem"',
+    ),
+  );
+
+  assert.deepEqual(sip.listen, [
+    { transport: 'tcp', host: '10.0.0.1', port: 5060 },
+    { transport: 'tls', host: '10.0.0.1', port: 5061, advertise: 'sip.example.com:443', name: 'in' },
+  ]);
+  assert.deepEqual(tls.certificates, [{ certificate: join(folder, 'a.pem'), key: '/etc/a.key' }]);
+  assert.equal(tls.authorities, join(folder, 'ca.pem'));
+});
+
+const addresses = [
+  'tls:0.0.0.0:5061',
+  'ws:0.0.0.0:5080',
+  'wss:[::]:5081',
+  'udp:0.0.0.0:5060',
+  'tcp:127.0.0.1:0',
+  'udp:[::]:5060',
+  'tcp:[2001:db8::1]:65535',
+];
 for (const text of addresses) {
   test(`${text} is parsed and printed back`, () => {
     const address = parseListen(text);
@@ -139,7 +180,7 @@ for (const text of addresses) {
 }
 
 for (const text of [
-  'tls:0.0.0.0:5061',
+  'sctp:0.0.0.0:5061',
   'udp:example.com:5060',
   'udp:::5060',
   'udp:1.2.3.4:',

@@ -4,12 +4,13 @@ import { dirname, join, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import type { z } from 'zod';
 import { TandemError } from '../base/errors.ts';
+import { placeAuth } from './settings-auth.ts';
 import { nearest } from './settings-nearest.ts';
 import { keyLines } from './settings-lines.ts';
 import { settingsSchema } from './settings-schema.ts';
 import type { Settings, SettingsInput } from './settings-schema.ts';
 
-export { parseListen, printListen } from './settings-schema.ts';
+export { parseListen, printEntry, printListen } from './settings-schema.ts';
 export type { ListenAddress, Settings, SettingsInput } from './settings-schema.ts';
 
 /** Read when no other file is named and it is there. */
@@ -78,14 +79,43 @@ function check(source: Source, written: unknown): SettingsInput {
 
 /** Makes the paths absolute: those of a file are meant from where the file lies. */
 function place(settings: SettingsInput, absolute: (name: string) => string): SettingsInput {
-  const { data, script, ...rest } = settings;
+  const { data, script, tls, ...rest } = placeAuth(settings, absolute);
   return {
     ...rest,
-    data: { ...data, ...(data?.folder === undefined ? {} : { folder: absolute(data.folder) }) },
+    data: placeData(data, absolute),
+    ...(tls === undefined ? {} : { tls: placeTls(tls, absolute) }),
     script: {
       ...script,
       ...(script?.file === undefined ? {} : { file: absoluteScript(script.file, absolute) }),
     },
+  };
+}
+
+function placeTls(
+  tls: NonNullable<SettingsInput['tls']>,
+  absolute: (name: string) => string,
+): NonNullable<SettingsInput['tls']> {
+  const { certificates, authorities = '' } = tls;
+  const placed = certificates?.map((one) => ({
+    certificate: absolute(one.certificate),
+    key: absolute(one.key),
+  }));
+  return {
+    ...tls,
+    ...(placed === undefined ? {} : { certificates: placed }),
+    ...(authorities === '' ? {} : { authorities: absolute(authorities) }),
+  };
+}
+
+function placeData(
+  data: SettingsInput['data'],
+  absolute: (name: string) => string,
+): NonNullable<SettingsInput['data']> {
+  const { folder, password_file: password = '' } = data ?? {};
+  return {
+    ...data,
+    ...(folder === undefined ? {} : { folder: absolute(folder) }),
+    ...(password === '' ? {} : { password_file: absolute(password) }),
   };
 }
 
@@ -95,11 +125,12 @@ function absoluteScript(name: string, absolute: (name: string) => string): strin
 
 function merge(under: SettingsInput, over: SettingsInput): SettingsInput {
   const sections = Object.keys(settingsSchema.unwrap().shape) as (keyof SettingsInput)[];
+  const [below, above]: { readonly [name in keyof SettingsInput]?: object | undefined }[] = [under, over];
   const defaults = { data: { folder: resolve('data') }, script: { file: BUNDLED_SCRIPT } };
   return Object.fromEntries(
     sections.map((name) => [
       name,
-      { ...(name === 'data' || name === 'script' ? defaults[name] : {}), ...under[name], ...over[name] },
+      { ...(name === 'data' || name === 'script' ? defaults[name] : {}), ...below?.[name], ...above?.[name] },
     ]),
   );
 }
@@ -169,9 +200,20 @@ function valueIn(value: unknown, key: PropertyKey): unknown {
     : undefined;
 }
 
-/** `tandem.toml:3: …`; a list's element is told by the line of its key. */
+/** `tandem.toml:3: …`; what has no line of its own is told by that of what it stands in. */
 function at(source: Source, path: readonly PropertyKey[], what: string): string {
-  const names = path.filter((part) => typeof part === 'string');
-  const line = source.lines.get(names.join('.')) ?? source.lines.get(names.slice(0, 1).join('.'));
-  return line === undefined ? `${source.file}: ${what}` : `${source.file}:${line}: ${what}`;
+  for (let length = path.length; length > 0; length--) {
+    const line = source.lines.get(placeOf(path.slice(0, length)));
+    if (line !== undefined) return `${source.file}:${line}: ${what}`;
+  }
+  return `${source.file}: ${what}`;
+}
+
+/** `trunk.pools[1].name`, as `keyLines` has it. */
+function placeOf(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (name, part) =>
+      typeof part === 'number' ? `${name}[${part}]` : `${name}${name === '' ? '' : '.'}${String(part)}`,
+    '',
+  );
 }

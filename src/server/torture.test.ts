@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Stranger } from '../testing/stranger.ts';
 import { type TortureCase, tortureCases } from '../testing/torture-messages.ts';
-import { EXCHANGE, type Town, town } from '../testing/town.ts';
+import { EXCHANGE, PORTS, type Town, town } from '../testing/town.ts';
 import { openRegistrar, registrarProxy } from '../testing/town-scripts.ts';
 
 const TARGET = { host: EXCHANGE, port: 5060 };
+type Transport = 'udp' | 'tcp' | 'tls' | 'ws';
+
 /** Longer than any message may take to come in whole. */
 const PATIENCE_MS = 11_000;
 const PING = [
@@ -20,16 +22,16 @@ const PING = [
 ].join('\r\n');
 
 for (const message of tortureCases()) {
-  for (const transport of ['udp', 'tcp'] as const) {
+  for (const transport of ['udp', 'tcp', 'tls', 'ws'] as const) {
     test(`${message.id} over ${transport}: ${message.verdict}`, async () => {
       // Who wants to see acceptance must not be stopped by a challenge.
       const script = message.verdict === 'accept' ? openRegistrar : registrarProxy;
-      const t = await town(script, { people: {} });
+      const t = await town(script, { people: {}, transports: [transport] });
       const stranger = await new Stranger(t.world, '198.51.100.7', TARGET).open();
 
       const answers = await (transport === 'udp'
         ? overUdp(t, stranger, message)
-        : overTcp(t, stranger, message));
+        : overConnection(t, stranger, message, transport));
 
       check(message, answers, transport);
       await stillAnswers(t, transport);
@@ -48,18 +50,23 @@ async function overUdp(t: Town, stranger: Stranger, message: TortureCase): Promi
   return stranger.sentToHim.map((entry) => entry.text);
 }
 
-async function overTcp(t: Town, stranger: Stranger, message: TortureCase): Promise<readonly string[]> {
-  const connection = stranger.connect();
+async function overConnection(
+  t: Town,
+  stranger: Stranger,
+  message: TortureCase,
+  transport: 'tcp' | 'tls' | 'ws',
+): Promise<readonly string[]> {
+  const connection = stranger.connect({ kind: transport }, PORTS[transport]);
   connection.write(message.text);
   await t.run(PATIENCE_MS);
-  if (message.mayWaitOnStream && connection.heard.length === 0) {
+  if (transport !== 'ws' && message.mayWaitOnStream && connection.heard.length === 0) {
     assert.equal(connection.closed, true);
     return ['SIP/2.0 400 told by closing\r\n\r\n'];
   }
   return connection.heard;
 }
 
-function check(message: TortureCase, answers: readonly string[], transport: 'udp' | 'tcp'): void {
+function check(message: TortureCase, answers: readonly string[], transport: Transport): void {
   const statuses = [...new Set(answers.map((answer) => Number(answer.substring(8, 11))))];
   const final = statuses.find((status) => status >= 200);
   const { verdict, codes } = message;
@@ -78,14 +85,17 @@ function check(message: TortureCase, answers: readonly string[], transport: 'udp
   }
 }
 
-/** RFC 3261 §18.3: on a stream nobody can tell where a message without Content-Length ends. */
-function isWithoutLength(message: TortureCase, transport: 'udp' | 'tcp'): boolean {
-  return transport === 'tcp' && !/^(content-length|l)\s*:/im.test(message.text);
+/**
+ * RFC 3261 §18.3: on a stream nobody can tell where a message without Content-Length ends. A WebSocket message ends
+ * where it ends.
+ */
+function isWithoutLength(message: TortureCase, transport: Transport): boolean {
+  return (transport === 'tcp' || transport === 'tls') && !/^(content-length|l)\s*:/im.test(message.text);
 }
 
-async function stillAnswers(t: Town, transport: 'udp' | 'tcp'): Promise<void> {
+async function stillAnswers(t: Town, transport: Transport): Promise<void> {
   const friend = await new Stranger(t.world, '192.0.2.99', TARGET).open();
-  const connection = friend.connect();
+  const connection = friend.connect(transport === 'udp' ? undefined : { kind: transport }, PORTS[transport]);
   if (transport === 'udp') friend.send(PING);
   else connection.write(PING);
   await t.run(100);

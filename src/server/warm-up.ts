@@ -3,6 +3,7 @@
  * sockets that lead nowhere. Node compiles what runs often; without this the first minute of real traffic would pay
  * for it. It runs in small slices behind the real traffic, and leaves nothing behind.
  */
+import { DigestClient } from '../agent/digest-client.ts';
 import { CallRecords } from '../billing/call-records.ts';
 import { Endpoint } from '../base/endpoint.ts';
 import { silentLogger } from '../base/silent-logger.ts';
@@ -28,6 +29,7 @@ const TRANSACTIONS_MAX = 100_000;
 const ROUTE_TURNS = 8;
 const ROUND_USERS = 500;
 const DOMAIN = 'practice.invalid';
+const CALLER_USER = 'caller';
 const US = { host: '192.0.2.1', port: 5060 };
 const CALLER = new Endpoint('192.0.2.7', 5060);
 const CALLEE = new Endpoint('192.0.2.7', 5080);
@@ -53,18 +55,24 @@ export class WarmUp {
   private calls: CallRecords | undefined = undefined;
   /** Calls that were answered and hung up. */
   callsPlayed = 0;
+  /** Requests that were challenged and then accepted. */
+  proofsTaken = 0;
+  private readonly proof: DigestClient;
+  private readonly rounds: number;
   private round = 0;
   private stopped = false;
 
   /** `world`: the real one, of which only clock and chance are used. */
-  constructor(world: World) {
+  constructor(world: World, rounds = ROUNDS) {
     this.world = world;
+    this.rounds = rounds;
+    this.proof = new DigestClient({ user: CALLER_USER, password: CALLER_USER }, world.random);
   }
 
   /** Resolves when the practice is over. */
   async run(): Promise<void> {
     await this.open();
-    while (this.round < ROUNDS && !this.stopped) {
+    while (this.round < this.rounds && !this.stopped) {
       await this.slice();
       await new Promise<void>((resolve) => void this.world.clock.after(0, resolve));
     }
@@ -80,6 +88,7 @@ export class WarmUp {
     const world: World = { clock, random, net: this.net(), log: silentLogger };
     const settings = settingsSchema.parse({
       sip: { listen: [`udp:${US.host}:${US.port}`], domains: [DOMAIN], max_transactions: TRANSACTIONS_MAX },
+      guard: { exempt: [CALLER.host] },
     });
     const writer = new MemoryWriter(clock);
     const limits = {
@@ -93,6 +102,7 @@ export class WarmUp {
     this.calls = new CallRecords({ writer, clock, log: silentLogger });
     const secrets = { route: random.token(128), nonce: random.token(128) };
     const subscribers = new Subscribers({ writer, clock });
+    void subscribers.add({ user: CALLER_USER, domain: DOMAIN, password: CALLER_USER });
     const stores = { subscribers, location: this.location, calls: this.calls, secrets };
     this.exchange = await Exchange.open({ world, settings, script: practice, stores });
   }
@@ -128,7 +138,7 @@ export class WarmUp {
     this.fromCaller(
       request('REGISTER', `sip:${DOMAIN}`, user, round, 1, [`Contact: <sip:${user}@${CALLEE.key}>`]),
     );
-    this.fromCaller(request('OPTIONS', `sip:${DOMAIN}`, user, round, 2, []));
+    this.proveWhoCalls(user, round);
     this.sent.length = 0;
     const invite = request('INVITE', `sip:${user}@${DOMAIN}`, user, round, 3, [
       `Contact: <sip:a@${CALLER.key}>`,
@@ -144,6 +154,19 @@ export class WarmUp {
     await this.exchangeOf(request('MESSAGE', `sip:${user}@${DOMAIN}`, user, round, 5, []), [200]);
   }
 
+  /** A request that is challenged, and again with the right answer. */
+  private proveWhoCalls(user: string, round: number): void {
+    const uri = `sip:${DOMAIN}`;
+    this.fromCaller(request('OPTIONS', uri, user, round, 1, []));
+    const challenge = parseMessage(this.sent.at(-1)?.text ?? '');
+    if (challenge.kind !== 'response') return;
+    this.proof.learn(challenge, new Set());
+    const lines = this.proof.prove({ method: 'OPTIONS', uri, body: '' });
+    const proved = lines.map(([name, value]) => `${name}: ${value}`);
+    this.fromCaller(request('OPTIONS', uri, user, round, 2, proved));
+    if (this.sent.at(-1)?.text.startsWith('SIP/2.0 200') === true) this.proofsTaken++;
+  }
+
   /** Sends a request, answers it as the callee, and returns the last response that reached the caller. */
   private async exchangeOf(text: string, statuses: readonly number[]): Promise<SipMessage | undefined> {
     this.fromCaller(text);
@@ -152,7 +175,8 @@ export class WarmUp {
     const received = forwarded === undefined ? undefined : parseMessage(forwarded.text);
     if (received?.kind !== 'request') return undefined;
     this.sent.length = 0;
-    const headers = received.headers.all('Record-Route').map((value) => ['Record-Route', value] as const);
+    const routes = received.headers.all('Record-Route').map((value) => ['Record-Route', value] as const);
+    const headers = [...routes, ['Contact', `<${received.uriText}>`] as const];
     for (const status of statuses)
       this.receive(replyTo(received, status, { toTag: 'callee', headers }), CALLEE);
     const last = parseMessage(this.sent.at(-1)?.text ?? '');
@@ -175,11 +199,12 @@ function request(
   lines: readonly string[],
   toTag = '',
 ): string {
+  const rport = round % 2 === 0 ? ';rport' : '';
   const to = `<sip:${user}@${DOMAIN}>${toTag === '' ? '' : `;tag=${toTag}`}`;
-  const from = method === 'REGISTER' ? `sip:${user}@${DOMAIN}` : `sip:caller@${DOMAIN}`;
+  const from = method === 'REGISTER' ? `sip:${user}@${DOMAIN}` : `sip:${CALLER_USER}@${DOMAIN}`;
   return [
     `${method} ${uri} SIP/2.0`,
-    `Via: SIP/2.0/UDP ${CALLER.key};branch=z9hG4bK-practice-${round}-${method}${round % 2 === 0 ? ';rport' : ''}`,
+    `Via: SIP/2.0/UDP ${CALLER.key};branch=z9hG4bK-practice-${round}-${cseq}-${method}${rport}`,
     'Max-Forwards: 70',
     `From: "Practice" <${from}>;tag=p${round}`,
     `To: ${to}`,

@@ -32,6 +32,7 @@ export const PROXY_AUTHENTICATE = 25;
 export const RETRY_AFTER = 26;
 export const USER_AGENT = 27;
 export const TIMESTAMP = 28;
+export const ALLOW = 29;
 /** A header field without a row of its own. */
 export const OTHER = 0;
 
@@ -71,6 +72,7 @@ const rows: readonly Row[] = [
   { id: PROXY_AUTHENTICATE, name: 'Proxy-Authenticate' },
   { id: RETRY_AFTER, name: 'Retry-After', single: true },
   { id: USER_AGENT, name: 'User-Agent', single: true },
+  { id: ALLOW, name: 'Allow' },
   { id: TIMESTAMP, name: 'Timestamp', single: true },
 ];
 

@@ -35,7 +35,7 @@ export class CallSeats {
   /** Hears of every call's end, and numbers calls of which no record is kept. */
   around(inner: CallObserver): CallObserver {
     return {
-      ...inner,
+      finished: (call, status, by) => inner.finished(call, status, by),
       opened: (request, source) => {
         const call = inner.opened(request, source);
         return call === 0 && this.watched ? ++this.lastNumber : call;

@@ -56,14 +56,16 @@ class RelaySeats {
   }
 
   around(hooks: RelayHooks): RelayHooks {
-    const { branch, reply, failed, finished } = hooks;
+    const { opens, branch, reply, failed, finished } = hooks;
     return {
-      branch: (request, target, index) => {
-        if (!this.take(target)) return false;
-        const sent = branch?.(request, target, index) !== false;
-        if (!sent) this.free(target);
-        return sent;
-      },
+      opens: (target) => opens?.(target) !== false && this.take(target),
+      branch:
+        branch &&
+        ((request, target, index) => {
+          const sent = branch(request, target, index);
+          if (!sent) this.free(target);
+          return sent;
+        }),
       reply: (response, target) => {
         this.heard(response, target);
         return reply?.(response, target) ?? true;

@@ -44,6 +44,26 @@ for (const [status, alive] of STATUSES) {
   });
 }
 
+test('a server whose first address is dead is asked at the next one, as calls are', async () => {
+  const t = await open(probing('sip:media.test'));
+  t.world.names.address('one.media.test', '192.0.2.99');
+  t.world.names.address('two.media.test', '192.0.2.21');
+  t.world.names.service(
+    '_sip._udp.media.test',
+    { target: 'one.media.test', port: 5060, priority: 10, weight: 0 },
+    { target: 'two.media.test', port: 5060, priority: 20, weight: 0 },
+  );
+
+  await t.run(5_000);
+  assert.equal(server(t).state, 'up');
+  assert.ok(t.phone('media').received.length >= 3);
+
+  t.net.cut('192.0.2.21');
+  await t.run(8_000);
+  assert.equal(server(t).state, 'down');
+  t.stop();
+});
+
 test('a server is asked at the interval by a request that is complete, and nothing is left of it', async () => {
   const t = await open(probing(SERVER));
   await t.run(5_000);

@@ -1,5 +1,5 @@
 /** Asks the servers of a pool whether they live: OPTIONS at an interval, and what the answer says. */
-import type { Timer, World } from '../base/world.ts';
+import type { Millis, Timer, World } from '../base/world.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { buildRequest } from '../sip/build.ts';
 import type { Uri } from '../sip/uri.ts';
@@ -7,6 +7,7 @@ import type { ClientTransaction, ClientUser } from '../transaction/client-transa
 import type { TransactionLayer } from '../transaction/layer.ts';
 import { USER_TIMER } from '../transaction/timer-codes.ts';
 import type { Flow } from '../transport/flow.ts';
+import type { Hops } from '../transport/locate.ts';
 import type { Hop } from '../transport/transports.ts';
 import type { Pool } from './pool.ts';
 import type { PoolServer } from './pool-server.ts';
@@ -15,15 +16,13 @@ import type { PoolServer } from './pool-server.ts';
 export interface ProbeParts {
   readonly world: World;
   readonly layer: TransactionLayer;
-  /** Where a URI lives; undefined: nowhere. */
-  readonly locate: (uri: Uri) => Hop | undefined | Promise<Hop | undefined>;
+  /** Where a URI lives. */
+  readonly hops: (uri: Uri) => Hops;
   /** Undefined when no listener of ours speaks that transport. */
   readonly flowTo: (hop: Hop) => Flow | undefined;
   /** Sees a request of ours before it goes out, and may change it; false keeps it back. */
   readonly local: (request: SipRequest) => boolean;
 }
-
-const NO_WAY = 'its address is not known, or no listener of ours speaks its transport';
 
 /** The first probes are spread over this, so that many pools do not ask at once. */
 const FIRST_WITHIN_MS = 1_000;
@@ -56,60 +55,94 @@ export class PoolProbe {
     this.timer = undefined;
     const { probe, servers } = this.pool;
     if (probe === undefined) return;
-    for (const server of servers) if (server.state !== 'disabled') ask(parts, server, probe.replyMs);
+    for (const server of servers)
+      if (server.state !== 'disabled') new Probe(parts, server, probe.replyMs).tryNext(NO_WAY);
     this.timer = parts.world.clock.after(probe.everyMs, () => this.round(parts));
   }
 }
 
-/** Sends one OPTIONS; what comes of it is told to the server. RFC 3261 §11 */
-function ask(parts: ProbeParts, server: PoolServer, replyMs: number): void {
-  const hop = parts.locate(server.uri);
-  if (!(hop instanceof Promise)) return send(parts, server, hop, replyMs);
-  hop
-    .then((found) => send(parts, server, found, replyMs))
-    .catch((error: unknown) => server.probed(false, 503, String(error)));
+/** What became of a probe. */
+interface Outcome {
+  readonly alive: boolean;
+  readonly status: number;
+  readonly why: string;
 }
 
-function send(parts: ProbeParts, server: PoolServer, hop: Hop | undefined, replyMs: number): void {
-  const flow = hop === undefined ? undefined : parts.flowTo(hop);
-  if (flow === undefined) return server.probed(false, 503, NO_WAY);
-  const request = optionsTo(server, parts.world, flow.sentBy);
-  // What was kept back, or found no room with us, says nothing about the server.
-  if (!parts.local(request)) return;
-  const client = parts.layer.openClient(flow, false, 0, new Probe(server));
-  if (client === undefined) return;
-  const { text } = request;
-  const afterFirstLine = text.indexOf('\r\n') + 2;
-  client.begin(text.substring(0, afterFirstLine) + client.via(0) + text.substring(afterFirstLine));
-  client.startUserTimer(replyMs, USER_TIMER);
-}
+const NO_WAY: Outcome = {
+  alive: false,
+  status: 503,
+  why: 'its address is not known, or no listener of ours speaks its transport',
+};
+const SILENT: Outcome = { alive: false, status: 408, why: 'it does not answer OPTIONS' };
+const UNREACHABLE: Outcome = { alive: false, status: 503, why: 'it cannot be reached' };
 
-/** One OPTIONS on its way. The first thing that is known counts. */
+/** One OPTIONS, at each address of a server until one answers: calls go on to the next one, too. RFC 3263 §4.3 */
 class Probe implements ClientUser {
+  private readonly parts: ProbeParts;
   private readonly server: PoolServer;
-  private known = false;
+  private readonly replyMs: Millis;
+  private readonly hops: Hops;
+  private client: ClientTransaction | undefined = undefined;
 
-  constructor(server: PoolServer) {
+  constructor(parts: ProbeParts, server: PoolServer, replyMs: Millis) {
+    this.parts = parts;
     this.server = server;
+    this.replyMs = replyMs;
+    this.hops = parts.hops(server.uri);
   }
 
-  response(_client: ClientTransaction, { status }: SipResponse): void {
-    if (status >= 200) this.tell(isAlive(status), status, `it answered ${status} to OPTIONS`);
+  /** At the next address; where there is none the last outcome counts. */
+  tryNext(last: Outcome): void {
+    this.client = undefined;
+    const hop = this.hops.next();
+    if (!(hop instanceof Promise)) return this.send(hop, last);
+    hop
+      .then((found) => this.send(found, last))
+      .catch((error: unknown) => this.tell({ alive: false, status: 503, why: String(error) }));
   }
 
-  failed(_client: ClientTransaction, why: 'timeout' | 'transport'): void {
-    if (why === 'timeout') this.tell(false, 408, 'it does not answer OPTIONS');
-    else this.tell(false, 503, 'it cannot be reached');
+  response(client: ClientTransaction, { status }: SipResponse): void {
+    if (status < 200 || client !== this.client) return;
+    this.hops.answered();
+    const outcome = { alive: isAlive(status), status, why: `it answered ${status} to OPTIONS` };
+    if (status === 503) this.goOn(outcome);
+    else this.tell(outcome);
   }
 
-  timer(): void {
-    this.tell(false, 408, 'it does not answer OPTIONS');
+  failed(client: ClientTransaction, why: 'timeout' | 'transport'): void {
+    if (client === this.client) this.goOn(why === 'timeout' ? SILENT : UNREACHABLE);
   }
 
-  private tell(alive: boolean, status: number, why: string): void {
-    if (this.known) return;
-    this.known = true;
+  timer(client: ClientTransaction): void {
+    if (client === this.client) this.goOn(SILENT);
+  }
+
+  private goOn(outcome: Outcome): void {
+    this.hops.failed();
+    if (this.hops.mayHaveMore) this.tryNext(outcome);
+    else this.tell(outcome);
+  }
+
+  private tell({ alive, status, why }: Outcome): void {
+    this.client = undefined;
     this.server.probed(alive, status, why);
+  }
+
+  private send(hop: Hop | undefined, last: Outcome): void {
+    const { parts, server } = this;
+    if (hop === undefined) return this.tell(last);
+    const flow = parts.flowTo(hop);
+    if (flow === undefined) return this.goOn(NO_WAY);
+    const request = optionsTo(server, parts.world, flow.sentBy);
+    // What was kept back, or found no room with us, says nothing about the server.
+    if (!parts.local(request)) return;
+    const client = parts.layer.openClient(flow, false, 0, this);
+    if (client === undefined) return;
+    this.client = client;
+    const { text } = request;
+    const afterFirstLine = text.indexOf('\r\n') + 2;
+    client.begin(text.substring(0, afterFirstLine) + client.via(0) + text.substring(afterFirstLine));
+    client.startUserTimer(this.replyMs, USER_TIMER);
   }
 }
 

@@ -1,0 +1,54 @@
+/**
+ * The line of a script that decided, without a look at the stack for every call. Where a script stands is known by the
+ * way it came: route, method, and what its services answered. The same way leads to the same line nearly always; so a
+ * way's line is read from the stack a few times, then every so often, and always once two lines were seen at its end.
+ * A refusal is what people ask about: its line is read each time.
+ */
+import { callingLine } from './source-line.ts';
+
+/** Ways that are remembered; with one more all are forgotten. */
+export const WAYS_MAX = 10_000;
+const SAMPLES_AT_FIRST = 8;
+const CALLS_A_SAMPLE = 64;
+const AMBIGUOUS = -1;
+
+/** Those that a context can be asked for, as far as their lines are told apart. */
+const DECISIONS = ['reply', 'relay', 'redirect', 'forward', 'answer', 'drop', 'pass', 'send', 'skip'];
+
+interface Way {
+  line: string | undefined;
+  /** How often it was gone; AMBIGUOUS when it ends at two lines. */
+  seen: number;
+}
+
+/** Remembers the lines of one exchange's scripts. */
+export class ScriptLines {
+  /** How often the stack was read. */
+  read = 0;
+  private readonly ways = new Map<number, Way>();
+
+  /** The line of whoever asks for this decision. `path`: the way it came. */
+  of(path: number, decision: string, status: number): string | undefined {
+    if (status >= 300 && status !== 401 && status !== 407) return this.readLine();
+    const key = (Math.imul(path, 31) + status * 16 + DECISIONS.indexOf(decision)) | 0;
+    const way = this.ways.get(key);
+    if (way === undefined) return this.begin(key);
+    if (way.seen === AMBIGUOUS) return this.readLine();
+    if (++way.seen > SAMPLES_AT_FIRST && way.seen % CALLS_A_SAMPLE !== 0) return way.line;
+    const line = this.readLine();
+    if (line !== way.line) way.seen = AMBIGUOUS;
+    return line;
+  }
+
+  private begin(key: number): string | undefined {
+    if (this.ways.size === WAYS_MAX) this.ways.clear();
+    const line = this.readLine();
+    this.ways.set(key, { line, seen: 1 });
+    return line;
+  }
+
+  private readLine(): string | undefined {
+    this.read++;
+    return callingLine();
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * The services of a script, with somebody who takes down what they are asked and what they answer. Made once for a
+ * generation; a service that is asked outside a request (while the script starts, by a timer) is not taken down.
+ */
+import type { Millis } from '../base/world.ts';
+import type { Awaitable, RequestDecision } from './decision.ts';
+import type { Middleware, Next } from './router.ts';
+import type { Pool, Services } from './services.ts';
+import {
+  type Openness,
+  opennessOf,
+  printInputs,
+  printThrown,
+  printValue,
+  type Shown,
+} from './steps-texts.ts';
+
+/** Who takes it down. */
+export interface ServiceObserver {
+  /** Whether the code that runs now belongs to a request. */
+  readonly listens: boolean;
+  now(): Millis;
+  /** `tookMs`: how long the answer was waited for; undefined when it was there at once. */
+  served(service: string, inputs: string, result: string, tookMs: Millis | undefined): void;
+}
+
+type AnyMethod = (...inputs: readonly unknown[]) => unknown;
+type AnyMiddleware = (c: never, next: Next<object>) => Awaitable<RequestDecision>;
+
+/** Asked all the time, and their answers explain nothing. */
+const UNSEEN = new Set(['clock', 'metrics']);
+
+/** The same services, observed. */
+export function observedServices(services: Services, observer: ServiceObserver): Services {
+  const entries = Object.entries(services).map(([name, group]: [string, object]) => [
+    name,
+    UNSEEN.has(name) ? group : observedGroup(name, group, observer),
+  ]);
+  return Object.fromEntries(entries) as unknown as Services; // Every group has the members that it had.
+}
+
+/** What has the same members; what is no method is read from the group itself, which may change. */
+function observedGroup(name: string, group: object, observer: ServiceObserver): object {
+  const observed = {};
+  for (const member of membersOf(group)) {
+    const value: unknown = Reflect.get(group, member);
+    const service = `${name}.${member}`;
+    if (typeof value !== 'function') {
+      Object.defineProperty(observed, member, {
+        enumerable: true,
+        get: (): unknown => Reflect.get(group, member),
+      });
+      continue;
+    }
+    const method = value.bind(group) as AnyMethod;
+    Reflect.set(observed, member, observedMember(name, service, method, observer));
+  }
+  return observed;
+}
+
+function observedMember(
+  group: string,
+  service: string,
+  method: AnyMethod,
+  observer: ServiceObserver,
+): AnyMethod {
+  if (group === 'auth') return (...inputs) => observedMiddleware(service, method(...inputs), observer);
+  if (group === 'pools') return (...inputs) => observedPool(method(...inputs), observer);
+  return observedMethod(service, method, observer, opennessOf(service));
+}
+
+/** Own members and inherited ones, private fields of our classes too: they are as they were for whoever looks. */
+function membersOf(group: object): ReadonlySet<string> {
+  const members = new Set<string>();
+  for (let at: object = group; at !== Object.prototype && at !== null; at = Object.getPrototypeOf(at)) {
+    for (const member of Object.getOwnPropertyNames(at)) members.add(member);
+  }
+  members.delete('constructor');
+  return members;
+}
+
+function observedMethod(
+  service: string,
+  method: AnyMethod,
+  observer: ServiceObserver,
+  { inputs: showsInputs, result: showsResult }: Openness,
+): AnyMethod {
+  return (...inputs) => {
+    if (!observer.listens) return method(...inputs);
+    const asked = printInputs(inputs, showsInputs);
+    let result: unknown;
+    try {
+      result = method(...inputs);
+    } catch (error) {
+      observer.served(service, asked, printThrown(error), undefined);
+      throw error;
+    }
+    if (result instanceof Promise) return observedPromise(service, asked, result, observer, showsResult);
+    observer.served(service, asked, printValue(result, showsResult), undefined);
+    return result;
+  };
+}
+
+async function observedPromise(
+  service: string,
+  asked: string,
+  answer: Promise<unknown>,
+  observer: ServiceObserver,
+  showsResult: Shown,
+): Promise<unknown> {
+  const since = observer.now();
+  try {
+    const result = await answer;
+    observer.served(service, asked, printValue(result, showsResult), observer.now() - since);
+    return result;
+  } catch (error) {
+    observer.served(service, asked, printThrown(error), observer.now() - since);
+    throw error;
+  }
+}
+
+/** One that goes on is taken down before what comes after it, one that decides itself when it has. */
+function observedMiddleware(service: string, made: unknown, observer: ServiceObserver): unknown {
+  if (typeof made !== 'function') return made;
+  const middleware = made as AnyMiddleware; // What `auth` makes are middlewares.
+  const observed: Middleware<{}, object> = (c, next) => {
+    if (!observer.listens) return middleware(c as never, next);
+    const since = observer.now();
+    let wentOn = false;
+    const decision = middleware(c as never, (add?: object) => {
+      wentOn = true;
+      observer.served(service, '', learned(add), waited(observer.now() - since));
+      return next(add ?? {});
+    });
+    if (wentOn) return decision;
+    if (decision instanceof Promise) return decided(service, decision, observer, since, () => wentOn);
+    observer.served(service, '', printValue(decision, 'hidden'), undefined);
+    return decision;
+  };
+  return observed;
+}
+
+async function decided(
+  service: string,
+  decision: Promise<RequestDecision>,
+  observer: ServiceObserver,
+  since: Millis,
+  wentOn: () => boolean,
+): Promise<RequestDecision> {
+  const made = await decision;
+  if (!wentOn()) observer.served(service, '', printValue(made, 'hidden'), observer.now() - since);
+  return made;
+}
+
+function learned(add: object | undefined): string {
+  if (add === undefined) return 'goes on';
+  return 'caller' in add ? printValue(add.caller, 'hidden') : 'goes on';
+}
+
+function waited(ms: Millis): Millis | undefined {
+  return ms > 0 ? ms : undefined;
+}
+
+function observedPool(made: unknown, observer: ServiceObserver): Pool {
+  const pool = made as Pool; // What `pools` answers.
+  const { name } = pool;
+  const pick = observedMethod(
+    'pool.pick',
+    pool.pick.bind(pool) as AnyMethod,
+    observer,
+    opennessOf('pool.pick'),
+  );
+  const markDown = pool.markDown.bind(pool) as AnyMethod;
+  return {
+    name,
+    get up() {
+      return pool.up;
+    },
+    get calls() {
+      return pool.calls;
+    },
+    pick: pick as Pool['pick'],
+    markDown: observedMethod(
+      'pool.markDown',
+      markDown,
+      observer,
+      opennessOf('pool.pick'),
+    ) as Pool['markDown'],
+  };
+}

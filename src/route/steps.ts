@@ -1,0 +1,269 @@
+/**
+ * What a script did for each request, step by step, for whoever asks afterwards:
+ *
+ *   INVITE ─▶ enter ─┬─ services: what was asked, what they answered ─┐
+ *                    └─ the route decides, at which line ─────────────┼─▶ ring ─▶ of(Call-ID)
+ *   each branch: how it ended ────────────────────────────────────────┘
+ *
+ * A step belongs to the request whose route runs, also behind an `await`.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { KeyedHash } from '../base/keyed-hash.ts';
+import type { Clock, Millis } from '../base/world.ts';
+import type { BranchEnd } from '../proxy/relay-options.ts';
+import { type LineFinder, ROUTE_KINDS, type RouteKind, type RouteMarks, type RouteSubject } from './step.ts';
+import type { RouteStep, StepObserver } from './step.ts';
+import type { Services } from './services.ts';
+import { ScriptLines } from './steps-lines.ts';
+import { STEPS_BYTES_MAX, type StepRecord, StepsRing } from './steps-ring.ts';
+import { observedServices, type ServiceObserver } from './steps-services.ts';
+import { printPlainUri } from './steps-texts.ts';
+
+/** Steps of one Call-ID that are told; of more the last ones. */
+export const STEPS_TOLD_MAX = 1_000;
+
+interface StepTime {
+  /** On the monotonic clock. */
+  readonly atMs: Millis;
+}
+
+/** A route decided. */
+export interface RouteTaken extends StepTime {
+  readonly kind: 'route';
+  readonly route: RouteKind;
+  readonly method: string;
+  readonly decision: string;
+  /** What the route was asked about. */
+  readonly about: string;
+  /** Where the decision leads. */
+  readonly leads: string;
+  /** `route.ts:12`; '' where it is not known. */
+  readonly at: string;
+  readonly generation: number;
+}
+
+/** A service was asked. */
+export interface ServiceAsked extends StepTime {
+  readonly kind: 'service';
+  /** `location.lookup` */
+  readonly service: string;
+  readonly inputs: string;
+  readonly result: string;
+  /** How long the answer was waited for; undefined when it was there at once. */
+  readonly tookMs: Millis | undefined;
+}
+
+/** A branch of a relayed request ended. */
+export interface BranchEnded extends StepTime {
+  readonly kind: 'branch';
+  readonly target: string;
+  readonly status: number;
+  /** Whether nobody answered. */
+  readonly timedOut: boolean;
+}
+
+/** One step that was taken for a request. */
+export type Step = RouteTaken | ServiceAsked | BranchEnded;
+
+/** What recording needs. */
+export interface StepRecorderParts {
+  readonly clock: Clock;
+  /** Eight bytes that strangers do not know: they choose Call-IDs. */
+  readonly key: Uint8Array;
+  readonly bytesMax?: number;
+}
+
+/** Routes that may not wait. */
+const AT_ONCE: ReadonlySet<RouteKind> = new Set(['branch', 'reply', 'local', 'advanceOn', 'mayRecurse']);
+const KINDS = { route: 0, service: 1, branch: 2 } as const;
+const BETWEEN = '\0';
+const NOT_WAITED = -1;
+const MICROSECONDS = 1_000;
+/** Answers that lead a script another way than others do. */
+const ANSWERS = ['no', 'none', 'nothing', 'goes on', 'yes'];
+/** Pages that are searched before calls have their turn. */
+const PAGES_A_TURN = 8;
+
+/** One run of a route. */
+class Run {
+  readonly low: number;
+  readonly high: number;
+  /** The way the script came so far, see steps-lines.ts. */
+  path: number;
+
+  constructor(low: number, high: number, path: number) {
+    this.low = low;
+    this.high = high;
+    this.path = path;
+  }
+}
+
+/** See the figure above. */
+export class StepRecorder implements RouteMarks, ServiceObserver {
+  private readonly clock: Clock;
+  private readonly hash: KeyedHash;
+  private readonly ring: StepsRing;
+  private readonly scriptLines = new ScriptLines();
+  private readonly runs = new AsyncLocalStorage<Run | undefined>();
+  /** The run of a route that may not wait: what it asks is asked before it is over. */
+  private atOnce: Run | undefined = undefined;
+  /** When the route began, or got its last answer: what it is given at once takes no time. */
+  private time: Millis = 0;
+  /** Routes that run within each other, and those that one within has interrupted. */
+  private depth = 0;
+  private readonly outer: (Run | undefined)[] = [];
+  // The Call-ID that was hashed last: steps of one call come together.
+  private lastCallId = '';
+  private low = 0;
+  private high = 0;
+
+  constructor({ clock, key, bytesMax = STEPS_BYTES_MAX }: StepRecorderParts) {
+    this.clock = clock;
+    this.hash = new KeyedHash(key);
+    this.ring = new StepsRing(bytesMax);
+  }
+
+  /** How many bytes its steps take. */
+  get bytes(): number {
+    return this.ring.bytes;
+  }
+
+  /** The same services, and what they are asked within a route is taken down. */
+  observe(services: Services): Services {
+    return observedServices(services, this);
+  }
+
+  // ─── while calls go on ───────────────────────────────────────────────────────────────────────
+
+  enter(route: RouteKind, generation: number, subject?: RouteSubject): void {
+    if (++this.depth > 1) this.outer.push(this.current);
+    const run = subject && this.run(route, generation, subject);
+    this.time = this.clock.now();
+    this.atOnce = undefined;
+    if (run !== undefined && AT_ONCE.has(route)) this.atOnce = run;
+    else this.runs.enterWith(run);
+  }
+
+  /** What comes of the decision belongs to its request too, until the next route runs. */
+  leave(): void {
+    this.atOnce = undefined;
+    if (--this.depth > 0) this.runs.enterWith(this.outer.pop());
+  }
+
+  get listens(): boolean {
+    return this.current !== undefined;
+  }
+
+  private get current(): Run | undefined {
+    return this.atOnce ?? this.runs.getStore();
+  }
+
+  now(): Millis {
+    return this.clock.now();
+  }
+
+  served(service: string, inputs: string, result: string, tookMs: Millis | undefined): void {
+    const run = this.current;
+    if (run === undefined) return;
+    if (tookMs !== undefined) this.time = this.clock.now();
+    const answer = ANSWERS.indexOf(result);
+    run.path = (Math.imul(run.path, 31) + service.length * 8 + (answer < 0 ? digitsOf(result) : answer)) | 0;
+    const took = tookMs === undefined ? NOT_WAITED : Math.round(tookMs * MICROSECONDS);
+    const text = service + BETWEEN + inputs + BETWEEN + result;
+    this.ring.put(KINDS.service, 0, this.time, run.low, run.high, took, 0, text);
+  }
+
+  /** The line of the script that asks for this decision. */
+  readonly lines: LineFinder = (decision, status) =>
+    this.scriptLines.of(this.current?.path ?? 0, decision, status);
+
+  /** Takes down what a route decided. */
+  readonly onStep: StepObserver = (step: RouteStep) => {
+    const { route, callId, method, generation, decision, about = '', leads = '', at = '' } = step;
+    this.look(callId);
+    const text = method + BETWEEN + decision + BETWEEN + at + BETWEEN + about + BETWEEN + leads;
+    const code = ROUTE_KINDS.indexOf(route);
+    this.ring.put(KINDS.route, code, this.clock.now(), this.low, this.high, generation, 0, text);
+  };
+
+  /** Takes down how a branch ended. */
+  readonly branchEnded = (callId: string, { target, status, timedOut }: BranchEnd): void => {
+    this.look(callId);
+    const text = printPlainUri(target.uri);
+    this.ring.put(KINDS.branch, 0, this.clock.now(), this.low, this.high, status, timedOut ? 1 : 0, text);
+  };
+
+  private run(route: RouteKind, generation: number, { callId, method }: RouteSubject): Run {
+    this.look(callId);
+    let path = generation * 16 + ROUTE_KINDS.indexOf(route);
+    for (let i = 0; i < method.length; i++) path = (Math.imul(path, 31) + method.charCodeAt(i)) | 0;
+    return new Run(this.low, this.high, path);
+  }
+
+  private look(callId: string): void {
+    if (callId === this.lastCallId) return;
+    this.lastCallId = callId;
+    this.low = this.hash.wide(callId);
+    this.high = this.hash.high;
+  }
+
+  // ─── afterwards ──────────────────────────────────────────────────────────────────────────────
+
+  /** Every step of this Call-ID that is still kept, oldest first. The search lets calls have their turn. */
+  async of(callId: string): Promise<readonly Step[]> {
+    const low = this.hash.wide(callId);
+    const { high } = this.hash;
+    this.lastCallId = '';
+    const found: StepRecord[] = [];
+    let searched = 0;
+    for (const records of this.ring.of(low, high)) {
+      found.push(...records);
+      if (found.length > STEPS_TOLD_MAX) found.splice(0, found.length - STEPS_TOLD_MAX);
+      if (++searched % PAGES_A_TURN === 0) await new Promise<void>((go) => void this.clock.after(0, go));
+    }
+    return found.map(stepOf);
+  }
+}
+
+/** Both are told, the first one first. */
+export function marksOfBoth(first: RouteMarks, second: RouteMarks): RouteMarks {
+  return {
+    enter(...entered) {
+      first.enter(...entered);
+      second.enter(...entered);
+    },
+    leave() {
+      second.leave();
+      first.leave();
+    },
+  };
+}
+
+/** A status leads another way than another status; names and addresses do not. */
+function digitsOf(result: string): number {
+  const digit = result.charCodeAt(0) - 48;
+  return digit >= 0 && digit < 10 ? 8 + result.length * 16 + digit : 7;
+}
+
+function stepOf({ kind, code, atMs, number, flag, text }: StepRecord): Step {
+  if (kind === KINDS.branch)
+    return { kind: 'branch', atMs, target: text, status: number, timedOut: flag === 1 };
+  const [first = '', second = '', third = '', ...rest] = text.split(BETWEEN);
+  if (kind === KINDS.service) {
+    const tookMs = number === NOT_WAITED ? undefined : number / MICROSECONDS;
+    return { kind: 'service', atMs, service: first, inputs: second, result: third, tookMs };
+  }
+  const route = ROUTE_KINDS[code] ?? 'request';
+  const [about = '', ...leads] = rest;
+  return {
+    kind: 'route',
+    atMs,
+    route,
+    method: first,
+    decision: second,
+    at: third,
+    about,
+    leads: leads.join(BETWEEN),
+    generation: number,
+  };
+}

@@ -1,0 +1,20 @@
+/** HTTP in a dry run: no request is made. One whose host `--answer` names is answered so, any other fails. */
+import { TandemError } from '../base/errors.ts';
+import type { HttpService } from '../route/services.ts';
+import { type FarAnswers, finalStatus } from './dry-run-answers.ts';
+
+/** `fetched` gets `GET https://api.example.com/path` of each. */
+export function capturedHttp(answers: FarAnswers, fetched: string[]): HttpService {
+  return {
+    fetch: async (url, { method = 'GET' } = {}) => {
+      const { origin, pathname, hostname } = new URL(url);
+      fetched.push(`${method} ${origin}${pathname}`);
+      const answer = answers.get(hostname);
+      const status = answer === undefined ? undefined : finalStatus(answer);
+      if (status !== undefined) return { status, headers: {}, text: '' };
+      throw new TandemError('HTTP_FAILED', `${hostname} is not asked in a dry run`, {
+        hint: `say what it answers:   --answer ${hostname}=200`,
+      });
+    },
+  };
+}

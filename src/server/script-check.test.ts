@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { silentLogger } from '../base/silent-logger.ts';
+import { nodeWorld } from '../world/node-world.ts';
+import { checkScript, printProblem, reloadProblems } from './script-check.ts';
+import { dryStart } from './script-dry-start.ts';
+import { findCompiler, typeProblems } from './script-types.ts';
+import { settingsSchema } from './settings-schema.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tandem-check-'));
+after(() => rmSync(folder, { recursive: true }));
+const settings = settingsSchema.parse({});
+const { clock } = nodeWorld({ log: silentLogger, udp: 'dgram' });
+const compiler = findCompiler();
+/** These tests begin threads and a compiler: what they look for is in a few of them together. */
+const withCompiler = compiler === undefined ? { skip: 'typescript is not installed' } : {};
+
+function written(name: string, body: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, `import { Router, script } from 'tandem';\n${body}`);
+  return file;
+}
+
+const LOOP = 'for (;;);';
+const right = written('right.ts', 'export default script(() => new Router().invite((c) => c.reply(404)));');
+
+test(
+  'the compiler names the file, line and column of each mistake, and the next step',
+  withCompiler,
+  async () => {
+    const helper = join(folder, 'helper.ts');
+    writeFileSync(helper, "export const status: number = '404';\n");
+    const file = written(
+      'types.ts',
+      `import { status } from './helper.ts';
+export default script(() => {
+  const app = new Router();
+  app.invite((c) => {
+    if (c.uri.user === 'bob') return c.reply(status);
+  });
+  app.message((c) => c.reply(200, c.var.caller));
+  return app;
+});`,
+    );
+
+    const problems = await typeProblems(compiler ?? '', file);
+
+    const found = problems.map((problem) => [
+      problem.file,
+      problem.line,
+      problem.message.slice(0, 6),
+      problem.hint.slice(0, 17),
+    ]);
+    assert.deepEqual(found, [
+      [helper, 1, 'TS2322', 'docs/routing.md s'],
+      [file, 5, 'TS2345', 'return a decision'],
+      [file, 8, 'TS2339', 'look at docs/rout'],
+    ]);
+  },
+);
+
+test('a script that is right has nothing said of it', async () => {
+  const report = await checkScript(right, settings, clock);
+
+  assert.deepEqual(report, { problems: [], typesChecked: compiler !== undefined });
+});
+
+test('what does not parse is not tried further', async () => {
+  const report = await checkScript(written('enum.ts', 'enum A { B }'), settings, clock);
+
+  assert.deepEqual([report.problems.length, report.typesChecked], [1, false]);
+  assert.match(printProblem(report.problems[0]!), /enum\.ts:2:1: TypeScript enum .*\n {2}scripts run as/);
+});
+
+for (const [what, body, expected] of [
+  ['throws at its top level', "throw new Error('no luck');", /^line 2: no luck$/],
+  [
+    'throws when it is made',
+    "export default script(() => {\n  throw new Error('no luck');\n});",
+    /^line 3: no luck/,
+  ],
+  [
+    'throws at its start',
+    "export default script(() =>\n  new Router().startup(() => { throw new Error('no luck'); }));",
+    /^line 3: no luck/,
+  ],
+  ['has no default export', 'export const a = 1;', /no default export/],
+  ['ends the process', 'process.exit(3);', /ended its thread/],
+] as const) {
+  test(`a dry start says of a script that ${what} where and why`, async () => {
+    const { problem, hung } = await dryStart({ file: written('start.ts', body), settings }, clock);
+
+    assert.match(problem?.message ?? '', expected);
+    assert.equal(hung, false);
+  });
+}
+
+test('a script that loops without end is found, and its thread ended', async () => {
+  const { problem, hung } = await dryStart({ file: written('loop.ts', LOOP), settings }, clock, 1_500);
+
+  assert.equal(hung, true);
+  assert.match(problem?.message ?? '', /had not started after 1\.5 s/);
+});
+
+test(
+  'a reload is refused for wrong types, not for what only the real stores can tell',
+  withCompiler,
+  async () => {
+    const wrong = written('wrong.ts', 'export default script(() => new Router().invite((c) => c.relay(5)));');
+    const throws = written(
+      'throws.ts',
+      "export default script(() => new Router().startup(() => { throw new Error('no rows'); }));",
+    );
+
+    const counts = [
+      (await reloadProblems(wrong, settings, clock)).length,
+      (await reloadProblems(wrong, settingsSchema.parse({ script: { type_check: false } }), clock)).length,
+      (await reloadProblems(throws, settings, clock)).length,
+    ];
+
+    assert.deepEqual(counts, [1, 0, 0]);
+  },
+);

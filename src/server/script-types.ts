@@ -1,0 +1,118 @@
+/** The types of a script, checked by the compiler in a process of its own: never on the thread that owns the calls. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TandemError } from '../base/errors.ts';
+import type { ScriptProblem } from './script-forms.ts';
+import { DOORS } from './script-loader.ts';
+
+/** A compiler that takes longer is ended. */
+export const TYPES_MS = 60_000;
+/** More of its output is not read. */
+const OUTPUT_CHARACTERS_MAX = 1 << 20;
+
+const OURS = fileURLToPath(new URL('..', import.meta.url));
+const COMPLAINT = /^(.+?)\((\d+),(\d+)\): error (TS\d+): (.*)$/;
+const DECISION_HINT = 'return a decision on every path: c.reply(…), c.relay(…)';
+const HINTS: ReadonlyMap<string, string> = new Map([
+  ['TS2307', 'mend the path; relative imports end in .ts'],
+  ['TS2339', 'look at docs/routing.md: what a middleware learned is there only behind it'],
+  ['TS2366', DECISION_HINT],
+]);
+const ANY_HINT = 'docs/routing.md shows what each route gets and may answer';
+
+/** Where the compiler is; undefined where `typescript` is not installed. */
+export function findCompiler(): string | undefined {
+  try {
+    const manifest = createRequire(import.meta.url).resolve('typescript/package.json');
+    return join(manifest, '..', 'bin', 'tsc');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+/** What the compiler says of a script and its own files; what it says of ours is no matter of the script's. */
+export async function typeProblems(compiler: string, file: string): Promise<ScriptProblem[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-types-'));
+  try {
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project(resolve(file))));
+    const said = await run(compiler, folder);
+    return complaintsIn(said, folder).filter((problem) => !problem.file.startsWith(OURS));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function project(file: string): object {
+  const paths = Object.entries(DOORS).map(([name, url]) => [name, [fileURLToPath(url)]]);
+  return {
+    compilerOptions: {
+      target: 'es2024',
+      lib: ['es2024', 'esnext'],
+      module: 'esnext',
+      moduleResolution: 'bundler',
+      types: ['node'],
+      typeRoots: [join(OURS, '../node_modules/@types')],
+      paths: Object.fromEntries(paths) as object,
+      noEmit: true,
+      strict: true,
+      allowImportingTsExtensions: true,
+      erasableSyntaxOnly: true,
+      verbatimModuleSyntax: true,
+      skipLibCheck: true,
+    },
+    files: [file, join(OURS, 'base/latin1.d.ts')],
+  };
+}
+
+function run(compiler: string, folder: string): Promise<string> {
+  return new Promise((done, fail) => {
+    const words = [compiler, '-p', folder, '--pretty', 'false'];
+    const child = spawn(process.execPath, words, {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: TYPES_MS,
+    });
+    let said = '';
+    const hear = (text: string): void => {
+      if (said.length < OUTPUT_CHARACTERS_MAX) said += text;
+    };
+    child.stdout.setEncoding('utf8').on('data', hear);
+    child.stderr.setEncoding('utf8').on('data', hear);
+    child.on('error', fail);
+    child.on('close', (code, signal) => {
+      if (signal === null && (code === 0 || COMPLAINT.test(said.split('\n')[0] ?? ''))) done(said);
+      else fail(new TandemError('SCRIPT_INVALID', `the compiler failed (${signal ?? code}): ${said.trim()}`));
+    });
+  });
+}
+
+/** One problem a complaint; the indented lines below it belong to it. */
+function complaintsIn(said: string, folder: string): ScriptProblem[] {
+  const problems: (ScriptProblem & { message: string })[] = [];
+  for (const line of said.split('\n')) {
+    const [, file, row, column, code = '', message = ''] = COMPLAINT.exec(line) ?? [];
+    if (file !== undefined) {
+      problems.push({
+        file: resolve(folder, file),
+        line: Number(row),
+        column: Number(column),
+        message: `${code} ${message}`,
+        hint: hintFor(code, message),
+      });
+    } else if (line.startsWith('  ')) {
+      const last = problems.at(-1);
+      if (last !== undefined) last.message += `\n${line}`;
+    }
+  }
+  return problems;
+}
+
+function hintFor(code: string, message: string): string {
+  const lacksDecision = /=> .*\b(?:void|undefined)\b/.test(message);
+  return HINTS.get(code) ?? (lacksDecision ? DECISION_HINT : ANY_HINT);
+}

@@ -1,0 +1,101 @@
+/** The watchdog's own thread: it must not need the one it watches, so it writes to stderr by itself. */
+import { writeSync } from 'node:fs';
+import { type Debugger, type InspectorNotification, Session } from 'node:inspector';
+import { workerData } from 'node:worker_threads';
+import type { Logger, Millis } from '../base/world.ts';
+import { logLines } from '../world/log-lines.ts';
+import { ROUTE_KINDS } from '../route/step.ts';
+import { BEAT_MS, CELLS, type WatchdogParts } from './script-watchdog.ts';
+
+/** The debugger is not asked more often: to stop the thread costs it a few milliseconds. */
+const ASK_MS = 10_000;
+/** A debugger that has said nothing for so long says nothing. */
+const ANSWER_MS = 2_000;
+const STDERR = 2;
+const GENERATION = /\?generation=[\w.]+/;
+
+type Parsed = InspectorNotification<Debugger.ScriptParsedEventDataType>;
+type Paused = InspectorNotification<Debugger.PausedEventDataType>;
+
+/** Where the other thread is. */
+interface Place {
+  readonly file: string;
+  readonly line: number;
+}
+
+const parts = workerData as WatchdogParts; // `ScriptWatchdog` has made it.
+const { cells, stallMs, level, format } = parts;
+/** Made when it is needed, which may be never. */
+let log: Logger | undefined;
+
+let beats = 0;
+let beatAt: Millis = performance.now();
+let toldAt: Millis | undefined;
+let askedAt = -ASK_MS;
+
+setInterval(look, BEAT_MS);
+
+function look(): void {
+  const now = performance.now();
+  const seen = Atomics.load(cells, CELLS.beats);
+  if (seen !== beats) {
+    if (toldAt !== undefined) openLog().warn('calls go on', { stoodMs: Math.round(now - beatAt) });
+    beats = seen;
+    beatAt = now;
+    toldAt = undefined;
+  } else if (toldAt === undefined && now - beatAt >= stallMs) {
+    toldAt = now;
+    void tell(Math.round(now - beatAt));
+  }
+}
+
+async function tell(stoodMs: number): Promise<void> {
+  const route = ROUTE_KINDS[Atomics.load(cells, CELLS.route) - 1];
+  const generation = Atomics.load(cells, CELLS.generation);
+  const now = performance.now();
+  const place = now - askedAt < ASK_MS ? undefined : await placeOfMainThread();
+  askedAt = now;
+  const facts = route === undefined ? { stoodMs, ...place } : { stoodMs, route, generation, ...place };
+  openLog().error('every call stands still: the script does not come back', facts);
+}
+
+function openLog(): Logger {
+  const form = format === undefined ? {} : { form: format };
+  log ??= logLines({ level, ...form, write: (line) => writeSync(STDERR, line) });
+  return log;
+}
+
+/** Stops the main thread for a moment, wherever it is, and reads its stack. */
+function placeOfMainThread(): Promise<Place | undefined> {
+  const session = new Session();
+  session.connectToMainThread();
+  return new Promise((resolve) => {
+    const end = (place: Place | undefined): void => {
+      clearTimeout(timer);
+      session.post('Debugger.resume', () => session.post('Debugger.disable', () => session.disconnect()));
+      resolve(place);
+    };
+    const timer = setTimeout(() => end(undefined), ANSWER_MS);
+    const urls = new Map<string, string>();
+    session.on('Debugger.scriptParsed', ({ params }: Parsed) => urls.set(params.scriptId, params.url));
+    session.on('Debugger.paused', ({ params }: Paused) => end(placeIn(params.callFrames, urls)));
+    session.post('Debugger.enable');
+    session.post('Debugger.pause');
+  });
+}
+
+/** The innermost frame of a script, else the innermost one. */
+function placeIn(
+  frames: readonly Debugger.CallFrame[],
+  urls: ReadonlyMap<string, string>,
+): Place | undefined {
+  const places = frames.map(({ location }) => ({
+    url: urls.get(location.scriptId) ?? '',
+    line: location.lineNumber + 1,
+  }));
+  const place = places.find(({ url }) => GENERATION.test(url)) ?? places[0];
+  if (place === undefined) return undefined;
+  const url = place.url.replace(GENERATION, '');
+  const file = url.startsWith('file://') ? decodeURIComponent(new URL(url).pathname) : url;
+  return { file, line: place.line };
+}
