@@ -19,6 +19,9 @@ export interface PhoneEvent {
   readonly atMs: number;
 }
 
+/** What it speaks. */
+export type PhoneTransport = 'udp' | 'tcp' | 'tls';
+
 /** A softphone. */
 export interface Phone {
   /** All it told since its start. */
@@ -32,17 +35,20 @@ export interface Phone {
   stop(): Promise<void>;
 }
 
-/** Starts a phone for one user; `answers` says whether it takes calls by itself. */
+/** Starts a phone for one user; `answers` says whether it takes calls by itself, `more` what else its account has. */
 export async function startPhone(
   exchange: Exchange,
   user: string,
   answers: 'auto' | 'manual',
+  transport: PhoneTransport = 'udp',
+  more: readonly string[] = [],
 ): Promise<Phone> {
   const [sipPort = 0, controlPort = 0] = await freePorts(2);
+  const tls = transport === 'tls' ? `sip_cafile ${exchange.authority}\n` : '';
   const folder = join(exchange.folder, `baresip-${user}`);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'config'), configuration(sipPort, controlPort));
-  writeFileSync(join(folder, 'accounts'), account(exchange, user, answers));
+  writeFileSync(join(folder, 'config'), configuration(sipPort, controlPort) + tls);
+  writeFileSync(join(folder, 'accounts'), account(exchange, user, answers, transport, more));
   writeFileSync(join(folder, 'contacts'), '');
   const peer = startPeer('baresip', ['-f', folder], folder);
   try {
@@ -79,7 +85,7 @@ class ControlledPhone implements Phone {
   /** It registers at once, often before anyone listens to its events: what it prints stays. */
   async registered(): Promise<void> {
     const giveUpAt = performance.now() + EVENT_MS;
-    while (!/\{\d+\/UDP\/v4\} 200 OK/.test(this.output())) {
+    while (!/\{\d+\/(?:UDP|TCP|TLS)\/v4\} 200 OK/.test(this.output())) {
       if (performance.now() > giveUpAt) throw new Error(`not registered; the phone said:\n${this.output()}`);
       await sleep(LOOK_EVERY_MS);
     }
@@ -161,15 +167,23 @@ ctrl_tcp_listen 127.0.0.1:${controlPort}
 `;
 }
 
-function account(exchange: Exchange, user: string, answers: 'auto' | 'manual'): string {
-  const { domain, port } = exchange;
+function account(
+  exchange: Exchange,
+  user: string,
+  answers: 'auto' | 'manual',
+  transport: PhoneTransport,
+  more: readonly string[],
+): string {
+  const { domain } = exchange;
+  const port = transport === 'tls' ? exchange.ports.tls : exchange.port;
   const settings = [
     `auth_user=${user}`,
     `auth_pass=${passwordOf(user)}`,
     `answermode=${answers}`,
     'regint=600',
     'audio_codecs=PCMU/8000/1',
-    `outbound="sip:127.0.0.1:${port};transport=udp;lr"`,
+    `outbound="sip:127.0.0.1:${port};transport=${transport};lr"`,
+    ...more,
   ];
-  return `<sip:${user}@${domain};transport=udp>;${settings.join(';')}\n`;
+  return `<sip:${user}@${domain};transport=${transport}>;${settings.join(';')}\n`;
 }

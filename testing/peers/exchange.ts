@@ -5,12 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { type Authority, makeAuthority } from '../../src/testing/certificates.ts';
 import { freePorts, startPeer, waitForPort } from './peer.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..', '..');
 const NODE = ['--disable-warning=ExperimentalWarning', join(root, 'src', 'cli', 'main.ts')];
 
+const DEFAULT_SCRIPT = join(root, 'examples', 'registrar-proxy.ts');
 const LOOK_EVERY_MS = 50;
 const RECORDS_MS = 5000;
 
@@ -33,10 +35,18 @@ export interface CallRecord {
 export interface Exchange {
   readonly domain: string;
   readonly port: number;
+  /** Where it listens for what else, when it was started with `streams`. */
+  readonly ports: { readonly tls: number; readonly ws: number; readonly wss: number };
+  /** The file of the authority that signed its certificate. */
+  readonly authority: string;
   /** For what its peers write. */
   readonly folder: string;
   /** The records of these calls, once there are as many as asked for and each is closed. */
   records(callIds: ReadonlySet<string>): Promise<readonly CallRecord[]>;
+  /** What a command of the command line answers. */
+  command(words: readonly string[]): Promise<string>;
+  /** Puts a certificate for another name into its place, and has everything read again by SIGHUP. */
+  renewCertificate(name: string): void;
   /** What it logged. */
   output(): string;
   stop(): Promise<void>;
@@ -47,13 +57,33 @@ export function passwordOf(user: string): string {
   return `secret-${user}`;
 }
 
+/** What else it can do. */
+export interface ExchangeOptions {
+  /** Listens for TLS, WebSocket and secure WebSocket as well. */
+  readonly streams?: boolean;
+  /** The script it runs; the default one unless given. */
+  readonly script?: string;
+  /** Further sections of its settings. */
+  readonly settings?: string;
+}
+
 /** Starts the exchange with the default script, and adds the users. */
-export async function startExchange(users: readonly string[]): Promise<Exchange> {
+export async function startExchange(
+  users: readonly string[],
+  { streams = false, script = DEFAULT_SCRIPT, settings = '' }: ExchangeOptions = {},
+): Promise<Exchange> {
   const folder = mkdtempSync(join(tmpdir(), 'tandem-peers-'));
   const domain = 'tandem.test';
-  const [port = 0] = await freePorts(1);
+  const [port = 0, tls = 0, ws = 0, wss = 0] = await freePorts(4);
+  const ports = { tls, ws, wss };
   const config = join(folder, 'tandem.toml');
-  writeFileSync(config, configuration(domain, port, folder));
+  const authority = join(folder, 'authority.pem');
+  const signer = makeAuthority();
+  writeFileSync(authority, signer.pem);
+  const more = streams ? writeCertificate(folder, signer, domain) : '';
+  const listen = [`udp:127.0.0.1:${port}`, `tcp:127.0.0.1:${port}`];
+  if (streams) for (const [kind, at] of Object.entries(ports)) listen.push(`${kind}:127.0.0.1:${at}`);
+  writeFileSync(config, configuration(domain, listen, folder, script) + more + settings);
   const server = startPeer(process.execPath, [...NODE, 'start', '--config', config], folder);
   const stop = async (): Promise<void> => {
     await server.stop();
@@ -71,23 +101,42 @@ export async function startExchange(users: readonly string[]): Promise<Exchange>
   return {
     domain,
     port,
+    ports,
+    authority,
     folder,
     records: (ids) => closedRecords(config, ids),
+    command: (words) => command(config, words),
+    renewCertificate: (name) => {
+      writeCertificate(folder, signer, name);
+      process.kill(server.pid, 'SIGHUP');
+    },
     output: () => server.output(),
     stop,
   };
 }
 
-function configuration(domain: string, port: number, folder: string): string {
+function configuration(domain: string, listen: readonly string[], folder: string, script: string): string {
   return `[sip]
-listen = ["udp:127.0.0.1:${port}", "tcp:127.0.0.1:${port}"]
+listen = ${JSON.stringify(listen)}
 domains = [${JSON.stringify(domain)}]
 
 [data]
 folder = ${JSON.stringify(join(folder, 'data'))}
 
 [script]
-file = ${JSON.stringify(join(root, 'examples', 'registrar-proxy.ts'))}
+file = ${JSON.stringify(script)}
+`;
+}
+
+/** A certificate for the domain and for loopback; what the settings say of it. */
+function writeCertificate(folder: string, signer: Authority, domain: string): string {
+  const { chain, key } = signer.issue({ dns: [domain, 'localhost'], ips: ['127.0.0.1'] });
+  const [chainFile, keyFile] = [join(folder, 'chain.pem'), join(folder, 'key.pem')];
+  writeFileSync(chainFile, chain);
+  writeFileSync(keyFile, key, { mode: 0o600 });
+  return `
+[tls]
+certificates = [{ certificate = ${JSON.stringify(chainFile)}, key = ${JSON.stringify(keyFile)} }]
 `;
 }
 

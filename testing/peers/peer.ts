@@ -12,7 +12,13 @@ const LOOK_EVERY_MS = 20;
 const STOP_MS = 5000;
 
 /** The Debian package that brings a program. */
-const PACKAGES: Readonly<Record<string, string>> = { sipp: 'sip-tester', baresip: 'baresip-core' };
+const PACKAGES: Readonly<Record<string, string>> = {
+  sipp: 'sip-tester',
+  baresip: 'baresip-core',
+  svwar: 'sipvicious',
+  svcrack: 'sipvicious',
+  svmap: 'sipvicious',
+};
 
 /** A program that runs. */
 export interface Peer {

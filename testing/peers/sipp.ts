@@ -27,12 +27,24 @@ export interface Callee {
 /** How long a SIPp may take altogether. */
 const RUN_SECONDS = 60;
 const RATE = 50;
+/** All calls by one connection. */
+const BY_TCP = ['-t', 't1'];
 
-/** Starts a callee for so many calls. */
-export async function startCallee(exchange: Exchange, scenario: string, calls: number): Promise<Callee> {
-  const [port = 0] = await freePorts(1);
-  const started = await startSipp(exchange, scenario, port, ['-s', 'callee', '-m', String(calls)]);
-  await waitForPort(started.peer, 'udp', port);
+/** How it sends and is reached. */
+export type SippTransport = 'udp' | 'tcp';
+
+/** Starts a callee for so many calls, at a free port unless told. */
+export async function startCallee(
+  exchange: Exchange,
+  scenario: string,
+  calls: number,
+  atPort?: number,
+  transport: SippTransport = 'udp',
+): Promise<Callee> {
+  const port = atPort ?? (await freePorts(1))[0] ?? 0;
+  const args = ['-s', 'callee', '-m', String(calls), ...(transport === 'tcp' ? BY_TCP : [])];
+  const started = await startSipp(exchange, scenario, port, args);
+  await waitForPort(started.peer, transport, port);
   return { port, done: () => finish(started), stop: () => started.peer.stop() };
 }
 
@@ -43,13 +55,16 @@ export interface Registration {
   readonly q?: number;
   /** Unless given, the right one. */
   readonly password?: string;
+  /** A TCP port that leads to the exchange, by a program that speaks TLS; by UDP and without one unless given. */
+  readonly through?: number;
 }
 
 /** Registers a contact with digest. */
 export async function register(exchange: Exchange, phone: Registration): Promise<SippRun> {
-  const { user, port, q = 1, password } = phone;
+  const { user, port, q = 1, password, through } = phone;
   const contact = ['-key', 'contactPort', String(port), '-key', 'q', q.toFixed(1)];
-  return runCaller(exchange, 'register', ['-s', user, ...credentials(user, password), ...contact, '-m', '1']);
+  const args = ['-s', user, ...credentials(user, password), ...contact, '-m', '1'];
+  return runCaller(exchange, 'register', args, through);
 }
 
 /** So many calls of one user to another, 50 a second. */
@@ -59,27 +74,38 @@ export async function dial(
   caller: string,
   callee: string,
   calls: number,
+  transport: SippTransport = 'udp',
 ): Promise<SippRun> {
   const pace = ['-m', String(calls), '-r', String(RATE)];
-  return runCaller(exchange, scenario, [
+  const args = [
     '-s',
     callee,
     ...credentials(caller),
+    // Else SIPp's answer names the server alone, which is enough for REGISTER only.
+    '-auth_uri',
+    `${callee}@${exchange.domain}`,
     '-key',
     'caller',
     caller,
     ...pace,
-  ]);
+  ];
+  return runCaller(exchange, scenario, args, transport === 'tcp' ? exchange.port : undefined);
 }
 
 function credentials(user: string, password = passwordOf(user)): readonly string[] {
   return ['-au', user, '-ap', password];
 }
 
-async function runCaller(exchange: Exchange, scenario: string, args: readonly string[]): Promise<SippRun> {
+async function runCaller(
+  exchange: Exchange,
+  scenario: string,
+  args: readonly string[],
+  through?: number,
+): Promise<SippRun> {
   const [port = 0] = await freePorts(1);
-  const target = [`127.0.0.1:${exchange.port}`, '-key', 'domain', exchange.domain];
-  return finish(await startSipp(exchange, scenario, port, [...target, ...args]));
+  const target = [`127.0.0.1:${through ?? exchange.port}`, '-key', 'domain', exchange.domain];
+  const transport = through === undefined ? [] : BY_TCP;
+  return finish(await startSipp(exchange, scenario, port, [...target, ...transport, ...args]));
 }
 
 interface StartedSipp {
