@@ -1,4 +1,5 @@
 /** A binding as a row of the `location` table, there and back. Columns are OpenSIPS's: see `store/schema.ts`. */
+import { hash } from 'node:crypto';
 import type { Value } from '../store/writer.ts';
 import { Contact } from './contact.ts';
 
@@ -16,17 +17,45 @@ export interface BindingRow {
   readonly user_agent: string;
   readonly sip_instance: string | null;
   readonly reg_id: number | null;
+  readonly socket?: string | null;
+  readonly params?: string | null;
+  readonly methods?: number | null;
+}
+
+/** Bits of `flags`: it is reached by its flow; that flow is one of several. */
+const BOUND = 1;
+const OUTBOUND = 2;
+
+/** The bits that `methods.ts` knows. */
+const METHODS_MASK = 0x3fff;
+const SOCKET_LENGTH_MAX = 64;
+const PROVIDER_LENGTH_MAX = 64;
+const PARAM_LENGTH_MAX = 255;
+
+/** How a flow's URI ends on disk, so that flows with one Contact are as many rows. */
+const FLOW = ';flow=';
+const FLOW_HASH_LENGTH = 10;
+
+/** What stands in the `contact` column, the key of the row beside the address-of-record. */
+export function diskUri(contact: Contact): string {
+  const { uriText, regId, instance = '' } = contact;
+  if (regId === undefined) return uriText;
+  const device = hash('sha256', instance, 'hex').substring(0, FLOW_HASH_LENGTH);
+  const question = uriText.indexOf('?');
+  const end = question < 0 ? uriText.length : question;
+  return `${uriText.substring(0, end)}${FLOW}${device}.${regId}${uriText.substring(end)}`;
 }
 
 /** The values of `saveBinding`, in its order. */
 export function savedValues(contact: Contact, nowWall: number): readonly Value[] {
-  const { aor, uriText, received = null, path = null, expiresAt, q, callId, cseq, userAgent } = contact;
-  const [username, domain] = partsOf(aor);
-  const instance = contact.instance ?? null;
+  const { received = null, path = null, expiresAt, q, callId, cseq, userAgent } = contact;
+  const { instance = null, regId = null } = contact;
+  const [username, domain] = partsOf(contact.aor);
+  const flags = (received === null ? 0 : BOUND) | (regId === null ? 0 : OUTBOUND);
   return [
     username,
     domain,
-    uriText,
+    diskUri(contact),
     received,
     path,
     expiresAt,
@@ -34,51 +63,77 @@ export function savedValues(contact: Contact, nowWall: number): readonly Value[]
     callId,
     cseq,
     nowWall,
-    null,
+    flags,
     userAgent,
-    null,
+    fits(contact.socket, SOCKET_LENGTH_MAX),
     instance,
-    contact.regId ?? null,
+    regId,
   ];
+}
+
+/** The values of `saveBindingDetails`, in its order. */
+export function detailValues(contact: Contact): readonly Value[] {
+  const { params, methods = null, push } = contact;
+  const [username, domain] = partsOf(contact.aor);
+  const attr = null;
+  const provider = fits(push?.provider, PROVIDER_LENGTH_MAX);
+  const param = fits(push?.param, PARAM_LENGTH_MAX);
+  return [params, methods, attr, provider, param, push?.prid ?? null, username, domain, diskUri(contact)];
+}
+
+/** What a column beside the binding itself cannot hold is left out: the Contact has it too. */
+function fits(text: string | undefined, lengthMax: number): string | null {
+  return text === undefined || text.length > lengthMax ? null : text;
+}
+
+/** Whether the second row of a binding says more than the first, or than it said before. */
+export function hasDetails(contact: Contact, before: Contact | undefined): boolean {
+  const { params, methods } = contact;
+  if (before === undefined)
+    return methods !== undefined || contact.push !== undefined || params !== usualParams(contact);
+  return params !== before.params || methods !== before.methods || contact.uriText !== before.uriText;
 }
 
 /** The values of `removeBinding`, in its order. */
 export function removedValues(contact: Contact): readonly Value[] {
   const [username, domain] = partsOf(contact.aor);
-  return [username, domain, contact.uriText];
+  return [username, domain, diskUri(contact)];
 }
 
-/**
- * The binding of a row. Of its Contact parameters the table keeps the instance and `reg-id`; others come back with
- * the next refresh. Undefined when the row was not written by us and cannot be a binding.
- */
+/** The binding of a row. Undefined when the row was not written by us and cannot be a binding. */
 export function contactOfRow(row: BindingRow): Contact | undefined {
   const { username, domain, callid, user_agent: userAgent, cseq, q, expires: expiresAt } = row;
-  const instance = row.sip_instance === null ? '' : `;+sip.instance="${row.sip_instance}"`;
-  const params = row.reg_id === null ? instance : `${instance};reg-id=${row.reg_id}`;
-  const texts = [
-    username,
-    domain,
-    row.contact,
-    callid,
-    userAgent,
-    params,
-    row.received ?? '',
-    row.path ?? '',
-  ];
-  if (texts.some((text) => text.includes('\n'))) return undefined;
+  const { sip_instance: instance, reg_id: regId, received, path, socket = null, methods = null } = row;
+  const params = row.params ?? usualParams({ instance: instance ?? undefined, regId: regId ?? undefined });
+  const texts = [username, domain, row.contact, callid, userAgent, params, received, path, socket];
+  if (texts.some((text) => text?.includes('\n'))) return undefined;
   return new Contact({
     aor: username === '' ? domain : `${username}@${domain}`,
-    uriText: row.contact,
+    uriText: regId === null ? row.contact : withoutFlow(row.contact),
     q: Math.min(Math.max(q, 0), 1),
     expiresAt,
     callId: callid,
     cseq,
     userAgent,
     params,
-    received: row.received ?? undefined,
-    path: row.path ?? undefined,
+    received: received ?? undefined,
+    path: path ?? undefined,
+    socket: socket ?? undefined,
+    methods: methods === null ? undefined : methods & METHODS_MASK,
   });
+}
+
+/** The parameters of a Contact that has nothing but device and flow. */
+function usualParams({ instance, regId }: Pick<Contact, 'instance' | 'regId'>): string {
+  const device = instance === undefined ? '' : `;+sip.instance="${instance}"`;
+  return regId === undefined ? device : `${device};reg-id=${regId}`;
+}
+
+function withoutFlow(uriText: string): string {
+  const from = uriText.lastIndexOf(FLOW);
+  if (from < 0) return uriText;
+  const question = uriText.indexOf('?', from);
+  return uriText.substring(0, from) + (question < 0 ? '' : uriText.substring(question));
 }
 
 /** An AOR without a user part is a domain alone. */

@@ -10,7 +10,11 @@ export interface ContactValue {
   readonly expires: number | undefined;
   /** 0 to 1. */
   readonly q: number;
-  /** Every other parameter as it came, each with its semicolon. */
+  /** `+sip.instance` without its quotes, which stands in `params` too. RFC 5626 §4.1 */
+  readonly instance?: string | undefined;
+  /** RFC 5626 §4.2; undefined unless it is from 1 to 2^31 - 1. */
+  readonly regId?: number | undefined;
+  /** Every parameter but `expires`, `q` and `reg-id` as it came, each with its semicolon. */
   readonly params: string;
 }
 
@@ -19,6 +23,8 @@ export const CONTACTS_A_REQUEST_MAX = 100;
 
 /** What an `expires` that is no number stands for. RFC 3261 §20.10, §20.19. */
 export const MALFORMED_EXPIRES = 3600;
+
+const FLOW_NUMBER_MAX = 0x7fffffff;
 
 /** Longer times are cut to this: delta-seconds end here. RFC 3261 §20.19. */
 const EXPIRES_MAX = 0xffffffff;
@@ -94,6 +100,8 @@ function readParams(value: string, from: number, uriText: string, into: ContactV
   let expires: number | undefined;
   let q = 1;
   let params = '';
+  let instance: string | undefined;
+  let regId: number | undefined;
   let at = from;
   while (value.charCodeAt(at) === SEMICOLON) {
     const name = skipBlank(value, at + 1);
@@ -107,10 +115,14 @@ function readParams(value: string, from: number, uriText: string, into: ContactV
     }
     if (isWord(value, name, nameEnd, 'expires')) expires = seconds(value, valueStart, valueEnd);
     else if (isWord(value, name, nameEnd, 'q')) q = qvalue(value, valueStart, valueEnd);
-    else if (valueEnd > name) params += `;${value.substring(name, valueEnd)}`;
+    else if (isWord(value, name, nameEnd, 'reg-id')) regId = flowNumber(value, valueStart, valueEnd);
+    else if (valueEnd > name) {
+      if (isWord(value, name, nameEnd, '+sip.instance')) instance = unquoted(value, valueStart, valueEnd);
+      params += `;${value.substring(name, valueEnd)}`;
+    }
     at = skipBlank(value, valueEnd);
   }
-  into.push({ uriText, expires, q, params });
+  into.push({ uriText, expires, q, params, instance, regId });
   return at;
 }
 
@@ -123,6 +135,17 @@ export function seconds(text: string, from: number, to: number): number {
     value = Math.min(value * 10 + digit, EXPIRES_MAX);
   }
   return from < to ? value : MALFORMED_EXPIRES;
+}
+
+function flowNumber(text: string, from: number, to: number): number | undefined {
+  const digits = text.substring(from, to);
+  const value = to - from <= 10 ? Number(digits) : 0;
+  return Number.isInteger(value) && value > 0 && value <= FLOW_NUMBER_MAX ? value : undefined;
+}
+
+/** Only a quoted string can be one. RFC 5626 §10 */
+function unquoted(text: string, from: number, to: number): string | undefined {
+  return text.charCodeAt(from) === QUOTE && to - from > 2 ? text.substring(from + 1, to - 1) : undefined;
 }
 
 /** `0.5`, `1`, `1.000`: at most three decimals, at most 1. RFC 3261 §25.1. */

@@ -1,6 +1,7 @@
 /** One binding of an address-of-record, made when someone looks it up. RFC 3261 §10. */
 import { parseUri, type Uri } from '../sip/uri.ts';
 import type { Hop } from '../transport/transports.ts';
+import { type PushAddress, pushAddressOf } from './push-address.ts';
 
 /** What a binding is made of. */
 export interface ContactParts {
@@ -14,9 +15,11 @@ export interface ContactParts {
   readonly params: string;
   readonly received?: string | undefined;
   readonly path?: string | undefined;
+  readonly socket?: string | undefined;
+  readonly methods?: number | undefined;
 }
 
-/** One binding, read from the table. */
+/** One binding, read from the table; whoever rings it uses it as it is: it is a target of a plan. */
 export class Contact implements ContactParts {
   /** The address-of-record it belongs to, as `aorOf` writes it. */
   readonly aor: string;
@@ -32,10 +35,16 @@ export class Contact implements ContactParts {
   readonly userAgent: string;
   /** Contact parameters other than `q` and `expires`, as they came: `;+sip.instance="<urn:uuid:…>"`. */
   readonly params: string;
-  /** Where to send instead of the URI when the phone is behind a NAT: `udp:192.0.2.7:5062`. */
+  /** Where to send instead of the URI: the phone is behind a NAT, or wants its flow used: `udp:192.0.2.7:5062`. */
   readonly received: string | undefined;
   /** The proxies to pass on the way to the phone, a Route value. RFC 3327. */
   readonly path: string | undefined;
+  /** Our address that the phone knows, with `received` only: `192.0.2.1:5060`. */
+  readonly socket: string | undefined;
+  /** What it said in Allow, see `methods.ts`; undefined when it did not. */
+  readonly methods: number | undefined;
+  /** Other flows of the same device, for whoever rings it. RFC 5626 §7 */
+  others: readonly Contact[] | undefined = undefined;
   private parsedUri: Uri | undefined = undefined;
 
   constructor(parts: ContactParts) {
@@ -49,6 +58,8 @@ export class Contact implements ContactParts {
     this.params = parts.params;
     this.received = parts.received;
     this.path = parts.path;
+    this.socket = parts.socket;
+    this.methods = parts.methods;
   }
 
   get uri(): Uri {
@@ -59,21 +70,61 @@ export class Contact implements ContactParts {
   get hop(): Hop | undefined {
     if (this.received === undefined) return undefined;
     const [transport, host, port] = partsOf(this.received);
-    return { transport: transport === 'tcp' ? 'tcp' : 'udp', host, port };
+    const secure = this.uriText.startsWith('sips:') ? { secure: true } : {};
+    switch (transport) {
+      case 'tls':
+      case 'ws':
+      case 'wss':
+        return { transport, host, port, connected: true, ...secure };
+      case 'tcp':
+        return { transport, host, port, ...(this.boundToConnection ? { connected: true } : {}), ...secure };
+      default:
+        return { transport: 'udp', host, port, ...secure, sentBy: this.socket };
+    }
+  }
+
+  /** Whether it is reached by the flow it registered by, and so are requests within its dialogs. */
+  get bound(): boolean {
+    return this.received !== undefined;
+  }
+
+  /** Whether that flow is a connection with which it ends; over plain TCP only when the phone asked for that. */
+  get boundToConnection(): boolean {
+    const { received } = this;
+    if (received === undefined || received.startsWith('udp:')) return false;
+    return !received.startsWith('tcp:') || this.regId !== undefined;
   }
 
   /** The device, whatever its address: `<urn:uuid:…>` of `+sip.instance`. RFC 5626 §4.1. */
   get instance(): string | undefined {
-    if (this.params === '') return undefined;
-    return /;\s*\+sip\.instance\s*=\s*"([^"]*)"/i.exec(this.params)?.[1];
+    return instanceIn(this.params);
   }
 
-  /** Which of the device's flows this is. RFC 5626 §4.2. */
+  /** Which of the device's flows this is; only where the flow was agreed on. RFC 5626 §4.2. */
   get regId(): number | undefined {
-    if (this.params === '') return undefined;
-    const digits = /;\s*reg-id\s*=\s*(\d{1,9})/i.exec(this.params)?.[1];
-    return digits === undefined ? undefined : Number(digits);
+    return regIdIn(this.params);
   }
+
+  /** How to wake it; undefined when it does not sleep. RFC 8599 */
+  get push(): PushAddress | undefined {
+    return this.uriText.includes(PUSH) ? pushAddressOf(this.uri) : undefined;
+  }
+}
+
+/** How parameters of RFC 8599 begin. */
+const PUSH = ';pn-';
+
+/** The value of `+sip.instance` in Contact parameters. */
+function instanceIn(params: string): string | undefined {
+  if (params === '') return undefined;
+  return /;\s*\+sip\.instance\s*=\s*"([^"]*)"/i.exec(params)?.[1];
+}
+
+/** The value of `reg-id`: the registrar writes it behind all others, and only where the flow was agreed on. */
+function regIdIn(params: string): number | undefined {
+  if (params === '') return undefined;
+  const digits = /;reg-id=(\d{1,10})$/.exec(params)?.[1];
+  return digits === undefined ? undefined : Number(digits);
 }
 
 /** `udp:192.0.2.7:5062`, `tcp:[2001:db8::1]:5062` → transport, address without brackets, port. */

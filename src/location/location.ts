@@ -1,54 +1,70 @@
 /**
- * Where subscribers are: the bindings in memory, the rows on disk, and one order for both.
+ * Where subscribers are: the registrar and the table of bindings.
  *
  *   save ─▶ readRegister ─▶ planRegister ─▶ rows to the Writer ─▶ committed: memory changes ─▶ 200
  *                                                              └▶ failed: what was committed is taken back ─▶ 503
- *
- * With `durable` a binding enters memory when its row is on disk, not before. So memory is what the disk holds at
- * every moment, and there is nothing to undo but rows of the same request that were committed beside one that failed.
- * While rows of an AOR are on their way, other changes of that AOR wait for their turn.
  */
-import { assert } from '../base/assert.ts';
 import { errorCodes, SipError } from '../base/errors.ts';
 import type { Clock, Random, Timer } from '../base/world.ts';
 import type { SipRequest } from '../sip/message.ts';
 import { aorOf, type Uri } from '../sip/uri.ts';
 import type { Writer } from '../store/writer.ts';
-import { type BindingRow, contactOfRow, removedValues, savedValues } from './binding-row.ts';
+import { type BindingRow, contactOfRow } from './binding-row.ts';
+import { Bindings, type LocationEvent } from './bindings.ts';
+import { BoundFlows } from './bound-flows.ts';
 import type { Contact } from './contact.ts';
+import { Gruus } from './gruu.ts';
 import type { RegisterSource } from './nat.ts';
+import { readRegister, type Register, type RegisterLimits } from './read-register.ts';
 import {
   answerOf,
   type Binding,
   type Change,
   planRegister,
-  readRegister,
   refusalOf,
-  type Register,
-  type RegisterLimits,
   type RegisterOutcome,
 } from './registrar.ts';
 import { BINDING_TEXT_MAX, LocationTable, NO_ROW, textLength } from './table.ts';
 import { Turns } from './turns.ts';
 
-/** What the operator sets in `[registrar]`. */
+export type { LocationEvent } from './bindings.ts';
+
+/** What the operator sets in `[registrar]` and `[location]`. */
 export interface LocationSettings extends RegisterLimits {
   /** Whether a REGISTER is answered only after its rows are on disk. */
   readonly durable: boolean;
   /** Bindings of all subscribers together. */
   readonly bindingsMax: number;
+  /** While so many rows wait for the database, whoever registers is told to come back later. */
+  readonly waitingRowsMax: number;
+  /** Told to phones that keep a flow: how often they must be heard of, in seconds; 0: nothing is said. RFC 5626 §10 */
+  readonly flowTimer: number;
 }
+
+/** What goes for whoever does not say. */
+export const LOCATION_DEFAULTS = {
+  whenFull: 'refuse',
+  matching: 'uri',
+  jitterPercent: 0,
+  path: 'lazy',
+  pushProviders: [],
+  waitingRowsMax: 20_000,
+  flowTimer: 0,
+} as const satisfies Partial<LocationSettings>;
+
+/** Those that must be said. */
+export type LocationInput = Omit<LocationSettings, keyof typeof LOCATION_DEFAULTS> &
+  Partial<LocationSettings>;
 
 /** What a Location is built from. Without a writer nothing is kept over a restart. */
 export interface LocationParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly writer?: Writer | undefined;
-  readonly settings: LocationSettings;
+  readonly settings: LocationInput;
+  /** By which temporary GRUUs are made; another one ends those that are out. Without it there are no GRUUs. */
+  readonly secret?: string | undefined;
 }
-
-/** What one can be told of. A listener must not throw. */
-export type LocationEvent = 'contact.added' | 'contact.expired';
 
 /** One page of all bindings; `next` is the offset of the page after it, undefined on the last. */
 export interface ContactPage {
@@ -72,6 +88,9 @@ const ROWS_A_SWEEP_MAX = 100_000;
 const REMOVED_A_SWEEP_MAX = 1000;
 /** A page of `list` is made from this many rows at most, so that a filter that finds little stops nobody. */
 const ROWS_A_PAGE_MAX = 10_000;
+/** Who is sent away comes back within this, each at another moment. */
+const RETRY_SECONDS_MIN = 5;
+const RETRY_SECONDS_SPREAD = 26;
 
 const STORE_FAILED: RegisterOutcome = refusalOf(
   new SipError('STORE_FAILED', 503, errorCodes.STORE_FAILED.text),
@@ -80,25 +99,37 @@ const STORE_FAILED: RegisterOutcome = refusalOf(
 /** The bindings of every subscriber, and the only way to change them. */
 export class Location {
   private readonly clock: Clock;
-  private readonly writer: Writer | undefined;
+  private readonly random: Random;
   private readonly settings: LocationSettings;
   private readonly table: LocationTable;
+  private readonly bindings: Bindings;
+  private readonly gruus: Gruus | undefined;
   private readonly turns = new Turns();
+  private readonly flows = new BoundFlows((aor, received) => this.flowEnded(aor, received));
   private readonly listeners: Record<LocationEvent, ((contact: Contact) => void)[]> = {
     'contact.added': [],
+    'contact.refreshed': [],
     'contact.expired': [],
+    'contact.removed': [],
   };
   private sweeping: Timer;
-  /** Rows that pending commits may still need. */
-  private rowsReserved = 0;
-  /** Rows that the database did not take. */
-  storeFailures = 0;
+  /** REGISTERs that were sent away because too many rows waited. */
+  shed = 0;
 
-  constructor(parts: LocationParts) {
-    this.clock = parts.clock;
-    this.writer = parts.writer;
-    this.settings = parts.settings;
-    this.table = new LocationTable(parts.random, parts.settings.bindingsMax);
+  constructor({ clock, random, writer, settings, secret }: LocationParts) {
+    this.clock = clock;
+    this.random = random;
+    this.settings = { ...LOCATION_DEFAULTS, ...settings };
+    this.table = new LocationTable(random, settings.bindingsMax);
+    this.gruus = secret === undefined ? undefined : new Gruus(secret, random);
+    this.bindings = new Bindings({
+      clock,
+      writer,
+      table: this.table,
+      turns: this.turns,
+      durable: settings.durable,
+      tell: (event, contact) => this.tell(event, contact),
+    });
     this.sweeping = this.clock.after(SWEEP_MS, () => this.sweep());
   }
 
@@ -112,16 +143,18 @@ export class Location {
     mayRegister?: (aor: string) => boolean,
   ): RegisterOutcome | Promise<RegisterOutcome> {
     try {
-      const register = readRegister(request, source, this.settings);
+      const register = readRegister(request, source, this.settings, this.random);
       if (mayRegister?.(register.aor) === false) return NOT_THEIRS;
-      return this.turns.take(register.aor, () => this.perform(register)) ?? OVERLOADED;
+      const asksOnly = register.contacts.length === 0 && !register.all;
+      if (!asksOnly && this.bindings.waiting >= this.settings.waitingRowsMax) return this.sentAway();
+      return this.turns.take(register.aor, () => this.perform(register, source)) ?? this.overloaded();
     } catch (error) {
       if (error instanceof SipError) return refusalOf(error);
       throw error;
     }
   }
 
-  /** What can be rung: unexpired, the highest q first, then the latest registered. */
+  /** Every unexpired binding, the highest q first, then the latest registered. */
   lookup(aor: string): readonly Contact[] {
     const first = this.table.first(aor);
     if (first === NO_ROW) return NO_CONTACTS;
@@ -134,9 +167,14 @@ export class Location {
     return rows.sort((a, b) => (this.table.isBefore(a, b) ? -1 : 1)).map((row) => this.table.contact(row));
   }
 
-  /** The same for a URI: its parameters and needless escapes say nothing about whose it is. */
+  /**
+   * What can be rung for a URI: its parameters and needless escapes say nothing about whose it is, but a GRUU names one
+   * device. Of each device the flow that was registered last stands for all: the others are for when it is gone.
+   */
   contactsOf(uri: Uri): readonly Contact[] {
-    return this.lookup(aorOf(uri));
+    if (uri.params['gr'] === undefined) return devices(this.lookup(aorOf(uri)));
+    const owner = this.gruus?.ownerOf(uri);
+    return owner === undefined ? NO_CONTACTS : devices(this.lookup(owner.aor).filter(owner.owns));
   }
 
   /**
@@ -156,15 +194,35 @@ export class Location {
     return { contacts, next: row === NO_ROW ? undefined : row };
   }
 
+  /** Calls `found` for the bindings among some rows that are reached by their flow; answers the row to go on from. */
+  boundAmong(from: number, rowsMax: number, found: (contact: Contact) => void): number {
+    const now = this.clock.wall();
+    const end = Math.min(from + rowsMax, this.table.rows);
+    for (let row = from; row < end; row++)
+      if (this.table.isBound(row) && this.table.expiresAt(row) > now) found(this.table.contact(row));
+    return end === this.table.rows ? 0 : end;
+  }
+
+  /** Rows that a walk through all bindings has to look at. */
+  get rows(): number {
+    return this.table.rows;
+  }
+
   /** Takes every binding of an AOR away. */
   removeAll(aor: string): Removal | Promise<Removal> {
-    const remove = (): Removal | Promise<Removal> => {
-      const changes = this.bindings(aor).map((old): Change => ({ kind: 'remove', old }));
-      const stored = this.change(aor, changes);
-      if (typeof stored === 'boolean') return removal(changes, stored);
-      return stored.then((whether) => removal(changes, whether));
-    };
-    return this.turns.take(aor, remove) ?? { removed: 0, stored: false };
+    return this.remove(aor, () => true);
+  }
+
+  /** Nobody is there any more: takes this binding away unless it was changed since. */
+  removeDead(dead: Contact): void {
+    void this.remove(
+      dead.aor,
+      ({ uriText, callId, cseq, received }) =>
+        uriText === dead.uriText &&
+        callId === dead.callId &&
+        cseq === dead.cseq &&
+        received === dead.received,
+    );
   }
 
   /** Bindings, those included that expired within the last sweeps. */
@@ -177,22 +235,31 @@ export class Location {
     return this.table.aors;
   }
 
+  /** Rows that the database did not take. */
+  get storeFailures(): number {
+    return this.bindings.storeFailures;
+  }
+
   on(event: LocationEvent, listener: (contact: Contact) => void): void {
     this.listeners[event].push(listener);
   }
 
   /**
-   * Fills an empty table at start, and removes what expired meanwhile. Rows changed last stand last. Answers how
-   * many bindings there are now: rows beyond `bindingsMax` are left out.
+   * Fills an empty table at start, and removes what expired meanwhile, and what was reached by a connection: it ended
+   * with us, and the phone comes back. One that can be woken stays. Rows changed last stand last. Answers how many
+   * bindings there are now: rows beyond `bindingsMax` are left out. `standing`: connections did not end, since these
+   * are the rows of an exchange that runs.
    */
-  restore(rows: Iterable<BindingRow>): number {
+  restore(rows: Iterable<BindingRow>, connections: 'ended' | 'standing' = 'ended'): number {
     const now = this.clock.wall();
     for (const row of rows) {
       if (row.expires <= now) continue;
       const contact = contactOfRow(row);
-      if (contact !== undefined && textLength(contact) <= BINDING_TEXT_MAX) this.table.put(contact);
+      if (contact === undefined || textLength(contact) > BINDING_TEXT_MAX) continue;
+      if (connections === 'ended' && isTied(contact)) this.bindings.forget(contact);
+      else this.table.put(contact);
     }
-    this.writer?.write('removeExpiredBindings', [now], this.counted);
+    this.bindings.forgetExpired();
     return this.table.count;
   }
 
@@ -201,114 +268,72 @@ export class Location {
     this.sweeping.cancel();
   }
 
-  private perform(register: Register): RegisterOutcome | Promise<RegisterOutcome> {
+  private perform(register: Register, source: RegisterSource): RegisterOutcome | Promise<RegisterOutcome> {
     try {
-      return this.answered(register);
+      return this.answered(register, source);
     } catch (error) {
       if (error instanceof SipError) return refusalOf(error);
       throw error;
     }
   }
 
-  private answered(register: Register): RegisterOutcome | Promise<RegisterOutcome> {
-    const { aor, path } = register;
-    const { maxContacts } = this.settings;
-    const now = this.clock.wall();
-    const changes = planRegister(register, this.bindings(aor), now, maxContacts);
-    if (!this.hasRoomFor(changes)) return OVERLOADED;
-    const answer = (): RegisterOutcome => answerOf(this.lookup(aor), this.clock.wall(), path);
-    const stored = this.change(aor, changes);
-    if (typeof stored === 'boolean') return answer();
-    return stored.then((whether) => (whether ? answer() : STORE_FAILED));
+  private answered(register: Register, source: RegisterSource): RegisterOutcome | Promise<RegisterOutcome> {
+    const { aor } = register;
+    const changes = planRegister(register, this.bindings.of(aor), this.clock.wall(), this.settings);
+    if (!this.bindings.hasRoomFor(changes, this.settings.bindingsMax)) return this.overloaded();
+    const done = (): RegisterOutcome => {
+      for (const change of changes)
+        if (change.kind === 'put' && isTied(change.contact)) this.flows.bind(change.contact, source);
+      return this.answer(register);
+    };
+    const stored = this.bindings.change(aor, changes);
+    if (typeof stored === 'boolean') return done();
+    return stored.then((whether) => (whether ? done() : STORE_FAILED));
   }
 
-  private bindings(aor: string): readonly Binding[] {
-    const bindings: Binding[] = [];
-    for (let row = this.table.first(aor); row !== NO_ROW; row = this.table.next(row)) {
-      bindings.push({ row, contact: this.table.contact(row) });
+  private answer(register: Register): RegisterOutcome {
+    const { gruus } = this;
+    const { flowTimer, pushProviders } = this.settings;
+    const headers: (readonly [string, string])[] = [];
+    // RFC 3327 §5.3 leaves it to us whether a phone that does not ask for it is shown the Path.
+    if (register.path !== undefined) headers.push(['Path', register.path]);
+    if (register.contacts.some(({ regId, expires }) => regId !== undefined && expires > 0)) {
+      headers.push(['Require', 'outbound'], ['Supported', 'path, outbound, gruu']); // RFC 5626 §6
+      if (flowTimer > 0) headers.push(['Flow-Timer', String(flowTimer)]);
     }
-    return bindings;
-  }
-
-  private hasRoomFor(changes: readonly Change[]): boolean {
-    let added = 0;
-    for (const change of changes) if (change.kind === 'put' && change.old === undefined) added++;
-    return added === 0 || this.table.count + this.rowsReserved + added <= this.settings.bindingsMax;
-  }
-
-  /** Performs changes in memory and on disk. Whether they hold; a promise when that must be waited for. */
-  private change(aor: string, changes: readonly Change[]): boolean | Promise<boolean> {
-    const { writer } = this;
-    if (changes.length === 0) return true;
-    const added = changes.filter((change) => this.isAddition(change));
-    if (writer !== undefined && this.settings.durable) {
-      return this.turns.hold(aor, this.commit(writer, changes)).then((stored) => {
-        if (stored) this.tellAdded(added);
-        return stored;
-      });
-    }
-    for (const change of changes) {
-      this.apply(change);
-      if (writer !== undefined) this.write(writer, change, this.counted);
-    }
-    this.tellAdded(added);
-    return true;
-  }
-
-  /** All or nothing: when one row fails, those committed beside it are taken back, on disk first. */
-  private async commit(writer: Writer, changes: readonly Change[]): Promise<boolean> {
-    this.rowsReserved += changes.length;
-    const undo = await this.writeAll(writer, changes);
-    const stored = undo.length === changes.length;
-    if (!stored && undo.length > 0) await this.writeAll(writer, undo);
-    this.rowsReserved -= changes.length;
-    return stored;
-  }
-
-  /** Writes rows, each applied when it is on disk. Answers what would undo those that were. */
-  private writeAll(writer: Writer, changes: readonly Change[]): Promise<Change[]> {
-    return new Promise((resolve) => {
-      const undo: Change[] = [];
-      let left = changes.length;
-      for (const change of changes) {
-        this.write(writer, change, (error) => {
-          if (error === undefined) undo.push(this.apply(change));
-          else this.storeFailures++;
-          if (--left === 0) resolve(undo);
-        });
-      }
+    if (pushProviders.length > 0 && register.contacts.some(({ uriText }) => uriText.includes(';pn-provider')))
+      headers.push(['Feature-Caps', pushProviders.map((name) => `*;+sip.pns="${name}"`).join(', ')]); // RFC 8599 §8
+    return answerOf(this.lookup(register.aor), {
+      nowWall: this.clock.wall(),
+      more: register.gruu && gruus !== undefined ? (contact) => gruus.paramsFor(contact) : undefined,
+      headers,
     });
   }
 
-  private write(writer: Writer, change: Change, done: (error: Error | undefined) => void): void {
-    if (change.kind === 'put')
-      writer.write('saveBinding', savedValues(change.contact, this.clock.wall()), done);
-    else writer.write('removeBinding', removedValues(change.old.contact), done);
+  private remove(aor: string, which: (contact: Contact) => boolean): Removal | Promise<Removal> {
+    const remove = (): Removal | Promise<Removal> => {
+      const gone = this.bindings.of(aor).filter(({ contact }) => which(contact));
+      const changes = gone.map((old: Binding): Change => ({ kind: 'remove', old }));
+      const stored = this.bindings.change(aor, changes);
+      if (typeof stored === 'boolean') return removal(changes, stored);
+      return stored.then((whether) => removal(changes, whether));
+    };
+    return this.turns.take(aor, remove) ?? { removed: 0, stored: false };
   }
 
-  /** Changes memory, and answers what would undo it. */
-  private apply(change: Change): Change {
-    if (change.kind === 'remove') {
-      this.table.remove(change.old.row);
-      return { kind: 'put', contact: change.old.contact, old: undefined };
-    }
-    const { contact, old } = change;
-    if (old === undefined) {
-      const row = this.table.put(contact);
-      assert(row !== NO_ROW, 'a row was reserved for this binding');
-      return { kind: 'remove', old: { row, contact } };
-    }
-    this.table.update(old.row, contact);
-    return { kind: 'put', contact: old.contact, old: { row: old.row, contact } };
+  private flowEnded(aor: string, ended: string): void {
+    void this.remove(aor, (contact) => contact.received === ended && isTied(contact));
   }
 
-  private isAddition(change: Change): boolean {
-    if (change.kind === 'remove') return false;
-    return change.old === undefined || change.old.contact.expiresAt <= this.clock.wall();
+  private sentAway(): RegisterOutcome {
+    this.shed++;
+    return this.overloaded();
   }
 
-  private tellAdded(additions: readonly Change[]): void {
-    for (const change of additions) if (change.kind === 'put') this.tell('contact.added', change.contact);
+  private overloaded(): RegisterOutcome {
+    const seconds = RETRY_SECONDS_MIN + this.random.below(RETRY_SECONDS_SPREAD);
+    const headers = { 'Retry-After': String(seconds) };
+    return refusalOf(new SipError('OVERLOADED', 503, errorCodes.OVERLOADED.text, headers));
   }
 
   private tell(event: LocationEvent, contact: Contact): void {
@@ -321,23 +346,34 @@ export class Location {
     this.table.sweep(this.clock.wall(), ROWS_A_SWEEP_MAX, REMOVED_A_SWEEP_MAX, (row) => {
       const contact = this.table.contact(row);
       found++;
-      if (this.turns.isHeld(contact.aor)) return;
-      this.table.remove(row);
-      this.writer?.write('removeBinding', removedValues(contact), this.counted);
-      this.tell('contact.expired', contact);
+      if (!this.turns.isHeld(contact.aor)) this.bindings.expire(row, contact);
     });
     const nextMs = found === REMOVED_A_SWEEP_MAX ? SWEEP_AGAIN_MS : SWEEP_MS;
     this.sweeping = this.clock.after(nextMs, () => this.sweep());
   }
-
-  private readonly counted = (error: Error | undefined): void => {
-    if (error !== undefined) this.storeFailures++;
-  };
 }
 
 const NO_CONTACTS: readonly Contact[] = [];
 const NOT_THEIRS: RegisterOutcome = { status: 403, headers: [] };
-const OVERLOADED: RegisterOutcome = refusalOf(new SipError('OVERLOADED', 503, errorCodes.OVERLOADED.text));
+
+/** Whether it ends with its connection: one that can be woken does not need it. RFC 8599 §5.5 */
+function isTied(contact: Contact): boolean {
+  return contact.boundToConnection && contact.push === undefined;
+}
+
+/** One contact a device, in their order; it knows the other flows, and each of those the ones after it. */
+function devices(contacts: readonly Contact[]): readonly Contact[] {
+  if (contacts.length < 2 || !contacts.some(({ regId }) => regId !== undefined)) return contacts;
+  const flows = new Map<string, Contact[]>();
+  for (const contact of contacts) {
+    if (contact.regId === undefined) continue;
+    const known = flows.get(contact.instance ?? '');
+    if (known === undefined) flows.set(contact.instance ?? '', [contact]);
+    else known.push(contact);
+  }
+  for (const all of flows.values()) for (const [at, one] of all.entries()) one.others = all.slice(at + 1);
+  return contacts.filter((one) => one.regId === undefined || flows.get(one.instance ?? '')?.[0] === one);
+}
 
 function removal(changes: readonly Change[], stored: boolean): Removal {
   return { removed: stored ? changes.length : 0, stored };

@@ -4,9 +4,16 @@ import { Endpoint } from '../base/endpoint.ts';
 import { parseMessage } from '../sip/parse.ts';
 import type { SipRequest } from '../sip/message.ts';
 import type { TransportName } from '../transport/flow.ts';
-import { readRegister } from './registrar.ts';
+import { LOCATION_DEFAULTS } from './location.ts';
+import { readRegister } from './read-register.ts';
 
-const limits = { minExpires: 60, maxExpires: 7200, defaultExpires: 3600, maxContacts: 10 };
+const limits = {
+  ...LOCATION_DEFAULTS,
+  minExpires: 60,
+  maxExpires: 7200,
+  defaultExpires: 3600,
+  maxContacts: 10,
+};
 
 function receivedFor(
   transport: TransportName,

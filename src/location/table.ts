@@ -3,8 +3,8 @@
  * JavaScript heap, so the collector has nothing to scan or move.
  *
  *   index: hash of the AOR ─▶ row ─next─▶ row ─▶ -1      the bindings of one AOR
- *   row:   hash · next · text · expiresAt · cseq · q · order
- *   text:  AOR ␊ URI ␊ Call-ID ␊ User-Agent ␊ params ␊ received ␊ path
+ *   row:   hash · next · text · expiresAt · cseq · q · order · methods · bound
+ *   text:  AOR ␊ URI ␊ Call-ID ␊ User-Agent ␊ params [␊ received ␊ path ␊ socket]
  *
  * The columns are as long as the limit says from the start. The operating system gives memory to the pages
  * that are touched, so unused rows cost nothing and no growth ever stops the loop.
@@ -13,7 +13,7 @@ import { assert } from '../base/assert.ts';
 import { NO_TEXT, Slab } from '../base/slab.ts';
 import type { Random } from '../base/world.ts';
 import { AorIndex } from './aor-index.ts';
-import { Contact } from './contact.ts';
+import { Contact, type ContactParts } from './contact.ts';
 import { KeyedHash } from '../base/keyed-hash.ts';
 
 /** No row: what `first`, `next` and `put` answer when there is none. */
@@ -34,6 +34,9 @@ export class LocationTable {
   private readonly orders: Int32Array;
   private readonly expiries: Float64Array;
   private readonly qs: Int16Array;
+  /** One more than the mask, so that 0 says that there is none. */
+  private readonly methods: Uint16Array;
+  private readonly bounds: Uint8Array;
   private freeRow = NO_ROW;
   private rowsUsed = 0;
   private changes = 0;
@@ -56,6 +59,8 @@ export class LocationTable {
     this.orders = new Int32Array(bindingsMax);
     this.expiries = new Float64Array(bindingsMax);
     this.qs = new Int16Array(bindingsMax);
+    this.methods = new Uint16Array(bindingsMax);
+    this.bounds = new Uint8Array(bindingsMax);
     this.index = new AorIndex(this.hashes);
   }
 
@@ -74,7 +79,28 @@ export class LocationTable {
   }
 
   contact(row: number): Contact {
-    return unpack(this.textOf(row), this.expiries[row]!, this.cseqs[row]!, this.qs[row]!);
+    const methods = this.methods[row]!;
+    return unpack(this.textOf(row), {
+      expiresAt: this.expiries[row]!,
+      cseq: this.cseqs[row]!,
+      q: this.qs[row]! / 1000,
+      methods: methods === 0 ? undefined : methods - 1,
+    });
+  }
+
+  /** When it was changed last: the higher, the later. */
+  order(row: number): number {
+    return this.orders[row]!;
+  }
+
+  /** Rows that were ever in use: those before it may hold a binding. */
+  get rows(): number {
+    return this.rowsUsed;
+  }
+
+  /** Whether the row holds a binding that is reached by its flow. */
+  isBound(row: number): boolean {
+    return this.bounds[row] === 1;
   }
 
   /** Of two rows, whether `a` comes first: the higher q, then the later change. */
@@ -119,6 +145,7 @@ export class LocationTable {
     this.readRow = NO_ROW;
     this.slab.free(this.texts[row]!);
     this.texts[row] = NO_TEXT;
+    this.bounds[row] = 0;
     this.expiries[row] = Infinity;
     this.nexts[row] = this.freeRow;
     this.freeRow = row;
@@ -178,6 +205,8 @@ export class LocationTable {
     this.cseqs[row] = contact.cseq;
     this.qs[row] = Math.round(contact.q * 1000);
     this.orders[row] = ++this.changes;
+    this.methods[row] = contact.methods === undefined ? 0 : contact.methods + 1;
+    this.bounds[row] = contact.bound ? 1 : 0;
   }
 
   private unchain(row: number): void {
@@ -201,29 +230,41 @@ export class LocationTable {
 const SEPARATOR = '\n';
 
 function pack(contact: Contact): string {
-  const { aor, uriText, callId, userAgent, params, received = '', path = '' } = contact;
-  return `${aor}\n${uriText}\n${callId}\n${userAgent}\n${params}\n${received}\n${path}`;
+  const { aor, uriText, callId, userAgent, params, received, path, socket } = contact;
+  const usual = `${aor}\n${uriText}\n${callId}\n${userAgent}\n${params}`;
+  if (received === undefined && path === undefined) return usual;
+  return `${usual}\n${received ?? ''}\n${path ?? ''}\n${socket ?? ''}`;
 }
 
-function unpack(text: string, expiresAt: number, cseq: number, q: number): Contact {
+type Numbers = Pick<ContactParts, 'expiresAt' | 'cseq' | 'q' | 'methods'>;
+
+function unpack(text: string, { expiresAt, cseq, q, methods }: Numbers): Contact {
   const afterAor = text.indexOf(SEPARATOR);
   const afterUri = text.indexOf(SEPARATOR, afterAor + 1);
   const afterCallId = text.indexOf(SEPARATOR, afterUri + 1);
   const afterAgent = text.indexOf(SEPARATOR, afterCallId + 1);
   const afterParams = text.indexOf(SEPARATOR, afterAgent + 1);
-  const afterReceived = text.indexOf(SEPARATOR, afterParams + 1);
+  const afterReceived = afterParams < 0 ? -1 : text.indexOf(SEPARATOR, afterParams + 1);
+  const afterPath = afterParams < 0 ? -1 : text.indexOf(SEPARATOR, afterReceived + 1);
   return new Contact({
     aor: text.substring(0, afterAor),
     uriText: text.substring(afterAor + 1, afterUri),
     callId: text.substring(afterUri + 1, afterCallId),
     userAgent: text.substring(afterCallId + 1, afterAgent),
-    params: text.substring(afterAgent + 1, afterParams),
-    received: text.substring(afterParams + 1, afterReceived) || undefined,
-    path: text.substring(afterReceived + 1) || undefined,
+    params: text.substring(afterAgent + 1, afterParams < 0 ? text.length : afterParams),
+    received: between(text, afterParams, afterReceived),
+    path: between(text, afterReceived, afterPath),
+    socket: between(text, afterPath, text.length),
     expiresAt,
     cseq,
-    q: q / 1000,
+    q,
+    methods,
   });
+}
+
+/** Undefined when nothing stands there. */
+function between(text: string, separator: number, end: number): string | undefined {
+  return separator < 0 || separator + 1 === end ? undefined : text.substring(separator + 1, end);
 }
 
 /** How many characters the table keeps for a binding. */

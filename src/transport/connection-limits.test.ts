@@ -50,7 +50,8 @@ class Knock extends StreamTalk {
 }
 
 for (const kind of KINDS) {
-  test(`${kind}: one source may hold ${SOURCE_MAX} connections of all kinds; the next is refused until one is closed`, async () => {
+  const what = `one source may hold ${SOURCE_MAX} connections of all kinds`;
+  test(`${kind}: ${what}; the next is refused until one is closed`, async () => {
     const { world, transports } = await open();
     const knocks = KINDS.filter((one) => one !== kind).map(
       (one) => new Knock(world, MALLORY, PORTS[one], { kind: one }),

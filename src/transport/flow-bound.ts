@@ -110,7 +110,8 @@ const PRIVATE: readonly Network[] = [
   '::1',
 ].flatMap((text) => parseNetwork(text) ?? []);
 
-function isPrivate(host: string): boolean {
+/** Whether an address means another host in every network. */
+export function isPrivate(host: string): boolean {
   const words = addressWords(host);
   return words !== undefined && isWithin(PRIVATE, words);
 }

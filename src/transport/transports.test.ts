@@ -128,7 +128,8 @@ const servers: readonly [name: string, shown: ReturnType<typeof simCertificate>,
   ['the name, by his own word',     selfSignedCertificate('carrier.example'), false],
 ];
 for (const [name, shown, arrives] of servers) {
-  test(`to a server that proves ${name} ${arrives ? 'the message leaves' : 'nothing leaves, and who sent it is told'}`, async () => {
+  const verdict = arrives ? 'the message leaves' : 'nothing leaves, and who sent it is told';
+  test(`to a server that proves ${name} ${verdict}`, async () => {
     const { world, transports } = await open(every);
     const talk = await peerThatShows(world, shown);
     let broken = 0;
@@ -199,28 +200,40 @@ test('the names that a client proved are on its flow, and new certificates chang
 
 // ─── back by the connection, or by a new one ────────────────────────────────────────────────────
 
+const OTHER = '192.0.2.99';
+const PBX = ['pbx.example'];
+const ALIAS = ';alias';
+const MADE_UP: Partial<Hop> = { transport: 'ws', host: 'abc.invalid', port: 0 };
+const SECURE: Partial<Hop> = { ...MADE_UP, transport: 'wss', secure: true };
+const PLAIN: Partial<Hop> = { transport: 'tcp' };
+const AWAY: Partial<Hop> = { host: OTHER };
+const BANK: Partial<Hop> = { ...MADE_UP, host: 'bank.example' };
+
 // oxfmt-ignore
-const aliases: readonly [name: string, kind: ConnectOptions['kind'], own: readonly string[], via: string, hop: Partial<Hop>, found: boolean][] = [
-  ['TLS, his own address and port',              'tls', [],              options('TLS'),                                     {},                                  true],
-  ['TLS, without a port',                        'tls', [],              options('TLS', PEER, ''),                           {},                                  true],
-  ['TLS, another port',                          'tls', [],              options('TLS'),                                     { port: 5062 },                      false],
-  ['TLS, another address',                       'tls', [],              options('TLS', '192.0.2.99'),                       { host: '192.0.2.99' },              false],
-  ['TLS, a name that he proved',                 'tls', ['pbx.example'], options('TLS', 'pbx.example', ':5061', ';alias'),   {},                                  true],
-  ['TLS, the same without asking for it',        'tls', ['pbx.example'], options('TLS', 'pbx.example'),                      {},                                  false],
-  ['TLS, a name that he did not prove',          'tls', ['pbx.example'], options('TLS', 'evil.example', ':5061', ';alias'),  {},                                  false],
-  ['TCP',                                        'tcp', [],              options('TCP', PEER, ':5061', ';alias'),            { transport: 'tcp' },                false],
-  ['WebSocket, the name he made up',             'ws',  [],              options('WS', 'abc.invalid', ''),                   { transport: 'ws', host: 'abc.invalid', port: 0 }, true],
-  ['secure WebSocket, asked for as ws',          'wss', [],              options('WSS', 'ABC.invalid', ''),                  { transport: 'ws', host: 'abc.invalid', port: 0 }, true],
-  ['WebSocket, for sips',                        'ws',  [],              options('WS', 'abc.invalid', ''),                   { transport: 'wss', host: 'abc.invalid', port: 0, secure: true }, false],
-  ['WebSocket, a name that somebody may have',   'ws',  [],              options('WS', 'bank.example', ''),                  { transport: 'ws', host: 'bank.example', port: 0 }, false],
+const aliases: readonly [
+  name: string, kind: ConnectOptions['kind'], own: readonly string[],
+  sentBy: readonly [host?: string, port?: string, more?: string], hop: Partial<Hop>, found: boolean,
+][] = [
+  ['TLS, his own address and port',           'tls', [],  [],                               {},             true],
+  ['TLS, without a port',                     'tls', [],  [PEER, ''],                       {},             true],
+  ['TLS, another port',                       'tls', [],  [],                               { port: 5062 }, false],
+  ['TLS, another address',                    'tls', [],  [OTHER],                          AWAY,           false],
+  ['TLS, a name that he proved',              'tls', PBX, ['pbx.example', ':5061', ALIAS],  {},             true],
+  ['TLS, the same without asking for it',     'tls', PBX, ['pbx.example'],                  {},             false],
+  ['TLS, a name that he did not prove',       'tls', PBX, ['evil.example', ':5061', ALIAS], {},             false],
+  ['TCP',                                     'tcp', [],  [PEER, ':5061', ALIAS],           PLAIN,          false],
+  ['WebSocket, the name he made up',          'ws',  [],  ['abc.invalid', ''],              MADE_UP,        true],
+  ['secure WebSocket, asked for as ws',       'wss', [],  ['ABC.invalid', ''],              MADE_UP,        true],
+  ['WebSocket, for sips',                     'ws',  [],  ['abc.invalid', ''],              SECURE,         false],
+  ['WebSocket, a name that somebody may have','ws',  [],  ['bank.example', ''],             BANK,           false],
 ];
-for (const [name, kind, own, request, hop, found] of aliases) {
+for (const [name, kind, own, sentBy, hop, found] of aliases) {
   test(`${name}: ${found ? 'reached by the connection he opened' : 'not reached by it'}`, async () => {
     const { world, transports, heard } = await open(every);
     const tls = { certificates: [simCertificate(...own)], clients: 'none', authorities: undefined } as const;
     const port = { tcp: 5060, tls: 5061, ws: 5080, wss: 5081 }[kind];
     const stream = world.host(PEER).net.connect({ host: US, port }, new StreamTalk(), { kind, tls });
-    stream.write(request);
+    stream.write(options(kind.toUpperCase(), ...sentBy));
     await world.run(1_000);
     assert.equal(heard.length, 1);
 

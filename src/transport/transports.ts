@@ -21,6 +21,8 @@ export interface Hop {
   readonly connected?: boolean;
   /** The name, in `[sip] listen`, of the socket of ours to send from. */
   readonly socket?: string;
+  /** Our address that the other side knows: a datagram from another one would not pass its NAT. */
+  readonly sentBy?: string | undefined;
 }
 
 /** Where to listen, and for what. */
@@ -89,7 +91,16 @@ export class Transports {
   flowTo(hop: Hop): Flow | undefined {
     if (hop.secure === true && !isSecure(hop.transport)) return undefined;
     if (hop.transport !== 'udp') return this.connections.flowTo(hop);
+    if (hop.sentBy !== undefined && this.udp.length > 1) {
+      for (const flow of this.udpFlowsTo(hop.host, hop.port)) if (flow.sentBy === hop.sentBy) return flow;
+    }
     return this.udpFor(hop)?.flowTo(hop.host, hop.port);
+  }
+
+  /** The flows to an address, from every UDP socket of ours that could send there. */
+  *udpFlowsTo(host: string, port: number): Generator<Flow> {
+    const isIPv6 = host.includes(':');
+    for (const udp of this.udp) if (udp.socket.local.isIPv6 === isIPv6) yield udp.flowTo(host, port);
   }
 
   /** The connection that stands to this address; a host that ends in `.invalid` is known by its WebSocket. RFC 7118 */

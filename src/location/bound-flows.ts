@@ -1,0 +1,38 @@
+/** Which bindings end with a connection. RFC 5626 §6: when a flow fails, the binding to it is of no use any more. */
+import type { Contact } from './contact.ts';
+import type { RegisterSource } from './nat.ts';
+
+/** Told that the bindings of an address-of-record that were reached by this connection lead nowhere now. */
+export type FlowGone = (aor: string, received: string) => void;
+
+/** Watches connections. */
+export class BoundFlows {
+  private readonly flows = new Map<string, Set<string>>();
+  private readonly gone: FlowGone;
+
+  constructor(gone: FlowGone) {
+    this.gone = gone;
+  }
+
+  /** Connections that are watched. */
+  get count(): number {
+    return this.flows.size;
+  }
+
+  /** The binding holds as long as its connection does; one that is gone already takes it along at once. */
+  bind({ aor, received }: Contact, source: RegisterSource): void {
+    if (received === undefined || source.onBreak === undefined) return;
+    if (source.open === false) return this.gone(aor, received);
+    const known = this.flows.get(received);
+    if (known !== undefined) {
+      known.add(aor);
+      return;
+    }
+    const aors = new Set([aor]);
+    this.flows.set(received, aors);
+    source.onBreak(() => {
+      this.flows.delete(received);
+      for (const bound of aors) this.gone(bound, received);
+    });
+  }
+}
