@@ -64,7 +64,6 @@ function observedMember(
   method: AnyMethod,
   observer: ServiceObserver,
 ): AnyMethod {
-  if (group === 'auth') return (...inputs) => observedMiddleware(service, method(...inputs), observer);
   if (group === 'pools') return (...inputs) => observedPool(method(...inputs), observer);
   return observedMethod(service, method, observer, opennessOf(service));
 }
@@ -86,7 +85,7 @@ function observedMethod(
   { inputs: showsInputs, result: showsResult }: Openness,
 ): AnyMethod {
   return (...inputs) => {
-    if (!observer.listens) return method(...inputs);
+    if (!observer.listens) return observedMiddleware(service, method(...inputs), observer);
     const asked = printInputs(inputs, showsInputs);
     let result: unknown;
     try {
@@ -119,10 +118,13 @@ async function observedPromise(
   }
 }
 
-/** One that goes on is taken down before what comes after it, one that decides itself when it has. */
+/**
+ * What a service makes while the script starts may be a middleware. One that goes on is taken down before what comes
+ * after it, one that decides itself when it has.
+ */
 function observedMiddleware(service: string, made: unknown, observer: ServiceObserver): unknown {
   if (typeof made !== 'function') return made;
-  const middleware = made as AnyMiddleware; // What `auth` makes are middlewares.
+  const middleware = made as AnyMiddleware; // Services make no other functions.
   const observed: Middleware<{}, object> = (c, next) => {
     if (!observer.listens) return middleware(c as never, next);
     const since = observer.now();

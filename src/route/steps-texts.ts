@@ -34,6 +34,12 @@ const SERVICES: Readonly<Record<string, Openness>> = {
   'numbers.isShortCode': OPEN,
   'permissions.isIn': OPEN,
   'permissions.groupOf': OPEN,
+  'callers.rightFor': OPEN,
+  'callers.isIn': OPEN,
+  'callers.meant': OPEN,
+  'callers.objection': OPEN,
+  'callees.find': OPEN,
+  'schedules.isOpen': OPEN,
   // A preference may be somebody's PIN: its name is shown, its value is not.
   'preferences.isSet': OPEN,
   'preferences.get': { inputs: 'text', result: 'hidden' },
@@ -104,7 +110,10 @@ function printObject(value: object, shown: Shown): string {
   if ('do' in value)
     return 'status' in value ? `${String(value.do)} ${String(value.status)}` : String(value.do);
   if ('user' in value && 'domain' in value) return `${String(value.user)}@${String(value.domain)}`;
-  if ('status' in value && typeof value.status === 'number') return String(value.status);
+  if ('status' in value && typeof value.status === 'number') {
+    const reason = 'reason' in value && shown === 'text' ? ` ${String(value.reason)}` : '';
+    return `${value.status}${reason}`;
+  }
   return ''; // Options.
 }
 

@@ -219,3 +219,23 @@ test('switched off, nothing is recorded and nothing is asked for it', async () =
   assert.equal(t.exchange.dispatcher.generation.marks, undefined);
   t.stop();
 });
+
+test('a middleware of any service is a step: whom it let through, or what it answered', async () => {
+  const routes = script((services) => {
+    const app = new Router();
+    app.invite(services.callers.known(), services.auth.identity(), (c) => c.reply(486));
+    return app;
+  });
+  const t = await town(routes, { people: { alice: {} } });
+
+  const call = t.phone('alice').dial('sip:bob@example.com');
+  await t.run(500);
+
+  const asked = (await stepsOf(t, call.callId)).filter(({ kind }) => kind === 'service').map(line);
+  assert.deepEqual(asked, [
+    'callers.known() → reply 407',
+    'callers.known() → alice@example.com',
+    'auth.identity() → goes on',
+  ]);
+  t.stop();
+});
