@@ -15,7 +15,9 @@ import { untidy } from './tidy.ts';
 /** The environment variable that names the checks that failed, with commas between. */
 const FAILED = 'TANDEM_CHECKS_FAILED';
 
-const TESTS = ['src', 'bin', 'tools', 'examples', 'testing', 'bench'].map((folder) => `${folder}/**/*.test.ts`);
+const TESTS = ['src', 'bin', 'tools', 'examples', 'testing', 'bench'].map(
+  (folder) => `${folder}/**/*.test.ts`,
+);
 
 interface Outcome {
   readonly passed: boolean;

@@ -203,10 +203,10 @@ test('the names that a client proved are on its flow, and new certificates chang
 const OTHER = '192.0.2.99';
 const PBX = ['pbx.example'];
 const ALIAS = ';alias';
-const MADE_UP: Partial<Hop> = { transport: 'ws', host: 'abc.invalid', port: 0 };
-const SECURE: Partial<Hop> = { ...MADE_UP, transport: 'wss', secure: true };
 const PLAIN: Partial<Hop> = { transport: 'tcp' };
 const AWAY: Partial<Hop> = { host: OTHER };
+const MADE_UP: Partial<Hop> = { transport: 'ws', host: 'abc.invalid', port: 0 };
+const SECURE: Partial<Hop> = { ...MADE_UP, transport: 'wss', secure: true };
 const BANK: Partial<Hop> = { ...MADE_UP, host: 'bank.example' };
 
 // oxfmt-ignore
@@ -214,18 +214,18 @@ const aliases: readonly [
   name: string, kind: ConnectOptions['kind'], own: readonly string[],
   sentBy: readonly [host?: string, port?: string, more?: string], hop: Partial<Hop>, found: boolean,
 ][] = [
-  ['TLS, his own address and port',           'tls', [],  [],                               {},             true],
-  ['TLS, without a port',                     'tls', [],  [PEER, ''],                       {},             true],
-  ['TLS, another port',                       'tls', [],  [],                               { port: 5062 }, false],
-  ['TLS, another address',                    'tls', [],  [OTHER],                          AWAY,           false],
-  ['TLS, a name that he proved',              'tls', PBX, ['pbx.example', ':5061', ALIAS],  {},             true],
-  ['TLS, the same without asking for it',     'tls', PBX, ['pbx.example'],                  {},             false],
-  ['TLS, a name that he did not prove',       'tls', PBX, ['evil.example', ':5061', ALIAS], {},             false],
-  ['TCP',                                     'tcp', [],  [PEER, ':5061', ALIAS],           PLAIN,          false],
-  ['WebSocket, the name he made up',          'ws',  [],  ['abc.invalid', ''],              MADE_UP,        true],
-  ['secure WebSocket, asked for as ws',       'wss', [],  ['ABC.invalid', ''],              MADE_UP,        true],
-  ['WebSocket, for sips',                     'ws',  [],  ['abc.invalid', ''],              SECURE,         false],
-  ['WebSocket, a name that somebody may have','ws',  [],  ['bank.example', ''],             BANK,           false],
+  ['TLS, his own address and port',            'tls', [],  [],                               {},             true],
+  ['TLS, without a port',                      'tls', [],  [PEER, ''],                       {},             true],
+  ['TLS, another port',                        'tls', [],  [],                               { port: 5062 }, false],
+  ['TLS, another address',                     'tls', [],  [OTHER],                          AWAY,           false],
+  ['TLS, a name that he proved',               'tls', PBX, ['pbx.example', ':5061', ALIAS],  {},             true],
+  ['TLS, the same without asking for it',      'tls', PBX, ['pbx.example'],                  {},             false],
+  ['TLS, a name that he did not prove',        'tls', PBX, ['evil.example', ':5061', ALIAS], {},             false],
+  ['TCP',                                      'tcp', [],  [PEER, ':5061', ALIAS],           PLAIN,          false],
+  ['WebSocket, the name he made up',           'ws',  [],  ['abc.invalid', ''],              MADE_UP,        true],
+  ['secure WebSocket, asked for as ws',        'wss', [],  ['ABC.invalid', ''],              MADE_UP,        true],
+  ['WebSocket, for sips',                      'ws',  [],  ['abc.invalid', ''],              SECURE,         false],
+  ['WebSocket, a name that somebody may have', 'ws',  [],  ['bank.example', ''],             BANK,           false],
 ];
 for (const [name, kind, own, sentBy, hop, found] of aliases) {
   test(`${name}: ${found ? 'reached by the connection he opened' : 'not reached by it'}`, async () => {
