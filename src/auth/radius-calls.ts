@@ -1,10 +1,8 @@
 /** Calls as sessions of RADIUS: told when they are answered, every so often, and when they end. RFC 2866, RFC 2869 */
-import { SipError } from '../base/errors.ts';
 import type { Clock, Millis, Timer } from '../base/world.ts';
 import type { CallObserver } from '../route/call-observer.ts';
-import { FROM } from '../sip/header-table.ts';
 import type { SipRequest } from '../sip/message.ts';
-import { parseNameAddr } from '../sip/name-addr.ts';
+import { callerOf } from '../sip/party.ts';
 import { aorOf } from '../sip/uri.ts';
 import {
   ACCOUNTING_STATUS,
@@ -138,15 +136,4 @@ function sessionOf(call: number, request: SipRequest): Session {
   const { callId } = request;
   const names = { caller: callerOf(request), callee: aorOf(request.uri) };
   return { session: String(call), callId, ...names, answeredAt: undefined, reportAt: 0 };
-}
-
-/** A proxy relays what it cannot read (RFC 3261 §16.3). */
-function callerOf(request: SipRequest): string {
-  const from = request.headers.raw(FROM) ?? '';
-  try {
-    return aorOf(parseNameAddr(from).uri);
-  } catch (error) {
-    if (error instanceof SipError) return from;
-    throw error;
-  }
 }

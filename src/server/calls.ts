@@ -1,11 +1,10 @@
 /** The proxy's view of a call → its record. */
 import type { CallRecords, NewCall } from '../billing/call-records.ts';
-import { SipError } from '../base/errors.ts';
 import type { CallObserver } from '../route/call-observer.ts';
 import { FROM, TO } from '../sip/header-table.ts';
 import type { SipRequest } from '../sip/message.ts';
-import { parseNameAddr } from '../sip/name-addr.ts';
-import { aorOf, printUri } from '../sip/uri.ts';
+import { partyIn } from '../sip/party.ts';
+import { aorOf } from '../sip/uri.ts';
 import type { Flow } from '../transport/flow.ts';
 
 /** Keeps a record of each call attempt: opened by the INVITE, closed by its failure or by the BYE. */
@@ -31,16 +30,4 @@ function attemptOf(request: SipRequest, source: Flow): NewCall {
     toUri: partyIn(request, TO).uri,
     source: source.remote.key,
   };
-}
-
-/** A proxy relays what it cannot read (RFC 3261 §16.3), so a record holds it as it came. */
-function partyIn(request: SipRequest, id: number): { aor: string; uri: string } {
-  const value = request.headers.raw(id) ?? '';
-  try {
-    const { uri } = parseNameAddr(value);
-    return { aor: aorOf(uri), uri: printUri(uri) };
-  } catch (error) {
-    if (error instanceof SipError) return { aor: '', uri: value };
-    throw error;
-  }
 }

@@ -1,11 +1,9 @@
 /** Tells `call.ended`. While nobody listens nothing is remembered. */
-import { SipError } from '../base/errors.ts';
 import type { Clock, Millis } from '../base/world.ts';
 import type { CallObserver } from '../route/call-observer.ts';
 import type { EventBus } from '../route/events.ts';
-import { FROM } from '../sip/header-table.ts';
 import type { SipRequest } from '../sip/message.ts';
-import { parseNameAddr } from '../sip/name-addr.ts';
+import { callerOf } from '../sip/party.ts';
 import { aorOf } from '../sip/uri.ts';
 
 /** Calls whose ends are awaited; the oldest is forgotten for one more. */
@@ -83,15 +81,4 @@ class CallEvents implements CallObserver {
 function awaited(request: SipRequest): Awaited {
   const { callId } = request;
   return { callId, caller: callerOf(request), callee: aorOf(request.uri), answeredAt: undefined, status: 0 };
-}
-
-/** A proxy relays what it cannot read (RFC 3261 §16.3). */
-function callerOf(request: SipRequest): string {
-  const from = request.headers.raw(FROM) ?? '';
-  try {
-    return aorOf(parseNameAddr(from).uri);
-  } catch (error) {
-    if (error instanceof SipError) return from;
-    throw error;
-  }
 }
