@@ -121,6 +121,17 @@ for (const [signal, status] of [
   });
 }
 
+test('what was compiled is kept for the next start, unless the folder is named already', () => {
+  const folder = project(upToDate);
+  write(join(folder, 'src/cli/main.ts'), 'console.log(process.env.NODE_COMPILE_CACHE);');
+
+  assert.equal(launch(folder, []).out.trim(), join(folder, 'node_modules/.cache/node'));
+  process.env.NODE_COMPILE_CACHE = '/elsewhere';
+  const named = launch(folder, []).out.trim();
+  delete process.env.NODE_COMPILE_CACHE;
+  assert.equal(named, '/elsewhere');
+});
+
 const older = spawnSync('node', ['--version'], { encoding: 'utf8' }).stdout ?? '';
 const isOlder = Number(/^v(\d+)/.exec(older)?.[1] ?? 26) < 26;
 const platform = `node-${process.platform}-${process.arch}`;
