@@ -29,7 +29,7 @@ const FULL: Pace = {
   searchPrecision: 1.05,
 };
 const QUICK: Pace = { ...FULL, warmSeconds: 3, rewarmSeconds: 0.5, measureShare: 0.5 };
-/** The whole table in ten minutes: a direction, no figure. */
+/** Each row in about a minute: a direction, no figure. */
 const BRIEF: Pace = {
   warmSeconds: 2,
   rewarmSeconds: 0.3,
@@ -43,7 +43,7 @@ const USAGE = `usage: npm run bench [-- scenario … options]
        npm run bench -- flood [kind … options]
   --repeats N          instances of each server (5; quick: 2; brief: 1)
   --quick              shorter warm-up and runs
-  --brief              all scenarios in ten minutes, each once and for two seconds
+  --brief              each scenario once and for two seconds, about a minute each
   --peer NAME          only tandem, or only kamailio
   --server "COMMAND"   measure this server in place of ours
   --profile cpu|perf   profile ours into bench/results/profile, and print who spent the time
