@@ -107,6 +107,34 @@ test('others are heard while one is banned, and so is everybody at an address th
   t.stop();
 });
 
+for (const [where, host] of [
+  ['another place', '203.0.113.9'],
+  ['the same place', '198.51.100.7'],
+] as const) {
+  test(`a request with right credentials that is overheard does not count again, from ${where}`, async () => {
+    const { t, mallory: victim } = await start();
+    const aor = '<sip:alice@example.com>';
+    const uri = 'sip:example.com';
+    const asked = { method: 'REGISTER', uri, from: aor, to: aor, via: `SIP/2.0/UDP ${victim.host}` };
+    victim.send(request(asked));
+    await t.run(10);
+    const challenge = /WWW-Authenticate: (.*)\r\n/.exec(victim.heard[0] ?? '')?.[1] ?? '';
+    const proof = { user: 'alice', password: PASSWORD, method: 'REGISTER', uri, cnonce: 'c' };
+    const more = `Authorization: ${credentialsFor(challenge, proof) ?? ''}\r\n`;
+    victim.send(request({ ...asked, more, callId: 'first' }));
+    await t.run(10);
+    assert.equal(statusOf(victim.heard[1]), 200);
+
+    const thief = host === victim.host ? victim : await new Stranger(t.world, host, TARGET).open();
+    thief.heard.length = 0;
+    thief.send(request({ ...asked, more, callId: 'second', via: `SIP/2.0/UDP ${host}` }));
+    await t.run(10);
+
+    assert.equal(statusOf(thief.heard[0]), 401);
+    t.stop();
+  });
+}
+
 test('nobody is banned for guesses that another made in his name', async () => {
   const { t, mallory } = await start();
   const victim = await new Stranger(t.world, '203.0.113.9', TARGET).open();
