@@ -8,7 +8,7 @@ import { parseMessage } from '../sip/parse.ts';
 import type { Uri } from '../sip/uri.ts';
 import { responseAddress, topVia } from '../sip/via.ts';
 import type { ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
-import type { TransactionLayer } from '../transaction/layer.ts';
+import { LOOP_MARK_AT, type TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { FlowTokens } from '../transport/flow-token.ts';
@@ -197,7 +197,7 @@ export class Proxy {
     if (at < 0) return false;
     const mark = String(loopMark);
     for (; at >= 0; at = text.indexOf(branchPrefix, at + 1)) {
-      if (text.startsWith(mark, at + branchPrefix.length + 19)) return true;
+      if (text.startsWith(mark, at + branchPrefix.length + LOOP_MARK_AT)) return true;
     }
     return false;
   }

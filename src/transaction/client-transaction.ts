@@ -24,6 +24,8 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
   readonly slot: number;
   private readonly layer: TransactionLayer;
   generation = 0;
+  /** Stands in its branch, and nobody can guess it who did not get the request. */
+  proof = 0;
   state: InviteClientState | RequestClientState = 'terminated';
   isInvite = false;
   order = 0;
@@ -70,7 +72,7 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
   via(loopHash: number): string {
     const { sentBy } = this.flow;
     const name = this.flow.transport === 'udp' ? 'UDP' : this.flow.transport.toUpperCase();
-    return `Via: SIP/2.0/${name} ${sentBy};branch=${this.layer.branch(this.slot, this.generation, loopHash)}\r\n`;
+    return `Via: SIP/2.0/${name} ${sentBy};branch=${this.layer.branch(this, loopHash)}\r\n`;
   }
 
   reserve(flow: Flow, isInvite: boolean, order: number, user: ClientUser): void {

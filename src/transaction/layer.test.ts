@@ -102,6 +102,24 @@ function opened(method: string, transport: 'udp' | 'tcp' = 'udp') {
   };
 }
 
+test('who knows one branch of ours cannot make up another: a response to it reaches nobody', () => {
+  const { layer, via, user } = opened('INVITE');
+  const others = new User();
+  const other = layer.openClient(new Path(), true, 0, others);
+  assert.ok(other !== undefined);
+  other.begin(request('INVITE', other.via(123_456_789)).text);
+  const known = /branch=(\S+)/.exec(via)?.[1] ?? '';
+  const aimed = /branch=(\S+)/.exec(other.via(123_456_789))?.[1] ?? '';
+  // All that can be counted is the slot and the generation; the rest is what he was told of his own.
+  const counted = layer.branchPrefix.length + '10000000.100000000.'.length;
+  const forged = aimed.substring(0, counted) + known.substring(counted);
+
+  assert.notEqual(forged, aimed);
+  assert.equal(layer.receiveResponse(response(via.replace(known, forged), 486, 'INVITE')), false);
+  assert.equal(layer.receiveResponse(response(via.replace(known, aimed), 486, 'INVITE')), true);
+  assert.deepEqual([user.said, others.said], [[], ['486']]);
+});
+
 function served(method: string, transport: 'udp' | 'tcp' = 'udp') {
   const world = simWorld(1);
   const layer = new TransactionLayer(world, { transactionsMax: 4 });
@@ -121,7 +139,7 @@ test('our branch has a fixed length and names the transaction; a stranger’s re
 
   assert.match(
     via,
-    /^Via: SIP\/2\.0\/UDP 192\.0\.2\.1:5060;branch=z9hG4bK[\w-]+\d{8}\.\d{9}\.123456789\r\n$/,
+    /^Via: SIP\/2\.0\/UDP 192\.0\.2\.1:5060;branch=z9hG4bK[\w-]+\d{8}(?:\.\d{9}){2}\.123456789\r\n$/,
   );
   const strangers = [
     via.replace(/\.\d{9}\./, '.100000000.'),

@@ -1,7 +1,8 @@
 /**
  * The transaction layer: message → its transaction, or a new one. RFC 3261 §17.
  * Transactions are pooled: a slot and a generation name one, and our branch carries both, so a response finds its
- * client transaction by an array index and a stale or forged one finds nobody.
+ * client transaction by an array index and a stale one finds nobody. Both can be counted by whoever got a request of
+ * ours, so the branch also carries a number that only its receiver knows: a forged response finds nobody either.
  */
 import { Slab } from '../base/slab.ts';
 import type { World } from '../base/world.ts';
@@ -25,6 +26,9 @@ const MADE_AHEAD = 65_536;
 const SLOT_BASE = 10_000_000;
 const GENERATION_BASE = 100_000_000;
 const GENERATION_MAX = 999_999_999;
+const PROOF_BASE = 100_000_000;
+/** Where the loop mark stands behind `branchPrefix`. */
+export const LOOP_MARK_AT = 29;
 
 /** What happened since the start. */
 export interface LayerCounters {
@@ -169,6 +173,7 @@ export class TransactionLayer {
     const slot = this.freeClients.pop() ?? this.clients.length;
     const client = (this.clients[slot] ??= new ClientTransaction(slot, this));
     client.generation = this.nextGeneration();
+    client.proof = PROOF_BASE + this.world.random.below(GENERATION_MAX - PROOF_BASE);
     client.reserve(flow, isInvite, order, user);
     return client;
   }
@@ -201,9 +206,9 @@ export class TransactionLayer {
     });
   }
 
-  /** `z9hG4bK<cookie><slot>.<generation>.<loop>`: all three of fixed width. RFC 3261 §16.6 step 8. */
-  branch(slot: number, generation: number, loopHash: number): string {
-    return `${this.branchPrefix}${slot + SLOT_BASE}.${generation}.${loopHash}`;
+  /** `z9hG4bK<cookie><slot>.<generation>.<proof>.<loop>`: all of fixed width. RFC 3261 §16.6 step 8. */
+  branch({ slot, generation, proof }: ClientTransaction, loopHash: number): string {
+    return `${this.branchPrefix}${slot + SLOT_BASE}.${generation}.${proof}.${loopHash}`;
   }
 
   startTimer(owner: { slot: number; generation: number }, delay: number, code: number): void {
@@ -226,6 +231,7 @@ export class TransactionLayer {
     const generation = digits(text, slotStart + 9, 9);
     const client = this.clients[slot];
     if (client === undefined || client.generation !== generation) return undefined;
+    if (digits(text, slotStart + 19, 9) !== client.proof) return undefined;
     if (!client.isInvite || response.method === 'INVITE') return client;
     const cancel = response.method === 'CANCEL' ? this.clients[client.cancelSlot] : undefined;
     return cancel?.generation === client.cancelGeneration ? cancel : undefined;
