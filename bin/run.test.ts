@@ -44,8 +44,14 @@ function write(file: string, text: string): void {
   writeFileSync(file, text);
 }
 
-function launch(folder: string, words: readonly string[], node = process.execPath) {
-  const env = { ...process.env, npm_execpath: join(folder, 'npm.js') };
+function launch(
+  folder: string,
+  words: readonly string[],
+  node = process.execPath,
+  named: NodeJS.ProcessEnv = {},
+) {
+  const { NODE_COMPILE_CACHE: _, ...inherited } = process.env; // Ours, when it was this launcher that started us.
+  const env = { ...inherited, npm_execpath: join(folder, 'npm.js'), ...named };
   const done = spawnSync(node, [join(folder, 'bin/run.mjs'), ...words], { env, encoding: 'utf8' });
   return { status: done.status, out: done.stdout, err: done.stderr };
 }
@@ -126,10 +132,8 @@ test('what was compiled is kept for the next start, unless the folder is named a
   write(join(folder, 'src/cli/main.ts'), 'console.log(process.env.NODE_COMPILE_CACHE);');
 
   assert.equal(launch(folder, []).out.trim(), join(folder, 'node_modules/.cache/node'));
-  process.env.NODE_COMPILE_CACHE = '/elsewhere';
-  const named = launch(folder, []).out.trim();
-  delete process.env.NODE_COMPILE_CACHE;
-  assert.equal(named, '/elsewhere');
+  const named = launch(folder, [], process.execPath, { NODE_COMPILE_CACHE: '/elsewhere' });
+  assert.equal(named.out.trim(), '/elsewhere');
 });
 
 const older = spawnSync('node', ['--version'], { encoding: 'utf8' }).stdout ?? '';
