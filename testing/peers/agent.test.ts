@@ -99,27 +99,23 @@ test('SIPp acknowledges a reliable provisional response', { skip: skipSipp }, as
 test(
   'two softphones talk over two legs; one holds and resumes the call, the other hangs up',
   { skip: skipBaresip, timeout: 60_000 },
-  async () => {
-    const alice = await startPhone(exchange, 'alice', 'manual');
-    const bob = await startPhone(exchange, 'bob', 'auto');
-    try {
-      await Promise.all([alice.registered(), bob.registered()]);
-      alice.command('dial', `sip:bob@${exchange.domain}`);
-      const here = await alice.event('CALL_ESTABLISHED');
-      const there = await bob.event('CALL_ESTABLISHED');
-      assert.notEqual(here.id, there.id, 'each leg has a Call-ID of its own');
-      alice.command('hold');
-      await sleep(TALK_MS / 3);
-      alice.command('resume');
-      await sleep(TALK_MS / 3);
-      bob.command('hangup');
-      await alice.event('CALL_CLOSED');
+  async (t) => {
+    const alice = await startPhone(t, exchange, { user: 'alice', answers: 'manual' });
+    const bob = await startPhone(t, exchange, { user: 'bob', answers: 'auto' });
+    await Promise.all([alice.registered(), bob.registered()]);
+    alice.command('dial', `sip:bob@${exchange.domain}`);
+    const here = await alice.event('CALL_ESTABLISHED');
+    const there = await bob.event('CALL_ESTABLISHED');
+    assert.notEqual(here.id, there.id, 'each leg has a Call-ID of its own');
+    alice.command('hold');
+    await sleep(TALK_MS / 3);
+    alice.command('resume');
+    await sleep(TALK_MS / 3);
+    bob.command('hangup');
+    await alice.event('CALL_CLOSED');
 
-      const [record] = await exchange.records(new Set([here.id ?? '']));
-      assert.deepEqual([record?.status, record?.endedBy], [200, 'callee']);
-    } finally {
-      await Promise.all([alice.stop(), bob.stop()]);
-    }
+    const [record] = await exchange.records(new Set([here.id ?? '']));
+    assert.deepEqual([record?.status, record?.endedBy], [200, 'callee']);
   },
 );
 

@@ -19,40 +19,32 @@ after(async () => {
 
 for (const hangsUp of ['alice', 'bob'] as const) {
   const name = `two phones register by TLS and call each other; ${hangsUp} hangs up`;
-  test(name, { skip, timeout: 60_000 }, async () => {
-    const alice = await startPhone(exchange, 'alice', 'manual', 'tls');
-    const bob = await startPhone(exchange, 'bob', 'auto', 'tls');
-    try {
-      await Promise.all([alice.registered(), bob.registered()]);
-
-      alice.command('dial', `sip:bob@${exchange.domain}`);
-      const { id = '' } = await alice.event('CALL_ESTABLISHED');
-      await bob.event('CALL_ESTABLISHED');
-      (hangsUp === 'alice' ? alice : bob).command('hangup');
-      await Promise.all([alice.event('CALL_CLOSED'), bob.event('CALL_CLOSED')]);
-
-      const [record] = await exchange.records(new Set([id]));
-      assert.deepEqual([record?.status, record?.endedBy], [200, hangsUp === 'alice' ? 'caller' : 'callee']);
-    } finally {
-      await Promise.all([alice.stop(), bob.stop()]);
-    }
-  });
-}
-
-test('one phone on TLS calls another on UDP', { skip, timeout: 60_000 }, async () => {
-  const alice = await startPhone(exchange, 'alice', 'manual', 'tls');
-  const bob = await startPhone(exchange, 'bob', 'auto', 'udp');
-  try {
+  test(name, { skip, timeout: 60_000 }, async (t) => {
+    const alice = await startPhone(t, exchange, { user: 'alice', answers: 'manual', transport: 'tls' });
+    const bob = await startPhone(t, exchange, { user: 'bob', answers: 'auto', transport: 'tls' });
     await Promise.all([alice.registered(), bob.registered()]);
 
     alice.command('dial', `sip:bob@${exchange.domain}`);
     const { id = '' } = await alice.event('CALL_ESTABLISHED');
-    bob.command('hangup');
-    await alice.event('CALL_CLOSED');
+    await bob.event('CALL_ESTABLISHED');
+    (hangsUp === 'alice' ? alice : bob).command('hangup');
+    await Promise.all([alice.event('CALL_CLOSED'), bob.event('CALL_CLOSED')]);
 
     const [record] = await exchange.records(new Set([id]));
-    assert.deepEqual([record?.status, record?.endedBy], [200, 'callee']);
-  } finally {
-    await Promise.all([alice.stop(), bob.stop()]);
-  }
+    assert.deepEqual([record?.status, record?.endedBy], [200, hangsUp === 'alice' ? 'caller' : 'callee']);
+  });
+}
+
+test('one phone on TLS calls another on UDP', { skip, timeout: 60_000 }, async (t) => {
+  const alice = await startPhone(t, exchange, { user: 'alice', answers: 'manual', transport: 'tls' });
+  const bob = await startPhone(t, exchange, { user: 'bob', answers: 'auto' });
+  await Promise.all([alice.registered(), bob.registered()]);
+
+  alice.command('dial', `sip:bob@${exchange.domain}`);
+  const { id = '' } = await alice.event('CALL_ESTABLISHED');
+  bob.command('hangup');
+  await alice.event('CALL_CLOSED');
+
+  const [record] = await exchange.records(new Set([id]));
+  assert.deepEqual([record?.status, record?.endedBy], [200, 'callee']);
 });

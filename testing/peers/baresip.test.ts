@@ -25,45 +25,37 @@ after(async () => {
 test(
   'two phones register with digest, talk for three seconds and hang up',
   { skip, timeout: 60_000 },
-  async () => {
-    const alice = await startPhone(exchange, 'alice', 'manual');
-    const bob = await startPhone(exchange, 'bob', 'auto');
-    try {
-      await Promise.all([alice.registered(), bob.registered()]);
+  async (t) => {
+    const alice = await startPhone(t, exchange, { user: 'alice', answers: 'manual' });
+    const bob = await startPhone(t, exchange, { user: 'bob', answers: 'auto' });
+    await Promise.all([alice.registered(), bob.registered()]);
 
-      alice.command('dial', `sip:bob@${exchange.domain}`);
-      const established = await alice.event('CALL_ESTABLISHED');
-      await bob.event('CALL_ESTABLISHED');
-      await sleep(TALK_MS);
-      alice.command('hangup');
-      await bob.event('CALL_CLOSED');
-      const closed = await alice.event('CALL_CLOSED');
+    alice.command('dial', `sip:bob@${exchange.domain}`);
+    const established = await alice.event('CALL_ESTABLISHED');
+    await bob.event('CALL_ESTABLISHED');
+    await sleep(TALK_MS);
+    alice.command('hangup');
+    await bob.event('CALL_CLOSED');
+    const closed = await alice.event('CALL_CLOSED');
 
-      await recordAgrees(alice, 'bob', closed.atMs - established.atMs);
-    } finally {
-      await Promise.all([alice.stop(), bob.stop()]);
-    }
+    await recordAgrees(alice, 'bob', closed.atMs - established.atMs);
   },
 );
 
-test('the callee looks at the call before taking it, and hangs up', { skip, timeout: 60_000 }, async () => {
-  const alice = await startPhone(exchange, 'alice', 'manual');
-  const carol = await startPhone(exchange, 'carol', 'manual');
-  try {
-    await Promise.all([alice.registered(), carol.registered()]);
+test('the callee looks at the call before taking it, and hangs up', { skip, timeout: 60_000 }, async (t) => {
+  const alice = await startPhone(t, exchange, { user: 'alice', answers: 'manual' });
+  const carol = await startPhone(t, exchange, { user: 'carol', answers: 'manual' });
+  await Promise.all([alice.registered(), carol.registered()]);
 
-    alice.command('dial', `sip:carol@${exchange.domain}`);
-    await carol.event('CALL_INCOMING');
-    await alice.event('CALL_RINGING');
-    carol.command('accept');
-    const established = await alice.event('CALL_ESTABLISHED');
-    carol.command('hangup');
-    const closed = await alice.event('CALL_CLOSED');
+  alice.command('dial', `sip:carol@${exchange.domain}`);
+  await carol.event('CALL_INCOMING');
+  await alice.event('CALL_RINGING');
+  carol.command('accept');
+  const established = await alice.event('CALL_ESTABLISHED');
+  carol.command('hangup');
+  const closed = await alice.event('CALL_CLOSED');
 
-    await recordAgrees(alice, 'carol', closed.atMs - established.atMs);
-  } finally {
-    await Promise.all([alice.stop(), carol.stop()]);
-  }
+  await recordAgrees(alice, 'carol', closed.atMs - established.atMs);
 });
 
 /** baresip's name for a call is its Call-ID. */

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Exchange, passwordOf } from './exchange.ts';
 import { freePorts, startPeer, waitForPort } from './peer.ts';
@@ -22,6 +23,17 @@ export interface PhoneEvent {
 /** What it speaks. */
 export type PhoneTransport = 'udp' | 'tcp' | 'tls';
 
+/** Whose phone, and what it does. */
+export interface PhoneAccount {
+  readonly user: string;
+  /** Whether it takes calls by itself. */
+  readonly answers: 'auto' | 'manual';
+  /** UDP where nothing is said. */
+  readonly transport?: PhoneTransport;
+  /** What else its account has, in baresip's words. */
+  readonly more?: readonly string[];
+}
+
 /** A softphone. */
 export interface Phone {
   /** All it told since its start. */
@@ -35,35 +47,25 @@ export interface Phone {
   stop(): Promise<void>;
 }
 
-/** Starts a phone for one user; `answers` says whether it takes calls by itself, `more` what else its account has. */
-export async function startPhone(
-  exchange: Exchange,
-  user: string,
-  answers: 'auto' | 'manual',
-  transport: PhoneTransport = 'udp',
-  more: readonly string[] = [],
-): Promise<Phone> {
+/** Starts a phone that ends with the test, however that ends. */
+export async function startPhone(t: TestContext, exchange: Exchange, phone: PhoneAccount): Promise<Phone> {
   const [sipPort = 0, controlPort = 0] = await freePorts(2);
-  const tls = transport === 'tls' ? `sip_cafile ${exchange.authority}\n` : '';
-  const folder = join(exchange.folder, `baresip-${user}`);
+  const tls = phone.transport === 'tls' ? `sip_cafile ${exchange.authority}\n` : '';
+  const folder = join(exchange.folder, `baresip-${phone.user}`);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'config'), configuration(sipPort, controlPort) + tls);
-  writeFileSync(join(folder, 'accounts'), account(exchange, user, answers, transport, more));
+  writeFileSync(join(folder, 'accounts'), account(exchange, phone));
   writeFileSync(join(folder, 'contacts'), '');
   const peer = startPeer('baresip', ['-f', folder], folder);
-  try {
-    await waitForPort(peer, 'tcp', controlPort);
-    const socket = connect(controlPort, '127.0.0.1');
-    await once(socket, 'connect');
-    return new ControlledPhone(
-      socket,
-      () => peer.stop(),
-      () => peer.output(),
-    );
-  } catch (error) {
-    await peer.stop();
-    throw error;
-  }
+  t.after(() => peer.stop());
+  await waitForPort(peer, 'tcp', controlPort);
+  const socket = connect(controlPort, '127.0.0.1');
+  await once(socket, 'connect');
+  return new ControlledPhone(
+    socket,
+    () => peer.stop(),
+    () => peer.output(),
+  );
 }
 
 class ControlledPhone implements Phone {
@@ -167,13 +169,7 @@ ctrl_tcp_listen 127.0.0.1:${controlPort}
 `;
 }
 
-function account(
-  exchange: Exchange,
-  user: string,
-  answers: 'auto' | 'manual',
-  transport: PhoneTransport,
-  more: readonly string[],
-): string {
+function account(exchange: Exchange, { user, answers, transport = 'udp', more = [] }: PhoneAccount): string {
   const { domain } = exchange;
   const port = transport === 'tls' ? exchange.ports.tls : exchange.port;
   const settings = [

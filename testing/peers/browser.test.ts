@@ -62,18 +62,14 @@ for (const [from, to, hangsUp] of [
 test(
   'a softphone on UDP is told by a page that it cannot talk',
   { skip: skipBoth, timeout: 60_000 },
-  async () => {
+  async (t) => {
     const dora = await browser.open(exchange, 'dora', urls.wss());
-    const carol = await startPhone(exchange, 'carol', 'manual');
-    try {
-      await Promise.all([dora.happened('registered'), carol.registered()]);
+    const carol = await startPhone(t, exchange, { user: 'carol', answers: 'manual' });
+    await Promise.all([dora.happened('registered'), carol.registered()]);
 
-      carol.command('dial', `sip:dora@${exchange.domain}`);
-      const closed = await carol.event('CALL_CLOSED');
+    carol.command('dial', `sip:dora@${exchange.domain}`);
+    const closed = await carol.event('CALL_CLOSED');
 
-      assert.match(closed.param ?? '', /488/); // Plain RTP is nothing for a browser: the answer came back all the way.
-    } finally {
-      await carol.stop();
-    }
+    assert.match(closed.param ?? '', /488/); // Plain RTP is nothing for a browser: the answer came back all the way.
   },
 );

@@ -39,23 +39,20 @@ async function call(alice: Phone, bob: Phone): Promise<void> {
 }
 
 for (const transport of ['udp', 'tcp', 'tls'] as const satisfies readonly PhoneTransport[]) {
-  test(`a phone with a flow over ${transport} is called by it`, { skip, timeout: 60_000 }, async () => {
-    const alice = await startPhone(exchange, 'alice', 'manual', 'udp');
-    const bob = await startPhone(exchange, 'bob', 'auto', transport, OUTBOUND);
-    try {
-      await Promise.all([alice.registered(), bob.registered()]);
-      const [registration, ...others] = await registrationsOf('bob');
+  test(`a phone with a flow over ${transport} is called by it`, { skip, timeout: 60_000 }, async (t) => {
+    const alice = await startPhone(t, exchange, { user: 'alice', answers: 'manual' });
+    const bob = await startPhone(t, exchange, { user: 'bob', answers: 'auto', transport, more: OUTBOUND });
+    await Promise.all([alice.registered(), bob.registered()]);
+    const [registration, ...others] = await registrationsOf('bob');
 
-      await call(alice, bob);
+    await call(alice, bob);
 
-      assert.ok(
-        registration?.received?.startsWith(`${transport}:127.0.0.1:`),
-        registration?.received ?? 'none',
-      );
-      assert.deepEqual(others, []);
-    } finally {
-      await Promise.all([alice.stop(), bob.stop()]);
-    }
+    assert.ok(
+      registration?.received?.startsWith(`${transport}:127.0.0.1:`),
+      registration?.received ?? 'none',
+    );
+    assert.deepEqual(others, []);
+    await bob.stop();
     const giveUpAt = performance.now() + GONE_MS;
     // It may say goodbye; where it does not, its connection does.
     while (transport !== 'udp' && (await registrationsOf('bob')).length > 0) {

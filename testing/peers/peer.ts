@@ -1,5 +1,6 @@
 /** Programs of others that our exchange is tried against: started in a group of their own, always ended. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { accessSync, constants, readFileSync } from 'node:fs';
@@ -10,6 +11,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const READY_MS = 10_000;
 const LOOK_EVERY_MS = 20;
 const STOP_MS = 5000;
+/** /proc/sys/net/ipv4/ip_local_port_range begins at 32768. */
+const PORT_MIN = 10_000;
+const PORT_MAX = 32_000;
+const givenPorts = new Set<number>();
 
 /** The Debian package that brings a program. */
 const PACKAGES: Readonly<Record<string, string>> = {
@@ -74,32 +79,35 @@ export async function waitForPort(peer: Peer, transport: 'udp' | 'tcp', port: nu
   }
 }
 
-/** Ports nobody uses for UDP or TCP now; each is free for both. */
+/**
+ * Ports nobody uses for UDP or TCP now, nor the one behind each: some programs take that for TLS. They lie below those
+ * that the kernel gives to whoever names none, so nobody gets one by chance before its program does.
+ */
 export async function freePorts(count: number): Promise<readonly number[]> {
-  const taken = await Promise.all(Array.from({ length: count }, takePort));
-  await Promise.all(taken.map((one) => one.release()));
-  return taken.map((one) => one.port);
+  const found: number[] = [];
+  while (found.length < count) {
+    const port = PORT_MIN + 2 * randomInt((PORT_MAX - PORT_MIN) / 2);
+    if (givenPorts.has(port)) continue;
+    givenPorts.add(port);
+    if ((await isFree(port)) && (await isFree(port + 1))) found.push(port);
+  }
+  return found;
 }
 
-async function takePort(): Promise<{ port: number; release(): Promise<void> }> {
-  for (;;) {
-    const tcp = createServer().listen(0, '127.0.0.1');
-    await once(tcp, 'listening');
-    const { port } = tcp.address() as { port: number };
-    const udp = createSocket('udp4');
-    const bound = once(udp, 'listening').then(
-      () => true,
-      () => false,
-    );
+async function isFree(port: number): Promise<boolean> {
+  const tcp = createServer();
+  const udp = createSocket('udp4');
+  try {
+    await once(tcp.listen(port, '127.0.0.1'), 'listening');
+    const bound = once(udp, 'listening');
     udp.bind(port, '127.0.0.1');
-    const isFree = await bound;
-    const release = async (): Promise<void> => {
-      if (isFree) udp.close();
-      tcp.close();
-      await once(tcp, 'close');
-    };
-    if (isFree) return { port, release };
-    await release();
+    await bound;
+    return true;
+  } catch {
+    return false;
+  } finally {
+    udp.close();
+    if (tcp.listening) await once(tcp.close(), 'close');
   }
 }
 
