@@ -15,6 +15,8 @@ import { untidy } from './tidy.ts';
 /** The environment variable that names the checks that failed, with commas between. */
 const FAILED = 'TANDEM_CHECKS_FAILED';
 
+const OVERDUE = join(import.meta.dirname, 'overdue.ts');
+
 const TESTS = ['src', 'bin', 'tools', 'examples', 'testing', 'bench'].map(
   (folder) => `${folder}/**/*.test.ts`,
 );
@@ -57,7 +59,7 @@ function runTests(patterns: readonly string[], failed: readonly string[] | undef
   const flags = ['--test', `--test-concurrency=${availableParallelism()}`, '--test-timeout=120000'];
   const env = failed === undefined ? process.env : { ...process.env, [FAILED]: failed.join(',') };
   return new Promise((resolve, reject) => {
-    const args = [...process.execArgv, ...flags, ...patterns];
+    const args = [...process.execArgv, ...flags, `--import=${OVERDUE}`, ...patterns];
     const child = spawn(process.execPath, args, { cwd: ROOT, env, stdio: 'inherit' });
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
     child.on('error', reject);
