@@ -13,6 +13,7 @@ const MUTATIONS = Number(process.env['TANDEM_MUTATIONS'] ?? 2_000);
 const SEED = 4475;
 /** Far above what a linear parser needs for 60 kB on a slow machine, far below what a quadratic one takes. */
 const NASTY_MS_MAX = 250;
+const READINGS_MAX = 20;
 
 /** Rejected or dropped, but by a room above: the grammar of these is fine. */
 const DECIDED_LATER: Readonly<Record<string, string>> = {
@@ -115,11 +116,14 @@ const nasty: readonly (readonly [what: string, unit: string, around: (run: strin
 for (const [what, unit, around] of nasty) {
   test(`60 kB of ${what} cost no more than their length`, () => {
     const text = around(unit.repeat(Math.floor(60_000 / unit.length)));
-    const began = process.hrtime.bigint();
+    let tookMs = Infinity;
+    // What else the machine does only ever adds to a reading.
+    for (let reading = 0; reading < READINGS_MAX && tookMs >= NASTY_MS_MAX; reading++) {
+      const began = process.hrtime.bigint();
+      readAll(text);
+      tookMs = Math.min(tookMs, Number(process.hrtime.bigint() - began) / 1e6);
+    }
 
-    readAll(text);
-
-    const tookMs = Number(process.hrtime.bigint() - began) / 1e6;
     assert.ok(tookMs < NASTY_MS_MAX, `${tookMs} ms`);
   });
 }
