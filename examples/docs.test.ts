@@ -79,10 +79,22 @@ test('every file that docs/lifecycle.md names is there', () => {
   );
 });
 
-test('every example has its tests', () => {
-  const files = readdirSync(import.meta.dirname);
-  const examples = files.filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
+const files = readdirSync(import.meta.dirname);
+const examples = files.filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
+/** What is longer is no example any more. */
+const EXAMPLE_LINES_MAX = 80;
 
+test('every example has its page, and fits on it', () => {
+  const lines = (name: string): number => read(`examples/${name}`).trimEnd().split('\n').length;
+  const page = (name: string): string => `docs/examples/${name.replace(/\.ts$/, '.md')}`;
+
+  assert.deepEqual(
+    examples.filter((name) => lines(name) > EXAMPLE_LINES_MAX || !existsSync(join(ROOT, page(name)))),
+    [],
+  );
+});
+
+test('every example has its tests', () => {
   assert.ok(examples.length >= 8);
   assert.deepEqual(
     examples.filter((name) => !files.includes(name.replace(/\.ts$/, '.test.ts'))),

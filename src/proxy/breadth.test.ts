@@ -49,8 +49,27 @@ for (const [what, plan, breadth, share] of shares) {
   test(`breadth: ${what}`, () => assert.equal(breadthShare(plan, breadth), share));
 }
 
-test('Max-Breadth is read from the request; nonsense is none', () => {
-  assert.equal(maxBreadth(request([])), undefined);
-  assert.equal(maxBreadth(request(['Max-Breadth: 12'])), 12);
-  assert.equal(maxBreadth(request(['max-breadth: lots'])), 0);
-});
+// RFC 5393 §5.3.3: one or more digits. [value, what it counts as]
+const values: readonly [string, number][] = [
+  ['12', 12],
+  ['0', 0],
+  ['007', 7],
+  ['-5', 0],
+  ['+5', 0],
+  ['5.5', 0],
+  ['1e3', 0],
+  ['5 5', 0],
+  ['lots', 0],
+  ['', 0],
+  ['2147483647', 2_147_483_647],
+  ['2147483648', 2_147_483_647],
+  ['9'.repeat(400), 2_147_483_647],
+];
+
+for (const [value, breadth] of values) {
+  test(`Max-Breadth: ${value.substring(0, 12)} is ${breadth}`, () => {
+    assert.equal(maxBreadth(request([`max-breadth: ${value}`])), breadth);
+  });
+}
+
+test('a request without Max-Breadth says nothing', () => assert.equal(maxBreadth(request([])), undefined));

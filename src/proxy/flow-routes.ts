@@ -15,7 +15,6 @@ import type { Uri } from '../sip/uri.ts';
 import { isNowhere } from '../transport/connection-alias.ts';
 import type { Flow } from '../transport/flow.ts';
 
-const SCHEME = '<sip:';
 const COLON = 58;
 
 /** A flow that a token named; undefined: it is gone. */
@@ -75,9 +74,11 @@ export function withMark(
 ): string | undefined {
   const rest = text.substring(at + old.mark.length);
   if (old.flow === '' && put.flow === '') return text.substring(0, at) + put.mark + rest;
-  const from = text.lastIndexOf(SCHEME, at) + SCHEME.length;
+  const open = text.lastIndexOf('<', at);
+  const from = open + (text.startsWith('<sips:', open) ? 6 : 5);
   const user = old.flow === '' ? '' : `${old.flow}@`;
-  if (from < after + SCHEME.length || !text.startsWith(user, from)) return undefined;
+  const isOurs = open >= after && (from === open + 6 || text.startsWith('<sip:', open));
+  if (!isOurs || !text.startsWith(user, from)) return undefined;
   const token = put.flow === '' ? '' : `${put.flow}@`;
   return text.substring(0, from) + token + text.substring(from + user.length, at) + put.mark + rest;
 }

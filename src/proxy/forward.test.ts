@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SipRequest } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
+import { HEADER_LINES_MAX } from '../sip/headers.ts';
 import { callOrder, forwardText, loopHash } from './forward.ts';
 import { viewRoutes } from './loose-route.ts';
 
@@ -110,4 +111,19 @@ test('the loop mark: nine digits, the same for the same request, another for a s
 test('messages of one call have one order', () => {
   assert.equal(callOrder('a@b'), callOrder('a@b'));
   assert.notEqual(callOrder('a@b'), callOrder('a@c'));
+});
+
+/** A request with so many header lines, forwarded with all that we may put in. */
+function forwardedWith(lines: number): string {
+  const more = Array.from({ length: lines - 1 }, (_, i) => `X-${i}: y`); // Content-Length is one of them.
+  const recordRoute = 'Record-Route: <sip:192.0.2.1;lr>\r\n'.repeat(2);
+  return forwarded(more, { recordRoute, path: '<sip:192.0.2.9;lr>' }).join('\r\n');
+}
+
+test('what goes out can be read by ourselves; one line more is not sent', () => {
+  const most = parseMessage(forwardedWith(HEADER_LINES_MAX - 5));
+
+  assert.ok(most.kind === 'request');
+  assert.equal(most.headers.index.length / 4, HEADER_LINES_MAX);
+  assert.throws(() => forwardedWith(HEADER_LINES_MAX - 4), { status: 500 });
 });

@@ -1,11 +1,17 @@
 /** The steps from a received request to a branch's request: one pass over the text. RFC 3261 §16.6. */
+import { SipError } from '../base/errors.ts';
 import { MAX_FORWARDS, ROUTE } from '../sip/header-table.ts';
+import { HEADER_LINES_MAX } from '../sip/headers.ts';
 import type { SipRequest } from '../sip/message.ts';
+import type { ClientTransaction } from '../transaction/client-transaction.ts';
+import type { Flow } from '../transport/flow.ts';
 import type { RouteView } from './loose-route.ts';
 import { isStrict, strictCopy } from './strict-route.ts';
 
 /** Put in when a request has no Max-Forwards. §16.6 step 3. */
 const MAX_FORWARDS_DEFAULT = 70;
+/** What a request may have that is sent on: Via, two of Record-Route, Route and Max-Forwards go in here. */
+const LINES_MAX = HEADER_LINES_MAX - 5;
 
 /** What changes between the request that came and the one that goes out. */
 export interface ForwardParts {
@@ -19,11 +25,23 @@ export interface ForwardParts {
   readonly route: RouteView;
 }
 
-/** The text that goes out. Everything not named here leaves as it came. */
+/** The text that goes out; what is not named here leaves as it came. Throws SipError when a script added too much. */
 export function forwardText(request: SipRequest, parts: ForwardParts): string {
+  if (request.headers.index.length > LINES_MAX * 4)
+    throw new SipError('BAD_HEADER', 500, `more than ${LINES_MAX} header lines to send on`);
   if (!isStrict(parts.route)) return spliced(request, parts);
   const copy = strictCopy(request, parts.route, parts.uriText);
   return spliced(copy, { ...parts, uriText: copy.uriText, route: NOTHING_CUT });
+}
+
+/** The same for a client transaction, which ends at once when its request cannot be written. */
+export function textFor(client: ClientTransaction, request: SipRequest, parts: ForwardParts): string {
+  try {
+    return forwardText(request, parts);
+  } catch (error) {
+    client.end();
+    throw error;
+  }
 }
 
 const NOTHING_CUT: RouteView = { text: '', cutFrom: 0, cutTo: 0, token: undefined, next: undefined };
@@ -68,6 +86,12 @@ export function loopHash(request: SipRequest, order: number): number {
 /** One number a call: its messages keep their order on the wire. */
 export function callOrder(callId: string): number {
   return hashText(0x811c9dc5, callId);
+}
+
+/** Our Via line for what has no transaction. */
+export function viaOf(flow: Flow, branch: string): string {
+  const name = flow.transport === 'udp' ? 'UDP' : flow.transport.toUpperCase();
+  return `Via: SIP/2.0/${name} ${flow.sentBy};branch=${branch}\r\n`;
 }
 
 function hashText(seed: number, text: string): number {

@@ -23,6 +23,8 @@ export interface Target {
   readonly others?: readonly Target[] | undefined;
   /** Nobody is there yet: the branch waits, and what comes takes its place; undefined when nobody came. RFC 8599 */
   readonly late?: Promise<Plan | undefined> | undefined;
+  /** Its branch begins so much later than its part of the plan does. */
+  readonly waitMs?: Millis | undefined;
   readonly replyMs?: Millis | undefined;
   readonly ringMs?: Millis | undefined;
 }

@@ -1,5 +1,4 @@
 /** The stateful proxy: relays a request along a plan and brings one answer back. RFC 3261 §16. */
-import { SipError } from '../base/errors.ts';
 import type { World } from '../base/world.ts';
 import { RECORD_ROUTE, VIA } from '../sip/header-table.ts';
 import type { Headers } from '../sip/headers.ts';
@@ -10,7 +9,8 @@ import { responseAddress, topVia } from '../sip/via.ts';
 import type { ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
 import { LOOP_MARK_AT, type TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
-import type { Flow } from '../transport/flow.ts';
+import { type Flow, isSecure, type TransportName } from '../transport/flow.ts';
+import { withoutBrackets } from '../transport/flow-bound.ts';
 import type { FlowTokens } from '../transport/flow-token.ts';
 import { mayUseTcp, TcpFirst } from '../transport/large-requests.ts';
 import type { Hops, Locator } from '../transport/locate.ts';
@@ -25,14 +25,14 @@ import {
   type MarkAndFlow,
   pathLine,
 } from './flow-routes.ts';
-import { callOrder, forwardText } from './forward.ts';
-import { UnwantedCall } from './hang-up.ts';
+import { callOrder, forwardText, viaOf } from './forward.ts';
+import { HangUp } from './hang-up.ts';
 import { type OwnRoutes, type RouteView, viewRoutes } from './loose-route.ts';
 import type { Plan, Target } from './plan.ts';
 import { withoutTopVia } from './reply-path.ts';
 import { undoStrictRoute } from './strict-route.ts';
 import type { BranchEnd } from './relay-options.ts';
-import { type RelayOptions, ResponseContext, upstreamOf } from './response-context.ts';
+import { type RelayOptions, ResponseContext } from './response-context.ts';
 import type { RouteMark, RouteSigner } from './route-signer.ts';
 
 /** Ways to begin our Record-Route that are recognised without parsing; we have few addresses. */
@@ -40,9 +40,6 @@ const PREFIXES_MAX = 16;
 
 /** What the mark in a branch says when no transaction is kept: whose request it was is all that is signed. */
 const STATELESS: RouteMark = { call: 0, fromCaller: true, target: 0, neighbour: 0, flow: '' };
-
-/** In place of the loop mark, in requests of our own: they came from nowhere. */
-const NO_LOOP = 100_000_000;
 
 /** What the proxy stands on. */
 export interface ProxyParts {
@@ -66,6 +63,7 @@ export interface AckParts {
   readonly loopMark: number;
   readonly order: number;
   readonly bound: BoundFlow | undefined;
+  readonly came: Flow;
 }
 
 /** What the proxy asks of whoever knows where phones are. */
@@ -92,6 +90,7 @@ export class Proxy {
   private readonly locator: Locator;
   private readonly signer: RouteSigner;
   private readonly guard: DialogGuard;
+  private readonly unwanted: HangUp;
   private readonly prefixes: string[] = [];
   private readonly own: OwnRoutes = {
     isOwn: (host, port) => this.transports.isOwn(host, port ?? 5060),
@@ -108,6 +107,7 @@ export class Proxy {
     this.largeByTcp = parts.largeByTcp !== false;
     this.dialogTokens = parts.nat === false ? undefined : parts.tokens;
     this.guard = new DialogGuard(parts.signer, this.own, this.dialogTokens);
+    this.unwanted = new HangUp(parts, this.guard);
   }
 
   /** Relays the request of a server transaction. Answers the context, for `pass`. */
@@ -115,8 +115,10 @@ export class Proxy {
     const context = new ResponseContext(this, server, request, options);
     const found = request.toTag === '' ? plan : this.atInstance(plan);
     const share = breadthShare(found, maxBreadth(request));
-    if (share === 0) server.reply(440);
-    else {
+    if (share === 0) {
+      options.hooks.finished?.(440, 'us');
+      server.reply(440);
+    } else {
       if (server.isInvite) server.trying();
       context.start(found, share);
     }
@@ -125,15 +127,17 @@ export class Proxy {
 
   /** An ACK for a 2xx has no transaction: it goes on along its route set, once for each time it comes. §16.11 */
   forwardAck(incoming: AckParts): void {
-    const { request, route, loopMark, order, bound } = incoming;
+    const { request, route, loopMark, order, bound, came } = incoming;
     const sendBy = (flow: Flow | undefined): void => {
-      if (flow !== undefined) this.sendStateless(flow, request, route, String(loopMark), order);
+      if (flow === undefined || (request.isSips && !isSecure(flow.transport))) return;
+      this.sendStateless(flow, request, route, String(loopMark), order);
     };
     if (bound !== undefined) return sendBy(bound.flow);
     const send = (hop: Hop | undefined): void => sendBy(hop && this.transports.flowTo(hop));
     const target = this.atInstance({ uri: request.uri });
     if ('uri' in target && target.hop !== undefined && route.next === undefined) return send(target.hop);
-    const hop = this.locator.locate(route.next ?? ('uri' in target ? target.uri : request.uri), order);
+    const next = route.next ?? ('uri' in target ? target.uri : request.uri);
+    const hop = this.locator.locate(next, order, came.remote.host);
     if (hop instanceof Promise) void hop.then(send);
     else send(hop);
   }
@@ -250,9 +254,16 @@ export class Proxy {
     this.guard.refreshed(mark, refresh);
   }
 
-  /** Whether a URI leads to us. */
+  /** Whether a URI leads to us: its host, and its maddr, which overrides that. RFC 3261 §19.1.1 */
   isOwn(uri: Uri): boolean {
-    return uri.scheme !== 'tel' && this.transports.isOwn(uri.host, uri.port);
+    if (uri.scheme === 'tel' || !this.transports.isOwn(uri.host, uri.port)) return false;
+    const { maddr } = uri.params;
+    return typeof maddr !== 'string' || this.isOwnMaddr(maddr, uri.port);
+  }
+
+  /** Whether a maddr, as it stands in a URI with this port, is an address or a name of ours. */
+  isOwnMaddr(maddr: string, port: number | undefined): boolean {
+    return this.transports.isOwn(withoutBrackets(maddr).toLowerCase(), port);
   }
 
   /** A request within a dialog as a loose router sends it, whoever sent it. §16.4 */
@@ -260,9 +271,9 @@ export class Proxy {
     undoStrictRoute(request, this.own);
   }
 
-  /** The hops to where a URI lives. */
-  hops(uri: Uri, order: number): Hops {
-    return this.locator.candidates(uri, order);
+  /** The hops to where a URI lives that a request names which came so. */
+  hops(uri: Uri, order: number, came: Flow): Hops {
+    return this.locator.candidates(uri, order, came.remote.host);
   }
 
   /** The same for a request that is too long for a datagram, by TCP where that may be; undefined: as it is. */
@@ -281,20 +292,23 @@ export class Proxy {
     order: number,
     user: ClientUser,
   ): ClientTransaction | undefined {
-    return this.layer.openClient(flow, request.method === 'INVITE', order, user);
+    const client = this.layer.openClient(flow, request, order, user);
+    if (client !== undefined) client.isRelayed = true;
+    return client;
   }
 
   /** One value, or two where the transport or our address changes between the two sides. RFC 5658 §3 */
-  recordRoute(from: Flow, to: Flow, request: SipRequest, call: number): string {
+  recordRoute(from: Flow, to: Flow, request: SipRequest, { call, isSips = false }: RelayOptions): string {
     const put = this.guard.markFor(request, call, from);
-    const out = this.recordRouteLine(to, put);
+    const out = this.recordRouteLine(to, put, isSips);
     const changes = from.sentBy !== to.sentBy || from.transport !== to.transport;
-    return changes ? out + this.recordRouteLine(from, put) : out;
+    return changes ? out + this.recordRouteLine(from, put, isSips) : out;
   }
 
   /** From now on a further 2xx of this INVITE goes straight up, with no context in between. */
   answerLate(client: ClientTransaction, server: ServerTransaction): void {
-    upstreamOf(client, server);
+    client.upstreamSlot = server.slot;
+    client.upstreamGeneration = server.generation;
     client.user = this.lateAnswers;
   }
 
@@ -308,40 +322,9 @@ export class Proxy {
     timer() {},
   };
 
-  /**
-   * Takes a call that its caller no longer waits for, and ends it. A 2xx without a mark of ours is of a call that we
-   * did not want to stay with: its callee ends it.
-   */
+  /** See {@link HangUp.take}. */
   hangUp(client: ClientTransaction | undefined, response: SipResponse): void {
-    if (client === undefined || !client.isInvite) return;
-    client.user = noUser;
-    const call = this.unwantedCall(response);
-    if (call === undefined) return;
-    const { order } = client;
-    const sendBy = (flow: Flow | undefined): void => {
-      const bye = flow && this.layer.openClient(flow, false, order, noUser);
-      if (flow === undefined || bye === undefined) return;
-      const ack = call.ack(viaOf(flow, `${this.layer.branchPrefix}a${bye.generation}`));
-      flow.send(ack, order);
-      // It repeats its 2xx until it has an ACK: §13.3.1.4.
-      client.user = { ...noUser, response: () => void flow.send(ack, order) };
-      bye.begin(call.bye(bye.via(NO_LOOP)));
-    };
-    if (call.isDirect && this.guard.isBound(response, client.flow)) return sendBy(client.flow);
-    const send = (hop: Hop | undefined): void => sendBy(hop && this.transports.flowTo(hop));
-    const hop = this.locator.locate(call.next, order);
-    if (hop instanceof Promise) void hop.then(send);
-    else send(hop);
-  }
-
-  private unwantedCall(response: SipResponse): UnwantedCall | undefined {
-    try {
-      const routes = this.guard.routesToCallee(response);
-      return routes && new UnwantedCall(response, routes);
-    } catch (error) {
-      if (error instanceof SipError) return undefined;
-      throw error;
-    }
+    this.unwanted.take(client, response);
   }
 
   /** Within a dialog a GRUU of ours stands for where its instance is now. RFC 5627 §6.1 */
@@ -350,10 +333,16 @@ export class Proxy {
     return this.phones.instances(plan.uri) ?? plan;
   }
 
-  private recordRouteLine(flow: Flow, { mark, flow: token }: MarkAndFlow): string {
-    const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
-    if (token !== '') return `Record-Route: <sip:${token}@${flow.sentBy}${transport};lr;d=${mark}>\r\n`;
-    const prefix = `<sip:${flow.sentBy}${transport};lr;d=`;
+  /**
+   * RFC 3261 §16.6 step 4: sips when the Request-URI is. The side of a sips request that did not come by TLS gets a
+   * sip value all the same: nothing at that port of ours speaks TLS.
+   */
+  private recordRouteLine(flow: Flow, { mark, flow: token }: MarkAndFlow, isSips: boolean): string {
+    const byTls = isSips && isSecure(flow.transport);
+    const scheme = byTls ? 'sips' : 'sip';
+    const here = flow.sentBy + transportParam(flow.transport, byTls);
+    if (token !== '') return `Record-Route: <${scheme}:${token}@${here};lr;d=${mark}>\r\n`;
+    const prefix = `<${scheme}:${here};lr;d=`;
     if (!this.prefixes.includes(prefix) && this.prefixes.length < PREFIXES_MAX) this.prefixes.push(prefix);
     return `Record-Route: ${prefix}${mark}>\r\n`;
   }
@@ -376,14 +365,11 @@ export class Proxy {
   }
 }
 
-/** Our Via for what has no transaction. */
-function viaOf(flow: Flow, branch: string): string {
-  const name = flow.transport === 'udp' ? 'UDP' : flow.transport.toUpperCase();
-  return `Via: SIP/2.0/${name} ${flow.sentBy};branch=${branch}\r\n`;
+/** What a URI of ours says of the way to us; with sips TLS goes without saying. RFC 3261 §26.2.2, RFC 7118 §5.2.2 */
+function transportParam(transport: TransportName, byTls: boolean): string {
+  if (transport === 'udp' || (byTls && transport === 'tls')) return '';
+  return `;transport=${byTls ? 'ws' : transport}`;
 }
-
-/** Nobody waits for what comes. */
-const noUser: ClientUser = { response() {}, failed() {}, timer() {} };
 
 /** The topmost Via value as it stands: a response brings it back unchanged. */
 function topViaText(headers: Headers): string {

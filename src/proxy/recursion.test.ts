@@ -23,7 +23,7 @@ function shown(plan: Plan | undefined): string | undefined {
   return printUri(plan.uri);
 }
 
-const anywhere = () => new Recursion({ max: RECURSION_MAX, mayFollow: () => true });
+const anywhere = () => new Recursion({ max: RECURSION_MAX, mayFollow: () => true }, false);
 
 // [what is said, status, Contacts, whom we ask]
 const cases: readonly [string, number, string[], string | undefined][] = [
@@ -48,6 +48,23 @@ for (const [name, status, contacts, plan] of cases) {
   });
 }
 
+// RFC 5630 §5.3. [scheme of the Request-URI, Contacts, whom we ask]
+const schemes: readonly ['sip' | 'sips', string, string | undefined][] = [
+  ['sips', '<sip:c@h>', undefined],
+  ['sips', '<sips:c@h>', 'sips:c@h'],
+  ['sips', '<sip:c@h>, <sips:d@h>', 'sips:d@h'],
+  ['sip', '<sips:c@h>', undefined],
+  ['sip', '<sips:c@h>, <sip:d@h>', 'sip:d@h'],
+];
+
+for (const [scheme, contacts, plan] of schemes) {
+  test(`a ${scheme} request is redirected to ${contacts}: ${plan ?? 'nobody'} is asked`, () => {
+    const recursion = new Recursion({ max: RECURSION_MAX, mayFollow: () => true }, scheme === 'sips');
+
+    assert.equal(shown(recursion.planFor(redirection(302, [contacts]))), plan);
+  });
+}
+
 test('nobody is asked twice, whoever named him', () => {
   const recursion = anywhere();
   recursion.note(parseUri('sip:b@h'));
@@ -57,7 +74,7 @@ test('nobody is asked twice, whoever named him', () => {
 });
 
 test('only what may be followed is, and what may not does not count', () => {
-  const recursion = new Recursion({ max: 1, mayFollow: ({ host }) => host === 'ours' });
+  const recursion = new Recursion({ max: 1, mayFollow: ({ host }) => host === 'ours' }, false);
 
   assert.equal(
     shown(recursion.planFor(redirection(302, ['<sip:c@h>, <sip:c@ours>, <sip:d@ours>']))),

@@ -18,12 +18,15 @@ export interface RecursionOptions {
 /** What one request has followed so far. */
 export class Recursion {
   private readonly options: RecursionOptions;
+  private readonly isSips: boolean;
   /** No URI is tried twice, whoever named it. §16.5 */
   private readonly tried = new Set<string>();
   private followed = 0;
 
-  constructor(options: RecursionOptions) {
+  /** `isSips`: of the Request-URI. From sips none leads to sip, nor the other way. RFC 5630 §5.3 */
+  constructor(options: RecursionOptions, isSips: boolean) {
     this.options = options;
+    this.isSips = isSips;
   }
 
   /** This URI has been tried already, redirected to or not. */
@@ -37,7 +40,8 @@ export class Recursion {
     for (const redirected of redirectedTo(response)) {
       if (this.followed === this.options.max) break;
       const { uri } = redirected;
-      if (this.tried.has(placeOf(uri)) || !this.options.mayFollow(uri)) continue;
+      if ((uri.scheme === 'sips') !== this.isSips || this.tried.has(placeOf(uri))) continue;
+      if (!this.options.mayFollow(uri)) continue;
       this.note(uri);
       this.followed++;
       targets.push(redirected);

@@ -51,6 +51,8 @@ export interface RelayOptions {
     | undefined;
   /** The number of the call's record, 0 for none. */
   readonly call: number;
+  /** It came with a sips Request-URI: by TLS alone does it go on, whatever a script made of that URI. RFC 5630 §5.3 */
+  readonly isSips?: boolean | undefined;
   /** `loopHash` of the request as it came, before any edit. */
   readonly loopMark: number;
   /** The request's Route values, when they were looked at already. */

@@ -11,21 +11,21 @@ import { SipRequest, type SipResponse } from '../sip/message.ts';
 import { parseNameAddr, splitList } from '../sip/name-addr.ts';
 import { parseMessage } from '../sip/parse.ts';
 import { printUri, type Uri } from '../sip/uri.ts';
-import type { ClientTransaction } from '../transaction/client-transaction.ts';
 import type { ServerTransaction, ServerUser } from '../transaction/server-transaction.ts';
 import { TIMER_C } from '../transaction/timers.ts';
-import type { Flow } from '../transport/flow.ts';
+import { type Flow, isSecure } from '../transport/flow.ts';
 import { DATAGRAM_BYTES_MAX } from '../transport/large-requests.ts';
 import type { Hops } from '../transport/locate.ts';
 import type { Hop } from '../transport/transports.ts';
 import { BestFailure } from './best.ts';
 import { breadthShare, maxBreadth } from './breadth.ts';
 import { Branch, REPLY_MS, RING_MS } from './branch.ts';
+import { BranchWaits } from './branch-waits.ts';
 import { type FailedTry, withoutOurs, withOurs } from './fail-over.ts';
 import type { Fork } from './fork.ts';
 import { PlanRun } from './fork.ts';
 import type { BoundFlow } from './flow-routes.ts';
-import { forwardText } from './forward.ts';
+import { textFor } from './forward.ts';
 import type { Plan, Target } from './plan.ts';
 import type { PlanFailure, RelayOptions } from './relay-options.ts';
 import type { Proxy } from './proxy.ts';
@@ -47,6 +47,7 @@ export class ResponseContext implements ServerUser {
   private requestAtHand: SipRequest | undefined;
   private breadth: number | undefined = undefined;
   private recursion: Recursion | undefined = undefined;
+  private waits: BranchWaits | undefined = undefined;
   private answered = false;
   private cancelledByCaller = false;
   private planOver = false;
@@ -90,6 +91,12 @@ export class ResponseContext implements ServerUser {
     const ringMs = target.ringMs ?? this.options.ringMs ?? (isLast ? TIMER_C : RING_MS);
     const branch = new Branch(this, target, index, parent, ringMs);
     this.branches.push(branch);
+    if (target.waitMs === undefined) return this.tryOpen(branch);
+    this.waits ??= new BranchWaits(this.proxy.world.clock);
+    this.waits.begin(branch, target.waitMs, () => this.tryOpen(branch));
+  }
+
+  private tryOpen(branch: Branch): void {
     try {
       this.open(branch);
     } catch (error) {
@@ -128,9 +135,9 @@ export class ResponseContext implements ServerUser {
     if (branch.client?.isInvite) this.proxy.answerLate(branch.client, this.server);
     if (this.server.generation === this.serverGeneration) this.server.respond(response.status, text);
     if (!first) return;
+    this.options.hooks.finished?.(response.status, 'callee');
     for (const other of this.branches) other.cancel('SIP;cause=200;text="Call completed elsewhere"');
     if (user !== this) user?.cancelled(this.server);
-    this.options.hooks.finished?.(response.status, 'callee');
   }
 
   refused(branch: Branch, response: SipResponse): void {
@@ -140,7 +147,8 @@ export class ResponseContext implements ServerUser {
     this.proxy.onBranchEnd?.(response.callId, branch);
     if (response.status === 430 && branch.target.flowToken === undefined) return this.flowGone(branch);
     if (this.follows(branch, response)) return;
-    this.best.add({ status: response.status, response });
+    // Without a Via below ours it must not go on: §16.7 step 3. Its status is all that counts.
+    this.best.add({ status: response.status, response: response.hasNextVia ? response : undefined });
     if (response.status >= 600) {
       this.run.stopped = true;
       for (const other of this.branches) other.cancel();
@@ -153,7 +161,7 @@ export class ResponseContext implements ServerUser {
     const { recurse } = this.options;
     if (recurse === undefined || response.status >= 400 || this.run.stopped || !this.callerWaits)
       return false;
-    if (this.recursion === undefined) this.recursion = new Recursion(recurse);
+    if (this.recursion === undefined) this.recursion = new Recursion(recurse, this.options.isSips === true);
     for (const { target } of this.branches) this.recursion.note(target.uri);
     const plan = this.recursion.planFor(response);
     if (plan === undefined) return false;
@@ -195,6 +203,7 @@ export class ResponseContext implements ServerUser {
 
   /** It ended without a response to keep: silent, broken or cancelled. */
   branchEnded(branch: Branch): void {
+    this.waits?.end(branch);
     if (this.callerWaits) this.proxy.onBranchEnd?.(this.server.request.callId, branch);
     if (branch.status === 503 && this.triesOther(branch)) return;
     this.best.add({ status: branch.status, response: undefined });
@@ -204,6 +213,7 @@ export class ResponseContext implements ServerUser {
   planEnded(): void {
     if (this.answered || this.planOver) return;
     this.planOver = true;
+    if (!this.callerWaits) return;
     const { hooks } = this.options;
     if (hooks.failed === undefined || this.cancelledByCaller) this.pass();
     else hooks.failed(this.failure(), this);
@@ -270,7 +280,8 @@ export class ResponseContext implements ServerUser {
       return this.sendBy(branch, request, bound.flow);
     }
     if (target.hop !== undefined) return this.send(branch, request, target.hop);
-    const hops = this.proxy.hops(this.nextUri(request, target), this.server.order);
+    const { order, flow } = this.server;
+    const hops = this.proxy.hops(this.nextUri(request, target), order, flow);
     if (hops.mayHaveMore) branch.hops = hops;
     const hop = hops.next();
     if (!(hop instanceof Promise)) return this.send(branch, request, hop, hops);
@@ -293,6 +304,7 @@ export class ResponseContext implements ServerUser {
     const flow = this.proxy.flowTo(hop);
     const request = withoutOurs(failed);
     if (flow === undefined || request === undefined) return branch.end(503);
+    if (this.isBarred(flow)) return branch.end(480);
     const client = this.proxy.openClient(flow, request, this.server.order, branch);
     if (client === undefined) return branch.end(503);
     branch.recordRoute = this.recordRoute(flow, request);
@@ -349,6 +361,7 @@ export class ResponseContext implements ServerUser {
 
   /** With `hop` and `hops` another hop may take the place of this one. */
   private sendBy(branch: Branch, request: SipRequest, flow: Flow, hop?: Hop, hops?: Hops): void {
+    if (this.isBarred(flow)) return branch.end(480);
     const { target } = branch;
     const uriText = target.uriText ?? printUri(target.uri);
     const recordRoute = this.recordRoute(flow, request);
@@ -356,7 +369,7 @@ export class ResponseContext implements ServerUser {
     const client = this.proxy.openClient(flow, request, this.server.order, branch);
     if (client === undefined) return branch.end(503);
     const via = client.via(this.options.loopMark);
-    const text = forwardText(request, { uriText, via, recordRoute, path: target.path, route });
+    const text = textFor(client, request, { uriText, via, recordRoute, path: target.path, route });
     if (text.length > DATAGRAM_BYTES_MAX && hop !== undefined && hops !== undefined) {
       const larger = this.proxy.overTcp(this.nextUri(request, target), hop, hops);
       const connection = larger?.first && this.proxy.flowTo(larger.first);
@@ -370,16 +383,15 @@ export class ResponseContext implements ServerUser {
     branch.begin(client, text, target.replyMs ?? this.options.replyMs ?? REPLY_MS);
   }
 
+  /** What came for a sips URI goes on by TLS, or not at all. RFC 5630 §5.3 */
+  private isBarred(flow: Flow): boolean {
+    return this.options.isSips === true && !isSecure(flow.transport);
+  }
+
   /** What we put on top of the request that makes later ones come our way: Record-Route, or Path. */
   private recordRoute(flow: Flow, request: SipRequest): string {
     if (this.options.path === true) return this.proxy.pathLine(this.server.flow, flow, request);
     if (!this.options.recordRoute) return '';
-    return this.proxy.recordRoute(this.server.flow, flow, request, this.options.call);
+    return this.proxy.recordRoute(this.server.flow, flow, request, this.options);
   }
-}
-
-/** Ties a client transaction that was answered 2xx to its upstream, so that the context can go. */
-export function upstreamOf(client: ClientTransaction, server: ServerTransaction): void {
-  client.upstreamSlot = server.slot;
-  client.upstreamGeneration = server.generation;
 }

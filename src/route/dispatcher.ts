@@ -197,8 +197,8 @@ export class Dispatcher {
         return;
       }
       const { mark, route, bound, loopMark } = admit(incoming, this.proxy);
-      const { request, order } = incoming;
-      if (mark !== undefined) this.proxy.forwardAck({ request, route, bound, loopMark, order });
+      const { request, order, flow: came } = incoming;
+      if (mark !== undefined) this.proxy.forwardAck({ request, route, bound, loopMark, order, came });
     } catch (error) {
       if (!(error instanceof SipError)) throw error; // An ACK is never answered.
     }

@@ -25,6 +25,8 @@ export class Incoming {
   readonly request: SipRequest;
   readonly flow: Flow;
   readonly order: number;
+  /** Whether it came for a sips URI. */
+  readonly isSips: boolean;
   /** The number of the call's record, 0 for none. */
   call = 0;
   /** Its Route values, once the preamble has looked at them. */
@@ -62,6 +64,7 @@ export class Incoming {
     this.flow = flow;
     this.order = order;
     this.bytes = request.text.length;
+    this.isSips = request.isSips;
   }
 
   /** Opens the server transaction, once. Undefined when there is no room: the request has been answered 503. */

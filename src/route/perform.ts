@@ -8,6 +8,7 @@ import type { Proxy } from '../proxy/proxy.ts';
 import { RECURSION_MAX, type RecursionOptions } from '../proxy/recursion.ts';
 import type { SipRequest } from '../sip/message.ts';
 import { printUri } from '../sip/uri.ts';
+import { isSecure } from '../transport/flow.ts';
 import type { CallObserver } from './call-observer.ts';
 import { BranchContext, type Context, FailureContext, ReplyContext, RequestContext } from './context.ts';
 import type {
@@ -75,6 +76,7 @@ export class Performer {
         incoming.reply(decision.status, decision.reason, decision.headers, decision.body);
         break;
       case 'redirect':
+        if (decision.to.length === 0) return this.finish(incoming, 480); // RFC 3261 §8.3: a 302 has a Contact.
         this.record(incoming, 302);
         incoming.reply(302, undefined, [
           ['Contact', decision.to.map((uri) => `<${printUri(uri)}>`).join(', ')],
@@ -132,6 +134,7 @@ export class Performer {
       path: this.path(options, request),
       advanceOn: this.advanceOn(decision, incoming, generation),
       call: incoming.call,
+      isSips: incoming.isSips,
       loopMark: incoming.loopMark,
       route: incoming.route,
       bound: incoming.bound,
@@ -354,6 +357,8 @@ export class Performer {
     if (incoming.noHopsLeft) throw noHopsLeft();
     if (request.method === 'INVITE')
       throw new SipError('BAD_MESSAGE', 500, 'an INVITE is relayed, not forwarded');
+    if (incoming.isSips && !isSecure(decision.to.transport))
+      throw new SipError('BAD_HEADER', 480, 'what came for a sips URI goes on by TLS'); // RFC 5630 §5.3
     const route = proxy.routes(request, incoming.route);
     const sent = proxy.forwardStateless(request, route, decision.to, order, incoming.flow);
     if (sent) incoming.server?.forget();

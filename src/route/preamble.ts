@@ -47,11 +47,24 @@ export function admit(incoming: Incoming, proxy: Proxy): Admitted {
   if (request.toTag === '') {
     // RFC 3261 §16.4 lets us pop our own value; one that leads elsewhere would make us a stranger's relay.
     if (route.next !== undefined) throw new SipError('BAD_HEADER', 403, 'a preloaded route leads elsewhere');
+    if (request.uri.params['maddr'] !== undefined) takeMaddr(request, proxy);
     return { mark: undefined, route, bound: undefined, loopMark };
   }
   const mark = proxy.verifyRoute(request, route);
   if (mark === undefined) throw new SipError('BAD_HEADER', 481, 'a To tag without a route set of ours');
   return { mark, route, bound: proxy.dialogFlow(request, mark), loopMark };
+}
+
+/**
+ * A maddr of ours has brought the request to us and is no part of the address any more. RFC 3261 §16.4
+ * Departs from RFC 3261 §16.5 because any other would choose, past the script that looks at the host, where we send.
+ */
+function takeMaddr(request: SipRequest, proxy: Proxy): void {
+  const { uri } = request;
+  const { maddr = true, transport: _, ...params } = uri.params;
+  if (maddr === true || !proxy.isOwnMaddr(maddr, uri.port))
+    throw new SipError('BAD_HEADER', 403, 'a maddr that is not ours');
+  request.uri = { ...uri, port: undefined, params };
 }
 
 /** For a request that would have to be sent on. RFC 3261 §16.3 step 3 */

@@ -16,6 +16,13 @@ const long: readonly [name: string, make: (length: number) => string][] = [
   ['a run of blanks in From', (n) => request({ from: `<sip:a@example.com>${' '.repeat(n)}` })],
   ['many fields', (n) => request({ more: 'X: y\r\n'.repeat(n / 6) })],
   [
+    'many fields that we take out',
+    (n) =>
+      request({
+        more: `Max-Forwards: 70\r\n${`P-Asserted-Identity: <sip:a@${'b'.repeat(220)}>\r\n`.repeat(n / 250)}`,
+      }),
+  ],
+  [
     'many Vias in one field',
     (n) => request({ more: `Via: ${'SIP/2.0/UDP a, '.repeat(n / 15)}SIP/2.0/UDP b\r\n` }),
   ],
@@ -46,19 +53,24 @@ function register(more: string): string {
   return request({ method: 'REGISTER', uri: 'sip:example.com', to: '<sip:mallory@example.com>', more });
 }
 
+/** What else the machine does only ever adds to a time: the least of many readings is the message's own. */
+const READINGS_MAX = 60;
+
 for (const [name, make] of long) {
   test(`reading is linear: ${name}`, async () => {
-    const t = await town(registrarProxy, { people: {} });
-    const open = await town(openRegistrar, { people: {} });
-    const cost = (length: number): number =>
-      Math.min(...[t, open, t, open, t, open].map((each) => elapsedMs(each, make(length)) ?? Infinity));
+    const towns = [await town(registrarProxy, { people: {} }), await town(openRegistrar, { people: {} })];
+    const least = { half: Infinity, whole: Infinity };
+    const isLinear = (): boolean => least.whole < 50 && least.whole <= Math.max(4 * least.half, 5);
 
-    const [half, whole] = [cost(30_000), cost(60_000)];
+    for (let reading = 0; reading < 3 || (reading < READINGS_MAX && !isLinear()); reading++) {
+      for (const t of towns) {
+        least.half = Math.min(least.half, elapsedMs(t, make(30_000)));
+        least.whole = Math.min(least.whole, elapsedMs(t, make(60_000)));
+      }
+    }
 
-    assert.ok(whole < 50, `60 kB took ${whole} ms`);
-    assert.ok(whole <= Math.max(4 * half, 5), `60 kB took ${whole} ms, 30 kB ${half} ms`);
-    t.stop();
-    open.stop();
+    assert.ok(isLinear(), `60 kB took ${least.whole} ms, 30 kB ${least.half} ms`);
+    for (const t of towns) t.stop();
   });
 }
 

@@ -14,6 +14,8 @@ import type { ViaSpan } from './via.ts';
 
 /** More header lines than this are refused. */
 export const HEADER_LINES_MAX = 256;
+/** Lines of them that a request leaves to us and the script: what we sent we read again, for its ACK and its CANCEL. */
+export const OWN_LINES = 16;
 
 /** The fields of one message. */
 export class Headers {
@@ -175,9 +177,16 @@ export class Headers {
   }
 
   private removeAfter(name: string, from: number): void {
-    for (let at = this.placeOf(name, from); at >= 0; at = this.placeOf(name, at)) {
-      this.splice(this.lineStart(at), this.lineEnd(at), '');
+    let at = this.placeOf(name, from);
+    if (at < 0) return;
+    const first = this.lineStart(at);
+    let kept = '';
+    let end = first;
+    for (; at >= 0; at = this.placeOf(name, at + 4)) {
+      kept += this.text.substring(end, this.lineStart(at));
+      end = this.lineEnd(at);
     }
+    this.splice(first, end, kept); // Once: each time all fields are found again.
   }
 
   private placeOf(name: string, from: number): number {
@@ -299,7 +308,8 @@ export function isToken(text: string): boolean {
   return isTokenBetween(text, 0, text.length);
 }
 
-function isTokenBetween(text: string, from: number, to: number): boolean {
+/** Whether [from, to) is a token. */
+export function isTokenBetween(text: string, from: number, to: number): boolean {
   for (let at = from; at < to; at++) if (!isTokenChar(text.charCodeAt(at))) return false;
   return to > from;
 }

@@ -1,7 +1,7 @@
 /** SipRequest and SipResponse: the text of a message and what is read from it when asked. RFC 3261 §7. */
 import { CALL_ID, CSEQ, FROM, TO, VIA } from './header-table.ts';
 import type { Headers } from './headers.ts';
-import { skipBlanks } from './scan.ts';
+import { isBlank, skipBlanks } from './scan.ts';
 import { parseUri, printUri, type Uri } from './uri.ts';
 
 /** The usual methods; any token may be one. */
@@ -56,6 +56,13 @@ export class SipRequest {
     this.uriText = printUri(uri);
   }
 
+  /** Whether the Request-URI, which has been read, is a sips URI: nothing but TLS will do. RFC 3261 §26.2.2 */
+  get isSips(): boolean {
+    const { text } = this.headers;
+    const fourth = this.method.length + 4;
+    return (text.charCodeAt(fourth) | 32) === 115 && text.charCodeAt(fourth + 1) === 58;
+  }
+
   get callId(): string {
     return (this.headers.callIdSeen ??= this.headers.raw(CALL_ID) ?? '');
   }
@@ -103,6 +110,17 @@ export class SipResponse {
   /** The method of CSeq: what this responds to. */
   get method(): Method {
     return cseqMethod(this.headers);
+  }
+
+  /** Whether its CSeq is that of a request; nothing is copied. RFC 3261 §17.1.3 */
+  answers(method: Method, cseq: number): boolean {
+    const { headers } = this;
+    const { text } = headers;
+    const place = headers.find(CSEQ);
+    if (place < 0 || cseqNumber(headers) !== cseq) return false;
+    const end = headers.valueEnd(place);
+    const at = end - method.length;
+    return at > headers.valueStart(place) && text.startsWith(method, at) && isBlank(text.charCodeAt(at - 1));
   }
 
   get callId(): string {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HEADER_LINES_MAX, OWN_LINES } from './headers.ts';
 import { parseMessage } from './parse.ts';
 import { checkRequest, checkResponse } from './sanity.ts';
 
@@ -55,6 +56,13 @@ for (const [what, changes, status] of requests) {
   test(`request with ${what}: ${String(status ?? 'goes on')}`, () =>
     assert.equal(verdict(changes, INVITE), status));
 }
+
+test('as many header lines as leave room for ours go on; one more is refused', () => {
+  const more = HEADER_LINES_MAX - OWN_LINES - Object.keys(LINES).length - 1; // Content-Length
+
+  assert.equal(verdict({}, INVITE, 'X: y\r\n'.repeat(more)), undefined);
+  assert.equal(verdict({}, INVITE, 'X: y\r\n'.repeat(more + 1)), 400);
+});
 
 test('a field that may stand once stands twice: 400', () => {
   assert.equal(verdict({}, INVITE, 'From: <sip:eve@example.com>;tag=2\r\n'), 400);

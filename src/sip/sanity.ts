@@ -16,7 +16,7 @@ import {
   TO,
   VIA,
 } from './header-table.ts';
-import { type Headers, isTokenChar } from './headers.ts';
+import { HEADER_LINES_MAX, type Headers, isTokenBetween, OWN_LINES } from './headers.ts';
 import { cseqNumber, type SipRequest, type SipResponse } from './message.ts';
 import { isWellFormedAddress, isWellFormedAddressList } from './name-addr.ts';
 import { isDigit, skipBlanks } from './scan.ts';
@@ -30,9 +30,14 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** What a request may have, so that it can be sent on. */
+const REQUEST_LINES_MAX = HEADER_LINES_MAX - OWN_LINES;
+
 /** Undefined when the request may go on. */
 export function checkRequest(request: SipRequest): Refusal | undefined {
   const { headers } = request;
+  if (headers.index.length > REQUEST_LINES_MAX * 4)
+    return refusal(`more than ${REQUEST_LINES_MAX} header lines`);
   const why = missingOrRepeated(headers) ?? cseqFault(headers, request.method);
   return why === undefined ? (checkRequestUri(request) ?? refusal(fieldFault(headers))) : refusal(why);
 }
@@ -74,11 +79,6 @@ function cseqFault(headers: Headers, method: string): string | undefined {
   if (method === '') return isTokenBetween(text, methodStart, end) ? undefined : 'CSeq without a method';
   if (end - methodStart === method.length && text.startsWith(method, methodStart)) return undefined;
   return 'CSeq with another method than the request';
-}
-
-function isTokenBetween(text: string, from: number, to: number): boolean {
-  for (let at = from; at < to; at++) if (!isTokenChar(text.charCodeAt(at))) return false;
-  return to > from;
 }
 
 /** RFC 3261 §19.1.1: no header fields in a Request-URI; followed, they would let a stranger write our message. */

@@ -19,6 +19,12 @@ export interface ClientUser {
   timer(client: ClientTransaction, code: number): void;
 }
 
+/** What a response must be of. RFC 3261 §17.1.3 */
+export interface Asked {
+  readonly method: string;
+  readonly cseq: number;
+}
+
 /** A request of ours on its way. */
 export class ClientTransaction implements InviteClientPart, RequestClientPart {
   readonly slot: number;
@@ -28,7 +34,11 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
   proof = 0;
   state: InviteClientState | RequestClientState = 'terminated';
   isInvite = false;
+  method = '';
+  cseq = 0;
   order = 0;
+  /** Somebody else's request: what answers it has a Via below ours, by which it goes on. RFC 3261 §16.7 step 3 */
+  isRelayed = false;
   user: ClientUser | undefined = undefined;
   /** The server transaction that a late 2xx goes up to when no response context is left. */
   upstreamSlot = -1;
@@ -75,11 +85,14 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
     return `Via: SIP/2.0/${name} ${sentBy};branch=${this.layer.branch(this, loopHash)}\r\n`;
   }
 
-  reserve(flow: Flow, isInvite: boolean, order: number, user: ClientUser): void {
+  reserve(flow: Flow, { method, cseq }: Asked, order: number, user: ClientUser): void {
     this.flowOut = flow;
-    this.isInvite = isInvite;
-    this.state = isInvite ? 'calling' : 'trying';
+    this.isInvite = method === 'INVITE';
+    this.method = method;
+    this.cseq = cseq;
+    this.state = this.isInvite ? 'calling' : 'trying';
     this.order = order;
+    this.isRelayed = false;
     this.user = user;
     this.upstreamSlot = -1;
     this.cancelSlot = -1;
@@ -102,6 +115,14 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
     this.cancelWanted = true;
     this.cancelReason = reason;
     if (this.state === 'proceeding') this.sendCancel();
+  }
+
+  /**
+   * Whether a response of the right method could be the answer. A refusal ends a relayed request also where its Vias
+   * were lost: callees copy those of the CANCEL into their 487.
+   */
+  awaits(response: SipResponse): boolean {
+    return !this.isRelayed || response.status >= 300 || response.hasNextVia;
   }
 
   receive(response: SipResponse): void {

@@ -23,6 +23,7 @@
  *      └───────────────────────────────┘
  *
  * `cancelled`: 64·T1 after our CANCEL no final response has come, so none will. RFC 3261 §9.1.
+ * The timer that ends it starts before anything else is done: whatever throws, nothing stays behind.
  */
 import { go, ignore, never, stay, type Machine } from '../base/machine.ts';
 import { SIXTY_FOUR_T1, T1, TIMER_D } from './timers.ts';
@@ -67,13 +68,13 @@ const broken = go<'terminated', InviteClientPart>('terminated', (t) => {
   t.end();
 });
 const accept = go<'accepted', InviteClientPart>('accepted', (t) => {
-  t.pass();
   t.start('M', SIXTY_FOUR_T1);
+  t.pass();
 });
 const refuse = go<'completed', InviteClientPart>('completed', (t) => {
+  t.start('D', t.reliable ? 0 : TIMER_D);
   t.ack();
   t.pass();
-  t.start('D', t.reliable ? 0 : TIMER_D);
 });
 
 /** The figure. */

@@ -3,11 +3,14 @@
  * A chained hash over integers; the keys' bytes lie in a slab, so that a hundred thousand of them cost the
  * collector nothing. The hash is seeded: a stranger cannot choose branches that fall into one chain.
  */
+import { hash } from 'node:crypto';
 import { NO_TEXT, Slab } from '../base/slab.ts';
 import type { TransactionKey } from './key.ts';
 
 const NONE = -1;
 const KEY_BYTES_MAX = 64 * 1024 * 1024;
+/** A longer key is kept as its hash: a stranger fills the table by the number of his requests, not by their length. */
+export const KEY_LENGTH_MAX = 256;
 const MASK = (1 << 17) - 1;
 
 /** Keys of the server transactions that live. */
@@ -18,6 +21,11 @@ export class KeyTable {
   private keys = new Int32Array(1024);
   private readonly slab = new Slab(KEY_BYTES_MAX);
   private readonly seed: number;
+
+  /** Bytes of memory in use for keys. */
+  get bytesUsed(): number {
+    return this.slab.bytesUsed;
+  }
 
   constructor(seed: number) {
     this.seed = seed | 1;
@@ -81,7 +89,8 @@ export class KeyTable {
 /** Only made when a transaction is opened, or when the hashes are equal. */
 function bytesOf(key: TransactionKey): string {
   const { method, text } = key;
-  return `${method} ${text.substring(key.from, key.to)} ${text.substring(key.hostFrom, key.hostTo)}`;
+  const whole = `${method} ${text.substring(key.from, key.to)} ${text.substring(key.hostFrom, key.hostTo)}`;
+  return whole.length <= KEY_LENGTH_MAX ? whole : hash('sha256', Buffer.from(whole, 'latin1'));
 }
 
 function grown(old: Int32Array, size: number): Int32Array<ArrayBuffer> {

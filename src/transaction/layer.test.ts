@@ -61,6 +61,8 @@ class User implements ClientUser {
   timer = (_client: ClientTransaction, code: number): void => void this.said.push(`timer ${code}`);
 }
 
+const OPTIONS = { method: 'OPTIONS', cseq: 1 };
+
 function request(method: string, via: string): SipRequest {
   const fields = [via.trimEnd(), 'From: <sip:a@h>;tag=f', 'To: <sip:b@h>', 'Call-ID: c', `CSeq: 1 ${method}`];
   const message = parseMessage([`${method} sip:b@h SIP/2.0`, ...fields, '', ''].join('\r\n'));
@@ -68,14 +70,9 @@ function request(method: string, via: string): SipRequest {
   return message;
 }
 
-function response(via: string, status: number, method: string): SipResponse {
-  const fields = [
-    via.trimEnd(),
-    'From: <sip:a@h>;tag=f',
-    'To: <sip:b@h>;tag=t',
-    'Call-ID: c',
-    `CSeq: 1 ${method}`,
-  ];
+function response(via: string, status: number, method: string, cseq = '1'): SipResponse {
+  const parties = ['From: <sip:a@h>;tag=f', 'To: <sip:b@h>;tag=t', 'Call-ID: c'];
+  const fields = [via.trimEnd(), ...parties, `CSeq: ${cseq} ${method}`];
   const message = parseMessage([`SIP/2.0 ${status} Why`, ...fields, '', ''].join('\r\n'));
   assert.ok(message.kind === 'response');
   return message;
@@ -86,26 +83,18 @@ function opened(method: string, transport: 'udp' | 'tcp' = 'udp') {
   const layer = new TransactionLayer(world, { transactionsMax: 4 });
   const path = new Path(transport);
   const user = new User();
-  const client = layer.openClient(path, method === 'INVITE', 0, user);
+  const client = layer.openClient(path, { method, cseq: 1 }, 0, user);
   assert.ok(client !== undefined);
   const via = client.via(123_456_789);
   const answers = (status: number, of = method): boolean => layer.receiveResponse(response(via, status, of));
-  return {
-    world,
-    layer,
-    path,
-    user,
-    client,
-    via,
-    answers,
-    begin: () => client.begin(request(method, via).text),
-  };
+  const begin = (): void => client.begin(request(method, via).text);
+  return { world, layer, path, user, client, via, answers, begin };
 }
 
 test('who knows one branch of ours cannot make up another: a response to it reaches nobody', () => {
   const { layer, via, user } = opened('INVITE');
   const others = new User();
-  const other = layer.openClient(new Path(), true, 0, others);
+  const other = layer.openClient(new Path(), { method: 'INVITE', cseq: 1 }, 0, others);
   assert.ok(other !== undefined);
   other.begin(request('INVITE', other.via(123_456_789)).text);
   const known = /branch=(\S+)/.exec(via)?.[1] ?? '';
@@ -162,11 +151,79 @@ test('a transaction that has ended is nobody’s, also when its slot is used aga
   await world.run(5_100);
   assert.equal(layer.count, 0);
   const next = new User();
-  const again = layer.openClient(path, false, 0, next);
+  const again = layer.openClient(path, OPTIONS, 0, next);
 
   assert.equal(again?.slot, 0);
   assert.equal(answers(200), false);
   assert.deepEqual([user.said, next.said], [['200'], []]);
+});
+
+// RFC 3261 §17.1.3. [what was asked, CSeq number and method of the response, whether it is the answer]
+const answered: readonly [string, string, string, boolean][] = [
+  ['OPTIONS', '1', 'OPTIONS', true],
+  ['OPTIONS', '001', '\t OPTIONS', true],
+  ['OPTIONS', '1', 'INVITE', false],
+  ['OPTIONS', '1', 'OPTION', false],
+  ['OPTIONS', '1', 'XOPTIONS', false],
+  ['OPTIONS', '1', 'CANCEL', false],
+  ['OPTIONS', '2', 'OPTIONS', false],
+  ['OPTIONS', '11', 'OPTIONS', false],
+  ['INVITE', '1', 'INVITE', true],
+  ['INVITE', '9', 'INVITE', false],
+  ['INVITE', '1', 'MESSAGE', false],
+  ['INVITE', '1', 'CANCEL', false], // None was sent.
+];
+
+for (const [method, cseq, of, isAnswer] of answered) {
+  test(`a response with CSeq ${cseq} ${of} is ${isAnswer ? 'the' : 'no'} answer to 1 ${method}`, () => {
+    const { layer, user, begin, via } = opened(method);
+    begin();
+
+    assert.equal(layer.receiveResponse(response(via, 486, of, cseq)), isAnswer);
+    assert.deepEqual(user.said, isAnswer ? ['486'] : []);
+    assert.equal(layer.counters.strayResponses, isAnswer ? 0 : 1);
+  });
+}
+
+// RFC 3261 §16.7 step 3.
+for (const status of [180, 200, 487]) {
+  test(`a ${status} to a relayed request without a Via below ours`, () => {
+    const { layer, user, client, begin, via } = opened('INVITE');
+    client.isRelayed = true;
+    begin();
+
+    assert.equal(layer.receiveResponse(response(via, status, 'INVITE')), status === 487);
+    const below = `${via}Via: SIP/2.0/UDP 192.0.2.11;branch=z9hG4bKa`;
+    assert.equal(layer.receiveResponse(response(below, status, 'INVITE')), true);
+    assert.deepEqual(user.said, [`${status}`]);
+  });
+}
+
+for (const [method, status] of [
+  ['INVITE', 200],
+  ['INVITE', 486],
+  ['OPTIONS', 200],
+] as const) {
+  test(`whoever throws at a ${status} to ${method} leaves no transaction behind`, async () => {
+    const { world, layer, user, begin, answers } = opened(method);
+    user.response = () => {
+      throw new Error('a mistake');
+    };
+    begin();
+
+    assert.throws(() => answers(status), /a mistake/);
+    await world.run(33_000);
+
+    assert.deepEqual([layer.count, layer.slab.bytesUsed], [0, 0]);
+  });
+}
+
+test('our To tags say nothing of our branches', () => {
+  const { layer, asked } = served('OPTIONS');
+  const secret = layer.branchPrefix.substring('z9hG4bK'.length);
+
+  assert.ok(secret.length >= 6);
+  assert.ok(!layer.toTag(asked).includes(secret));
 });
 
 // RFC 3261 §17.1. [method, transport, when it is sent, in milliseconds]
@@ -314,10 +371,10 @@ test('an abandoned request is absorbed and never answered', async () => {
 test('no transaction beyond the limit, of either kind', () => {
   const { layer, path, asked, key } = served('MESSAGE');
   const user = new User();
-  const clients = [1, 2, 3].map(() => layer.openClient(path, false, 0, user));
+  const clients = [1, 2, 3].map(() => layer.openClient(path, OPTIONS, 0, user));
   assert.ok(clients.every((client) => client !== undefined));
 
-  assert.equal(layer.openClient(path, false, 0, user), undefined);
+  assert.equal(layer.openClient(path, OPTIONS, 0, user), undefined);
   assert.equal(layer.openServer(key, asked, path, 0), undefined);
   assert.deepEqual([layer.count, layer.counters.refused], [4, 2]);
 });
@@ -332,7 +389,7 @@ test('a mistake of ours in one timer stops no other', async () => {
       throw new Error('a mistake');
     },
   };
-  const other = layer.openClient(path, false, 0, broken);
+  const other = layer.openClient(path, OPTIONS, 0, broken);
   other?.startUserTimer(100, 40);
   await world.run(1_000);
 

@@ -9,7 +9,7 @@ import type { World } from '../base/world.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { hasMagicCookie, topVia, type ViaSpan } from '../sip/via.ts';
 import type { Flow } from '../transport/flow.ts';
-import { ClientTransaction, type ClientUser } from './client-transaction.ts';
+import { type Asked, ClientTransaction, type ClientUser } from './client-transaction.ts';
 import type { TransactionKey } from './key.ts';
 import { KeyTable } from './key-table.ts';
 import { ServerTransaction } from './server-transaction.ts';
@@ -51,7 +51,7 @@ export class TransactionLayer {
     strayResponses: 0,
     refused: 0,
   };
-  /** Begins every branch of ours: a Via that holds it came from us. */
+  /** Begins every branch of ours: a Via that holds it came from us. Nobody knows it who got no request of ours. */
   readonly branchPrefix: string;
   private readonly keys: KeyTable;
   private readonly servers: ServerTransaction[] = [];
@@ -61,14 +61,15 @@ export class TransactionLayer {
   private readonly timers: TimerRings;
   private readonly transactionsMax: number;
   private readonly world: World;
-  private readonly cookie: string;
+  /** Begins our To tags, which anybody may see: no part of `branchPrefix`. */
+  private readonly tagPrefix: string;
   private generation: number;
 
   constructor(world: World, options: { transactionsMax: number }) {
     this.world = world;
     this.transactionsMax = options.transactionsMax;
-    this.cookie = world.random.token(36);
-    this.branchPrefix = `z9hG4bK${this.cookie}`;
+    this.tagPrefix = world.random.token(36);
+    this.branchPrefix = `z9hG4bK${world.random.token(36)}`;
     this.keys = new KeyTable(world.random.below(0x7fffffff));
     this.generation = GENERATION_BASE + world.random.below(GENERATION_BASE * 8);
     this.timers = new TimerRings(world.clock, this.expire);
@@ -149,7 +150,7 @@ export class TransactionLayer {
     const from = branched ? via.branchStart : 0;
     const to = branched ? via.branchEnd : text.length;
     for (let i = from; i < to; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-    return `${this.cookie}${(hash >>> 0).toString(36)}`;
+    return `${this.tagPrefix}${(hash >>> 0).toString(36)}`;
   }
 
   releaseServer(server: ServerTransaction): void {
@@ -165,7 +166,7 @@ export class TransactionLayer {
   // ─── client transactions ─────────────────────────────────────────────────────────────────────
 
   /** Undefined when a limit is reached. The caller builds the request with `via(…)`, then calls `begin`. */
-  openClient(flow: Flow, isInvite: boolean, order: number, user: ClientUser): ClientTransaction | undefined {
+  openClient(flow: Flow, asked: Asked, order: number, user: ClientUser): ClientTransaction | undefined {
     if (this.count >= this.transactionsMax) {
       this.counters.refused++;
       return undefined;
@@ -174,7 +175,7 @@ export class TransactionLayer {
     const client = (this.clients[slot] ??= new ClientTransaction(slot, this));
     client.generation = this.nextGeneration();
     client.proof = PROOF_BASE + this.world.random.below(GENERATION_MAX - PROOF_BASE);
-    client.reserve(flow, isInvite, order, user);
+    client.reserve(flow, asked, order, user);
     return client;
   }
 
@@ -193,7 +194,8 @@ export class TransactionLayer {
 
   /** A CANCEL is a non-INVITE transaction that shares the INVITE's branch. Undefined when a limit is reached. */
   sendCancel(invite: ClientTransaction, text: string): ClientTransaction | undefined {
-    const cancel = this.openClient(invite.flow, false, invite.order, silentUser);
+    const asked = { method: 'CANCEL', cseq: invite.cseq };
+    const cancel = this.openClient(invite.flow, asked, invite.order, silentUser);
     cancel?.begin(text);
     return cancel;
   }
@@ -232,8 +234,10 @@ export class TransactionLayer {
     const client = this.clients[slot];
     if (client === undefined || client.generation !== generation) return undefined;
     if (digits(text, slotStart + 19, 9) !== client.proof) return undefined;
-    if (!client.isInvite || response.method === 'INVITE') return client;
-    const cancel = response.method === 'CANCEL' ? this.clients[client.cancelSlot] : undefined;
+    // RFC 3261 §17.1.3: branch and method; a response with another number is of another request.
+    if (response.answers(client.method, client.cseq)) return client.awaits(response) ? client : undefined;
+    if (!client.isInvite || !response.answers('CANCEL', client.cseq)) return undefined;
+    const cancel = this.clients[client.cancelSlot];
     return cancel?.generation === client.cancelGeneration ? cancel : undefined;
   }
 

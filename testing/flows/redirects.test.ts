@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { serial } from '../../src/index.ts';
+import { Router, serial } from '../../src/index.ts';
 import { at, flow, relayTo } from './flow.ts';
+import { stepFlow } from './steps.ts';
 
 const BOB = 'sip:bob@example.com';
 const three = { alice: {}, bob: {}, carol: {} };
@@ -26,10 +27,13 @@ flow(
   },
 );
 
-flow(
+stepFlow(
   'redirect-followed',
-  'A redirection is followed: the caller never hears of it',
-  { people: three, route: relayTo(at('bob'), anywhere) },
+  'A redirection is followed: the caller never hears of it, a branch and a reply route see each step',
+  () =>
+    new Router().invite((c) =>
+      c.relay(at('bob'), { ...anywhere, onBranch: (b) => b.send(), onReply: (r) => r.pass() }),
+    ),
   async (t) => {
     t.phone('bob').answers = leadsTo(CAROL_AT);
     const call = t.phone('alice').dial(BOB);
@@ -97,5 +101,21 @@ flow(
 
     assert.equal(call.status, 480);
     assert.equal(t.phone('dave').incoming.length, 0);
+  },
+);
+
+flow(
+  'redirect-to-nobody',
+  'A redirection to nobody, as a look-up may give: nobody is there, 480',
+  { route: (c) => c.redirect() },
+  async (t) => {
+    const call = t.phone('alice').dial(BOB);
+    await t.run(100);
+
+    assert.equal(call.status, 480);
+    assert.deepEqual(
+      t.cdrs().map(({ status }) => status),
+      [480],
+    );
   },
 );
