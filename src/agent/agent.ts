@@ -3,17 +3,14 @@ import { SipError } from '../base/errors.ts';
 import { answerTimer } from '../dialog/session-timer.ts';
 import { replyTo } from '../sip/build.ts';
 import type { SipRequest } from '../sip/message.ts';
-import { splitList } from '../sip/name-addr.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import { ask, type ClientOutcome, type ClientRequest } from './client.ts';
 import { AgentCore, type AgentParts } from './core.ts';
+import { unknownOptions } from './extensions.ts';
 import { Enrolment, type EnrolmentOptions } from './enrolment.ts';
 import { type AnswerWatch, InviteAnswer } from './invite-answer.ts';
 import { type LocalApp, LocalCall } from './local-call.ts';
 import { Probe, type ProbeOptions } from './probe.ts';
-import { SUPPORTED } from './session.ts';
-
-const KNOWN_OPTIONS: ReadonlySet<string> = new Set(SUPPORTED.split(', '));
 
 /** One for the whole exchange. */
 export class Agent {
@@ -52,13 +49,8 @@ export class Agent {
     if (request.method !== 'INVITE') throw new SipError('BAD_MESSAGE', 405, 'only an INVITE begins a call');
     const invite = new InviteAnswer(this.core, server, request);
     invite.watch = watch;
-    const unknown = request.headers
-      .all('Require')
-      .flatMap(splitList)
-      .filter((tag) => !KNOWN_OPTIONS.has(tag.toLowerCase()));
-    if (unknown.length > 0) {
-      return invite.refuse(420, { headers: [['Unsupported', unknown.join(', ')]] }); // RFC 3261 §8.2.2.3
-    }
+    const unknown = unknownOptions(request);
+    if (unknown !== '') return invite.refuse(420, { headers: [['Unsupported', unknown]] });
     const timer = answerTimer(request.headers, this.core.limits.sessionTimer);
     if ('tooSmall' in timer) return invite.refuse(422, { headers: [['Min-SE', timer.tooSmall]] }); // RFC 4028 §9
     server.trying();

@@ -11,20 +11,21 @@ import { parseNameAddr, printNameAddr, splitList } from '../sip/name-addr.ts';
 import { printUri, type Uri } from '../sip/uri.ts';
 import { allowValue } from '../sip/words.ts';
 import type { Asked } from './asked.ts';
-import { Bridge, type BridgeUser, contentOf, partsOf, redirectionOf, shownStatus } from './bridge.ts';
+import { Bridge, type BridgeUser } from './bridge.ts';
 import type { AgentCore } from './core.ts';
 import { type Credentials, DigestClient } from './digest-client.ts';
 import { type Callee, type CalleePlan, CALLEES_MAX, hunt, type HuntStep } from './hunt.ts';
 import { type AttemptUser, InviteAttempt } from './invite-attempt.ts';
 import type { LocalApp, LocalCall } from './local-call.ts';
-import { passedHeaders } from './passed-headers.ts';
+import { Passage, type PassageOptions, shownStatus } from './passage.ts';
 import { type RedirectOptions, Redirects } from './redirects.ts';
+import { pickUp } from './pick-up.ts';
 import { takeReplacement } from './replaces.ts';
-import type { Session, SessionEnd } from './session.ts';
+import { Session, type SessionEnd } from './session.ts';
 import { Transfer } from './transfer.ts';
 
 /** How a call of two legs is made. */
-export interface B2bOptions extends RedirectOptions {
+export interface B2bOptions extends RedirectOptions, PassageOptions {
   /** Proves who we are to the callee's side. */
   readonly credentials?: Credentials;
   /** The value of From on the callee's side, without a tag. Unless given: the caller's own. */
@@ -63,7 +64,8 @@ export function b2bTo(plan: CalleePlan | Uri, options: B2bOptions = {}): LocalAp
 export class B2bCall implements BridgeUser {
   readonly core: AgentCore;
   readonly options: B2bOptions;
-  readonly bridge: Bridge = new Bridge(this);
+  readonly bridge: Bridge;
+  readonly passage: Passage;
   private readonly call: LocalCall;
   private readonly attempts = new Set<InviteAttempt>();
   private readonly talking = new Set<Session>();
@@ -83,6 +85,8 @@ export class B2bCall implements BridgeUser {
     this.call = call;
     this.core = call.core;
     this.options = options;
+    this.passage = new Passage(options);
+    this.bridge = new Bridge(this, this.passage);
     this.redirects = new Redirects(options, (uri) => call.core.isOwn(uri));
     this.digest =
       options.credentials === undefined
@@ -101,7 +105,10 @@ export class B2bCall implements BridgeUser {
       acknowledged: (_session, ack) => this.acknowledged(ack),
     };
     if (call.request.headers.has('Replaces')) {
-      if (takeReplacement(this, call)) await over;
+      const taken = takeReplacement(this, call);
+      // Who takes a ringing call becomes part of that one, and this one lasts as long as the leg.
+      if (taken instanceof Session) void taken.ended.then(this.allOver);
+      if (taken !== undefined) await over;
       return;
     }
     if (hopsLeft(call.request) <= 0) return call.reject(483);
@@ -173,8 +180,8 @@ export class B2bCall implements BridgeUser {
   }
 
   ended(session: Session, end: SessionEnd): void {
-    this.talking.delete(session);
-    if (this.talking.size > 0) return;
+    // The early dialog of a callee who declined is no part of the call: another one may still answer.
+    if (!this.talking.delete(session) || this.talking.size > 0) return;
     this.credit?.cancel();
     // As the record has it: `them` is whoever called.
     this.allOver(end === 'them' && session !== this.callersLeg ? 'us' : end);
@@ -182,6 +189,18 @@ export class B2bCall implements BridgeUser {
 
   left(session: Session): void {
     this.ended(session, 'us');
+  }
+
+  pickUp(newcomer: LocalCall): Session | undefined {
+    const ringing = {
+      invite: this.call.invite,
+      bridge: this.bridge,
+      join: (caller: Session, other: Session): void => {
+        this.cancelAll(ELSEWHERE);
+        this.join(caller, other);
+      },
+    };
+    return pickUp(ringing, newcomer);
   }
 
   // ─── ringing ─────────────────────────────────────────────────────────────────────────────────
@@ -196,7 +215,7 @@ export class B2bCall implements BridgeUser {
     let attempt: InviteAttempt | undefined = undefined;
     attempt = this.invite(
       callee,
-      contentOf(request),
+      this.passage.content(request),
       {
         provisional: (response, session, reliable) => this.provisional(response, session, reliable),
         answered: (answered, session, response) => {
@@ -212,7 +231,7 @@ export class B2bCall implements BridgeUser {
           resolve(status >= 600 || !this.call.invite.pending ? 'stop' : 'next');
         },
       },
-      passedHeaders(request.headers),
+      this.passage.headers(request.headers),
     );
     if (attempt.pending) this.attempts.add(attempt);
     return promise;
@@ -224,7 +243,7 @@ export class B2bCall implements BridgeUser {
     const here = session === undefined ? (this.untagged ??= invite.open()) : (session.peer ?? invite.open());
     if (here === undefined) return;
     if (session !== undefined && session.peer === undefined) this.bridge.pair(here, session);
-    invite.progress(here, response.status, partsOf(response), reliable);
+    invite.progress(here, response.status, this.passage.parts(response), reliable);
     // Who cannot acknowledge a provisional response does not hear of it, so we do it in its place.
     if (reliable && !invite.takesReliable) void session?.prack();
   }
@@ -242,14 +261,14 @@ export class B2bCall implements BridgeUser {
       return;
     }
     this.join(here, session);
-    if (!invite.accept(here, partsOf(response), response.status)) session.hangUp();
+    if (!invite.accept(here, this.passage.parts(response), response.status)) session.hangUp();
   }
 
   /** The caller's ACK; it carries the answer when the callee made the offer. RFC 3261 §13.2.2.4 */
   private acknowledged(ack: SipRequest | undefined): void {
     const awaits = this.awaitsAnswer;
     this.awaitsAnswer = undefined;
-    awaits?.attempt.acknowledge(awaits.session, ack === undefined ? {} : contentOf(ack));
+    awaits?.attempt.acknowledge(awaits.session, ack === undefined ? {} : this.passage.content(ack));
   }
 
   /** A 6xx counts most, then the lowest class; nobody hears 408 when somebody said more. */
@@ -264,8 +283,8 @@ export class B2bCall implements BridgeUser {
     const { invite } = this.call;
     if (response === undefined) invite.refuse(shownStatus(status));
     else if (status < 400 && this.options.redirects === 'pass')
-      invite.refuse(status, redirectionOf(response));
-    else invite.refuse(shownStatus(status), partsOf(response));
+      invite.refuse(status, this.passage.redirection(response));
+    else invite.refuse(shownStatus(status), this.passage.parts(response));
   }
 
   private cancelAll(reason: string | undefined): void {

@@ -7,8 +7,10 @@ import type { SipRequest, SipResponse } from '../sip/message.ts';
 import type { Asked } from './asked.ts';
 import type { InviteAnswer } from './invite-answer.ts';
 import type { InviteAttempt } from './invite-attempt.ts';
-import { passedHeaders, passedWith } from './passed-headers.ts';
-import type { Session, SessionEnd, SessionUser } from './session.ts';
+import type { LocalCall } from './local-call.ts';
+import { type Passage, shownStatus } from './passage.ts';
+import type { NoResponse } from './outgoing.ts';
+import type { Session, SessionEnd, SessionUser, WithinParts } from './session.ts';
 
 /** Fields without which the far end does not understand these requests. */
 const FIELDS_OF: Readonly<Record<string, readonly string[]>> = {
@@ -16,6 +18,8 @@ const FIELDS_OF: Readonly<Record<string, readonly string[]>> = {
   NOTIFY: ['Event', 'Subscription-State'],
   REFER: ['Refer-To', 'Referred-By', 'Refer-Sub'],
 };
+/** Those that carry our Contact; INVITE and UPDATE do so by themselves. RFC 3515 §2.4, RFC 6665 §4.4.1 */
+const TARGET_REFRESHING = new Set(['REFER', 'SUBSCRIBE', 'NOTIFY']);
 /** RFC 3261 §8.1.3.1: what somebody is told when the far end said nothing. */
 const NO_ANSWER = 408;
 
@@ -27,14 +31,18 @@ export interface BridgeUser {
   ended(session: Session, end: SessionEnd): void;
   /** A leg goes on as part of another call. */
   left(session: Session): void;
+  /** Somebody takes the call in place of who rings: the new leg, undefined when that was refused. RFC 3891 §3 */
+  pickUp(newcomer: LocalCall): Session | undefined;
 }
 
 /** Passes between the two legs of each pair. */
 export class Bridge implements SessionUser {
+  readonly passage: Passage;
   private readonly user: BridgeUser;
 
-  constructor(user: BridgeUser) {
+  constructor(user: BridgeUser, passage: Passage) {
     this.user = user;
+    this.passage = passage;
   }
 
   /** From now on these are one call. */
@@ -45,6 +53,11 @@ export class Bridge implements SessionUser {
     b.peer = a;
     this.take(a);
     this.take(b);
+  }
+
+  /** See {@link BridgeUser.pickUp}. */
+  pickUp(newcomer: LocalCall): Session | undefined {
+    return this.user.pickUp(newcomer);
   }
 
   private take(session: Session): void {
@@ -58,15 +71,17 @@ export class Bridge implements SessionUser {
     const { method } = asked.request;
     if (method === 'REFER' && this.user.refer(session, asked)) return;
     if (peer === undefined || peer.isOver) asked.reply(481);
-    else void relay(peer, asked);
+    // RFC 3311 §5.1: no offer while another one waits for its answer; glare beyond us is glare for who asks.
+    else if (method === 'UPDATE' && peer.midOffer) asked.reply(491);
+    else void relay(peer, asked, this.passage);
   }
 
   /** RFC 3261 §14.2: glare beyond us is glare for who asks. */
   reinvited(session: Session, answer: InviteAnswer): void {
     const { peer } = session;
     if (peer === undefined || peer.isOver) return answer.refuse(481);
-    if (peer.inviting) return answer.refuse(491);
-    new RelayedInvite(session, peer, answer).start();
+    if (peer.changing) return answer.refuse(491);
+    new RelayedInvite(session, peer, answer, this.passage).start();
   }
 
   ended(session: Session, end: SessionEnd, bye: SipRequest | undefined): void {
@@ -87,29 +102,32 @@ class RelayedInvite {
   private readonly from: Session;
   private readonly to: Session;
   private readonly answer: InviteAnswer;
+  private readonly passage: Passage;
   private attempt: InviteAttempt | undefined = undefined;
   private waiting = false;
 
-  constructor(from: Session, to: Session, answer: InviteAnswer) {
+  constructor(from: Session, to: Session, answer: InviteAnswer, passage: Passage) {
     this.from = from;
     this.to = to;
     this.answer = answer;
+    this.passage = passage;
   }
 
   start(): void {
-    const { from, to, answer } = this;
+    const { from, to, answer, passage } = this;
     const { request } = answer;
     answer.user = {
       cancelled: () => this.attempt?.cancel(),
       acknowledged: (_session, ack) => this.acknowledged(ack),
     };
-    const parts = { ...contentOf(request), headers: passedHeaders(request.headers) };
+    const parts = { ...passage.content(request), headers: passage.headers(request.headers) };
     this.attempt = to.reinvite(parts, {
       provisional: (response) => {
-        if (response.status > 100) answer.progress(from, response.status, { ...contentOf(response) });
+        if (response.status > 100) answer.progress(from, response.status, passage.content(response));
       },
       answered: (attempt, _session, response) => this.answered(attempt, response, request.body !== ''),
-      failed: (status, response) => answer.refuse(status, response === undefined ? {} : partsOf(response)),
+      failed: (status, response) =>
+        answer.refuse(shownStatus(status), response === undefined ? {} : passage.parts(response)),
     });
     if (this.attempt === undefined) answer.refuse(491);
   }
@@ -119,7 +137,7 @@ class RelayedInvite {
     this.attempt = attempt;
     this.waiting = !offered;
     if (offered) attempt.acknowledge(this.to);
-    if (!this.answer.accept(this.from, partsOf(response), response.status) && this.waiting) {
+    if (!this.answer.accept(this.from, this.passage.parts(response), response.status) && this.waiting) {
       attempt.acknowledge(this.to);
       this.to.hangUp(); // It made an offer that nobody will answer.
     }
@@ -128,55 +146,23 @@ class RelayedInvite {
   private acknowledged(ack: SipRequest | undefined): void {
     if (!this.waiting || this.to.isOver) return;
     this.waiting = false;
-    this.attempt?.acknowledge(this.to, ack === undefined ? {} : contentOf(ack));
+    this.attempt?.acknowledge(this.to, ack === undefined ? {} : this.passage.content(ack));
   }
 }
 
-async function relay(to: Session, asked: Asked): Promise<void> {
+async function relay(to: Session, asked: Asked, passage: Passage): Promise<void> {
   const { request } = asked;
   const { method } = request;
-  const parts = {
-    ...contentOf(request),
-    headers: passedWith(request.headers, FIELDS_OF[method] ?? []),
-  };
-  const refreshes =
-    method === 'UPDATE' || method === 'REFER' || method === 'SUBSCRIBE' || method === 'NOTIFY';
-  if (method === 'UPDATE') to.sent(request.body, request.headers.get('Content-Type'));
-  const end = await (method === 'PRACK' ? to.prack(parts) : to.request(method, parts, refreshes));
+  const headers = passage.headersWith(request.headers, FIELDS_OF[method] ?? []);
+  const end = await send(to, method, { ...passage.content(request), headers });
   if (typeof end === 'string') asked.reply(method === 'PRACK' && end === 'refused' ? 200 : NO_ANSWER);
-  else asked.reply(shownStatus(end.status), partsOf(end));
+  else asked.reply(shownStatus(end.status), passage.parts(end));
 }
 
-/** A challenge of one side cannot be answered by the other, and where a redirection leads is not for it to see. */
-export function shownStatus(status: number): number {
-  if (status === 401 || status === 407) return 403;
-  return status >= 300 && status < 400 ? 480 : status;
-}
-
-/** Body and type of a message, passed as they are. */
-export function contentOf(message: SipRequest | SipResponse): { body?: string; contentType?: string } {
-  const { body } = message;
-  const contentType = message.headers.get('Content-Type');
-  return body === '' ? {} : { body, ...(contentType === undefined ? {} : { contentType }) };
-}
-
-/** What of a response the other side may see. */
-export function partsOf(response: SipResponse): {
-  reason?: string;
-  headers: readonly HeaderLine[];
-  body?: string;
-  contentType?: string;
-} {
-  const shown = shownStatus(response.status) === response.status;
-  const reason = shown && response.reason !== '' ? { reason: response.reason } : {};
-  return { ...reason, ...contentOf(response), headers: passedHeaders(response.headers) };
-}
-
-/** A redirection as it is, with where it leads. */
-export function redirectionOf(response: SipResponse): ReturnType<typeof partsOf> {
-  const { reason } = response;
-  const contacts = response.headers.all('Contact').map((value): HeaderLine => ['Contact', value]);
-  return { ...contentOf(response), reason, headers: [...passedHeaders(response.headers), ...contacts] };
+function send(to: Session, method: string, parts: WithinParts): Promise<SipResponse | NoResponse> {
+  if (method === 'PRACK') return to.prack(parts);
+  if (method === 'UPDATE') return to.update(parts);
+  return to.request(method, parts, TARGET_REFRESHING.has(method));
 }
 
 function reasonOf(bye: SipRequest | undefined): readonly HeaderLine[] {

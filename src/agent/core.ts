@@ -9,7 +9,7 @@ import type { TransactionLayer } from '../transaction/layer.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { Locator } from '../transport/locate.ts';
 import type { Transports } from '../transport/transports.ts';
-import { Ways } from './ways.ts';
+import { Ways, type WaysParts } from './ways.ts';
 
 /** What the agent is made of. */
 export interface AgentParts {
@@ -18,6 +18,8 @@ export interface AgentParts {
   readonly transports: Transports;
   readonly locator: Locator;
   readonly limits: AgentLimits;
+  /** Whether requests that are too long for a datagram try TCP first; yes unless told. */
+  readonly largeByTcp?: boolean | undefined;
 }
 
 /** What bounds it. */
@@ -39,20 +41,20 @@ export class AgentCore {
   /** Set when the script has local routes. */
   local: LocalHook | undefined = undefined;
   private readonly transports: Transports;
-  private readonly locator: Locator;
+  private readonly ways: WaysParts;
 
   constructor(parts: AgentParts) {
     this.world = parts.world;
     this.layer = parts.layer;
     this.limits = parts.limits;
     this.transports = parts.transports;
-    this.locator = parts.locator;
+    this.ways = parts;
     this.dialogs = new Dialogs(parts.world.random, parts.limits);
   }
 
   /** Requests with the same `order` go one way while that way is open. */
   waysTo(uri: Uri, order: number): Ways {
-    return new Ways(this.locator.candidates(uri, order), this.transports);
+    return new Ways(this.ways, uri, order);
   }
 
   /** Undefined when nothing of ours speaks the transport. */

@@ -12,7 +12,8 @@ import type { Flow } from '../transport/flow.ts';
 import type { AgentCore } from './core.ts';
 import { answerMachine, type AnswerPart, type AnswerState } from './invite-machine.ts';
 import { ReliableProvisionals } from './reliable.ts';
-import { Session, type SessionEnd, SUPPORTED } from './session.ts';
+import { SUPPORTED } from './extensions.ts';
+import { Session, type SessionEnd } from './session.ts';
 import { contactFor } from './ways.ts';
 
 /** What a response says beyond its status. */

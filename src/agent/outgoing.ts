@@ -9,6 +9,7 @@ import type { Method, SipResponse } from '../sip/message.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
 import type { Flow } from '../transport/flow.ts';
+import { DATAGRAM_BYTES_MAX } from '../transport/large-requests.ts';
 import type { AgentCore } from './core.ts';
 import type { DigestClient } from './digest-client.ts';
 import { contactFor, type Ways } from './ways.ts';
@@ -52,6 +53,8 @@ export interface OutgoingUser {
 }
 
 const MAX_FORWARDS_DEFAULT = 70;
+/** The longest Retry-After that is believed. */
+export const RETRY_AFTER_MAX_MS = 600_000;
 
 /** One request on its way. */
 export class OutgoingRequest implements ClientUser {
@@ -152,7 +155,7 @@ export class OutgoingRequest implements ClientUser {
   private tryElsewhere(response: SipResponse): boolean {
     if (response.status !== 503 || this.cancelWanted || this.over || this.ways?.mayHaveMore !== true)
       return false;
-    this.ways.failed();
+    this.ways.failed(retryAfterMs(response));
     this.tryNext(response);
     return true;
   }
@@ -168,19 +171,26 @@ export class OutgoingRequest implements ClientUser {
     return true;
   }
 
-  private tryAt(flow: Flow): void {
+  private tryAt(flow: Flow, cseq = this.options.nextCSeq()): void {
     this.flow = flow;
     this.heard = false;
-    const invite = this.draft.method === 'INVITE';
-    const client = this.core.layer.openClient(flow, invite, this.options.order, this);
+    const asked = { method: this.draft.method, cseq };
+    const client = this.core.layer.openClient(flow, asked, this.options.order, this);
     if (client === undefined) {
       this.end('overload');
       return;
     }
     this.client = client;
     this.generation = client.generation;
-    this.cseq = this.options.nextCSeq();
-    const text = this.core.afterLocal(this.write(client.via(0), flow));
+    this.cseq = cseq;
+    const written = this.write(client.via(0), flow);
+    const connection = written.length > DATAGRAM_BYTES_MAX ? this.ways?.byTcp() : undefined;
+    if (connection !== undefined) {
+      client.end();
+      this.tryAt(connection, cseq);
+      return;
+    }
+    const text = this.core.afterLocal(written);
     if (text === undefined) {
       client.end();
       this.end('refused');
@@ -232,4 +242,16 @@ export class OutgoingRequest implements ClientUser {
     this.patience?.cancel();
     this.user.ended(end);
   }
+}
+
+/** How long a 503 asks to be left alone; 0 when it does not say: then it is no server that is down. RFC 3261 §21.5.4 */
+function retryAfterMs(response: SipResponse): Millis {
+  const seconds = Number.parseInt(response.headers.get('Retry-After') ?? '', 10);
+  return seconds > 0 ? Math.min(seconds * 1000, RETRY_AFTER_MAX_MS) : 0;
+}
+
+/** RFC 3261 §12.2.1.2: after these nobody is there. */
+export function isGone(end: SipResponse | NoResponse): boolean {
+  if (typeof end === 'string') return end === 'timeout' || end === 'unreachable';
+  return end.status === 481 || end.status === 408;
 }

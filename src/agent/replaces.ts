@@ -1,8 +1,10 @@
 /** A call in place of another: Replaces, RFC 3891. */
 import { unescapeUser } from '../sip/uri.ts';
 import type { B2bCall } from './b2b.ts';
-import { contentOf, partsOf, shownStatus } from './bridge.ts';
+import { Bridge } from './bridge.ts';
+import type { InviteAttempt } from './invite-attempt.ts';
 import type { LocalCall } from './local-call.ts';
+import { shownStatus } from './passage.ts';
 import { Session } from './session.ts';
 
 /** What the field says: a dialog as its other end names it. */
@@ -48,40 +50,69 @@ export function replacedSession(core: B2bCall['core'], named: Replaces): Session
 
 /**
  * The new caller takes the place of the one it names: the far end is asked to talk with the new caller, and the old
- * leg is hung up. False when that was refused. RFC 3891 §3
+ * leg is hung up. Answers the new leg where it became part of the call that rang, and undefined when it was refused.
+ * RFC 3891 §3
  */
-export function takeReplacement(b2b: B2bCall, call: LocalCall): boolean {
-  const { invite, request } = call;
-  const values = request.headers.all('Replaces');
+export function takeReplacement(b2b: B2bCall, call: LocalCall): Session | 'talking' | undefined {
+  const values = call.request.headers.all('Replaces');
   const named = values.length === 1 ? parseReplaces(values[0] ?? '') : undefined;
   if (named === undefined) return refuse(call, 400);
   const old = replacedSession(b2b.core, named);
-  const far = old?.peer;
-  if (old === undefined || far === undefined) return refuse(call, 481);
-  if (named.earlyOnly && old.dialog.state === 'confirmed') return refuse(call, 486);
+  if (old?.peer === undefined) return refuse(call, statusOfNone(b2b.core, named));
+  if (old.dialog.state === 'confirmed') {
+    return named.earlyOnly ? refuse(call, 486) : takeTalking(b2b, call, old, old.peer);
+  }
   // RFC 3891 §3: of early dialogs only one that we began can be taken over.
-  if (old.dialog.state !== 'confirmed' && !old.caller) return refuse(call, 481);
-  if (old.dialog.state !== 'confirmed' || request.body === '') return refuse(call, 488);
+  const { user } = old;
+  if (!old.caller || !(user instanceof Bridge)) return refuse(call, 481);
+  return user.pickUp(call);
+}
+
+/** RFC 3891 §3: what is over is declined, so that nobody tries again; what never was, or is alone, is not found. */
+function statusOfNone({ dialogs }: B2bCall['core'], { callId, toTag, fromTag }: Replaces): number {
+  return dialogs.hasEnded(callId, toTag, fromTag) ? 603 : 481;
+}
+
+/** Who offers nothing gets the far end's offer, and answers it by the ACK. RFC 3725 §4.1 draws this flow. */
+function takeTalking(b2b: B2bCall, call: LocalCall, old: Session, far: Session): 'talking' | undefined {
+  const { invite, request } = call;
   const here = invite.open();
   if (here === undefined) return refuse(call, 503);
-  const attempt = far.reinvite(contentOf(request), {
+  const { passage } = b2b;
+  const offers = request.body !== '';
+  const attempt = far.reinvite(passage.content(request), {
     provisional() {},
     answered(answered, _session, response) {
-      answered.acknowledge(far);
-      if (!invite.pending) return;
+      if (!invite.pending) return endOffer(answered, far, offers);
+      if (offers) answered.acknowledge(far);
+      else {
+        invite.user = {
+          cancelled() {},
+          acknowledged: (_accepted, ack) => {
+            if (ack === undefined) endOffer(answered, far, false);
+            else answered.acknowledge(far, passage.content(ack));
+          },
+        };
+      }
       old.peer = undefined;
       b2b.join(here, far);
-      invite.accept(here, partsOf(response));
+      invite.accept(here, passage.parts(response));
       old.hangUp();
     },
     failed: (status) => invite.refuse(shownStatus(status)),
   });
   if (attempt === undefined) return refuse(call, 491);
   invite.user = { cancelled: () => attempt.cancel(), acknowledged() {} };
-  return true;
+  return 'talking';
 }
 
-function refuse(call: LocalCall, status: number): false {
+/** The new caller is gone: what the far end offered is answered with what it hears already. RFC 3261 §13.2.2.4 */
+function endOffer(answered: InviteAttempt, far: Session, isAnswer: boolean): void {
+  const { localBody: body, localType: contentType } = far;
+  answered.acknowledge(far, isAnswer || body === '' ? {} : { body, contentType });
+}
+
+function refuse(call: LocalCall, status: number): undefined {
   call.reject(status);
-  return false;
+  return undefined;
 }

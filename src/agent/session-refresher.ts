@@ -1,8 +1,7 @@
 /** Says that a session is still there, when that is ours to say: by UPDATE, or by a re-INVITE. RFC 4028 §7.4, §10 */
 import type { Timer } from '../base/world.ts';
-import { agreedTimer, askForTimer } from '../dialog/session-timer.ts';
 import type { AgentCore } from './core.ts';
-import { type Session, SUPPORTED } from './session.ts';
+import type { Session } from './session.ts';
 
 /** RFC 3261 §14.1: after a 491 who made the Call-ID waits 2.1 to 4 s, the other one up to 2 s; in steps of 10 ms. */
 const GLARE_STEP_MS = 10;
@@ -25,7 +24,7 @@ export class SessionRefresher {
   refresh(): void {
     const { session } = this;
     if (session.isOver) return;
-    if (session.inviting || session.updating) this.later();
+    if (session.changing) this.later();
     else if (session.theyUpdate) void this.byUpdate();
     else this.byInvite();
   }
@@ -36,11 +35,13 @@ export class SessionRefresher {
 
   private async byUpdate(): Promise<void> {
     const { session } = this;
-    const timer = askForTimer(this.core.limits.sessionTimer, 'uac');
-    const end = await session.request('UPDATE', { headers: [['Supported', SUPPORTED], ...timer] }, true);
+    const end = await session.update({});
     if (typeof end === 'string' || session.isOver) return;
-    if (end.status < 300) session.timer.start(agreedTimer(end.headers));
-    else if (end.status === 491) this.later();
+    if (end.status === 491) this.later();
+    else if (end.status === 405 || end.status === 501) {
+      session.theyUpdate = false; // Allow has promised more than it keeps.
+      this.refresh();
+    }
   }
 
   private byInvite(): void {

@@ -3,28 +3,25 @@
  * RFC 3261 §12, §14, §15; RFC 3311; RFC 4028.
  */
 import type { Dialog, DialogUser, HeaderLine } from '../dialog/dialog.ts';
-import { answerTimer, askForTimer, agreedTimer, hasOption, SessionTimer } from '../dialog/session-timer.ts';
+import { answerTimer, agreedTimer, hasOption, keepTimer, SessionTimer } from '../dialog/session-timer.ts';
 import { replyTo } from '../sip/build.ts';
 import type { Headers } from '../sip/headers.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
-import { splitList } from '../sip/name-addr.ts';
 import type { Uri } from '../sip/uri.ts';
 import { allowValue } from '../sip/words.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import { Asked } from './asked.ts';
 import type { AgentCore } from './core.ts';
 import type { DigestClient } from './digest-client.ts';
+import { SUPPORTED, unknownOptions } from './extensions.ts';
 import { InviteAnswer } from './invite-answer.ts';
 import { type AttemptUser, InviteAttempt } from './invite-attempt.ts';
-import { type Draft, type NoResponse, type OutgoingOptions, OutgoingRequest } from './outgoing.ts';
+import { type Draft, isGone, type NoResponse, type OutgoingOptions, OutgoingRequest } from './outgoing.ts';
 import type { ReliableProvisionals } from './reliable.ts';
 import { SessionRefresher } from './session-refresher.ts';
 
-/** Extensions that we understand as an end. */
-export const SUPPORTED = '100rel, timer, replaces, norefersub';
-const KNOWN_OPTIONS: ReadonlySet<string> = new Set(SUPPORTED.split(', '));
-/** RFC 3261 §14.2: when an INVITE comes while we are still deciding another, it may come again within this. */
-const RETRY_AFTER_SECONDS = 5;
+/** RFC 3261 §14.2, RFC 3311 §5.2: what comes while we still owe an answer may come again within this, by chance. */
+const RETRY_AFTER_SECONDS_MAX = 10;
 
 /** How a session ended: `lapsed` nobody refreshed it, `gone` the peer knows nothing of it or never acknowledged. */
 export type SessionEnd = 'us' | 'them' | 'lapsed' | 'gone';
@@ -85,6 +82,10 @@ export class Session implements DialogUser {
   /** Whether an UPDATE of ours with an offer is under way. */
   updating = false;
   private readonly refresher: SessionRefresher;
+  /** The peer's last UPDATE with an offer. */
+  private asking: Asked | undefined = undefined;
+  /** What we had said before the offer that is under way. */
+  private agreed: { readonly body: string; readonly type: string } | undefined = undefined;
 
   constructor(core: AgentCore, dialog: Dialog, options: SessionOptions) {
     this.core = core;
@@ -107,16 +108,33 @@ export class Session implements DialogUser {
     return this.over;
   }
 
-  /** Whether an INVITE within it is under way: another one would be glare. RFC 3261 §14 */
-  get inviting(): boolean {
-    return this.attempt !== undefined || this.answering !== undefined;
+  /** Whether an INVITE or an offer is under way: another one would be glare. RFC 3261 §14, RFC 3311 §5.1 */
+  get changing(): boolean {
+    return this.attempt !== undefined || this.answering !== undefined || this.midOffer;
+  }
+
+  /** Whether an offer waits for its answer, ours or theirs. */
+  get midOffer(): boolean {
+    return this.ourOfferWaits || this.theirOfferWaits;
+  }
+
+  private get ourOfferWaits(): boolean {
+    if (this.updating) return true;
+    return this.attempt !== undefined && (this.dialog.state === 'confirmed' || this.remoteBody === '');
+  }
+
+  private get theirOfferWaits(): boolean {
+    const { answering } = this;
+    if (this.asking?.pending === true) return true;
+    if (answering?.pending !== true || answering.request.body === '') return false;
+    return this.dialog.state === 'confirmed' || this.localBody === '';
   }
 
   /** Sends a request within the dialog. A 481, a 408 or silence ends the session. RFC 3261 §12.2.1.2 */
   request(method: string, parts: WithinParts = {}, contact = false): Promise<SipResponse | NoResponse> {
     const { promise, resolve } = Promise.withResolvers<SipResponse | NoResponse>();
     this.send(this.draft(method, parts, contact), (end) => {
-      if (method !== 'BYE' && isGone(end)) this.finish('gone', undefined);
+      if (method !== 'BYE' && isGone(end)) this.close('gone');
       resolve(end);
     });
     return promise;
@@ -124,18 +142,15 @@ export class Session implements DialogUser {
 
   /** Offers a new session description; what comes of it is told to `user`. Undefined: an INVITE is under way. */
   reinvite(parts: WithinParts, user: AttemptUser): InviteAttempt | undefined {
-    if (this.over || this.inviting) return undefined;
+    if (this.over || this.changing) return undefined;
     const within = this.dialog.within();
-    const { interval } = this.timer;
-    const refresher = interval?.refresher === 'them' ? 'uas' : 'uac';
-    const timer = interval === undefined ? [] : askForTimer(this.core.limits.sessionTimer, refresher);
     const draft: Draft = {
       ...this.draft('INVITE', parts, true),
       headers: [
         ...within.headers,
         ['Allow', allowValue],
         ['Supported', SUPPORTED],
-        ...timer,
+        ...this.timerHeaders(),
         ...(parts.headers ?? []),
       ],
     };
@@ -145,9 +160,26 @@ export class Session implements DialogUser {
       user,
     );
     this.attempt = attempt;
+    this.agreed = { body: this.localBody, type: this.localType };
     this.sent(parts.body, parts.contentType);
     attempt.send();
     return attempt;
+  }
+
+  /** Offers a session description, or none, by UPDATE; refreshes the session. RFC 3311 §5.1, RFC 4028 §7.4 */
+  async update(parts: WithinParts): Promise<SipResponse | NoResponse> {
+    const headers = [['Supported', SUPPORTED] as const, ...this.timerHeaders(), ...(parts.headers ?? [])];
+    const agreed = { body: this.localBody, type: this.localType };
+    this.sent(parts.body, parts.contentType);
+    const end = await this.request('UPDATE', { ...parts, headers }, true);
+    const refused = typeof end === 'string' || end.status >= 300;
+    if (refused && parts.body !== undefined) this.sent(agreed.body, agreed.type);
+    if (!refused && !this.over) {
+      this.dialog.refreshTarget(end.headers);
+      this.got(end.body, end.headers.get('Content-Type'));
+      if (this.dialog.state === 'confirmed') this.timer.start(agreedTimer(end.headers));
+    }
+    return end;
   }
 
   /** RFC 3262 §4: acknowledges the peer's last reliable response. */
@@ -193,7 +225,7 @@ export class Session implements DialogUser {
     reply: (status: number, headers?: readonly (readonly [string, string])[]) => void,
   ): void {
     if (this.attempt !== undefined || this.updating) return reply(491);
-    if (this.answering !== undefined) return reply(500, [['Retry-After', String(RETRY_AFTER_SECONDS)]]);
+    if (this.answering !== undefined || this.asking?.pending === true) return reply(500, this.retryAfter());
     if (this.dialog.state !== 'confirmed') return reply(481);
     this.answering = new InviteAnswer(this.core, server, request, this);
     if (request.body !== '') this.got(request.body, request.headers.get('Content-Type'));
@@ -208,13 +240,17 @@ export class Session implements DialogUser {
   ): void {
     const timer = answerTimer(request.headers, this.core.limits.sessionTimer);
     if ('tooSmall' in timer) return reply(422, [['Min-SE', String(timer.tooSmall)]]);
-    if (request.body !== '' && (this.updating || this.attempt !== undefined)) return reply(491);
+    if (request.body !== '') {
+      if (this.theirOfferWaits) return reply(500, this.retryAfter());
+      if (this.ourOfferWaits) return reply(491);
+    }
     this.theyUpdate = true;
     this.dialog.refreshTarget(request.headers, server.flow);
     const asked = new Asked(server, request, timer.headers);
     if (this.dialog.state === 'confirmed') this.timer.start(timer.interval);
     if (request.body === '') asked.reply(200);
     else {
+      this.asking = asked;
       this.got(request.body, request.headers.get('Content-Type'));
       this.user.asked(this, asked);
     }
@@ -232,6 +268,9 @@ export class Session implements DialogUser {
   /** An INVITE of ours is done with. */
   attempted(response: SipResponse | undefined): void {
     this.attempt = undefined;
+    // RFC 3261 §14.1: a change that was refused leaves the session as it was.
+    if (response === undefined && this.agreed !== undefined) this.sent(this.agreed.body, this.agreed.type);
+    this.agreed = undefined;
     if (response !== undefined && response.status < 300) {
       this.theyUpdate = hasOption(response.headers, 'Allow', 'UPDATE') || this.theyUpdate;
       this.timer.start(agreedTimer(response.headers));
@@ -255,9 +294,9 @@ export class Session implements DialogUser {
     if ((contentType ?? '').toLowerCase().startsWith('application/sdp')) this.remoteBody = body;
   }
 
-  /** The session is not there any more for the peer. */
+  /** The session is not there any more for the peer: it is ended by BYE all the same. RFC 3261 §12.2.1.2 */
   gone(): void {
-    this.finish('gone', undefined);
+    this.close('gone');
   }
 
   // ─── ends ────────────────────────────────────────────────────────────────────────────────────
@@ -302,7 +341,15 @@ export class Session implements DialogUser {
     user.ended(this, end, bye);
   }
 
+  private retryAfter(): readonly (readonly [string, string])[] {
+    return [['Retry-After', String(this.core.world.random.below(RETRY_AFTER_SECONDS_MAX + 1))]];
+  }
+
   // ─── sending ─────────────────────────────────────────────────────────────────────────────────
+
+  private timerHeaders(): readonly HeaderLine[] {
+    return keepTimer(this.core.limits.sessionTimer, this.timer.interval);
+  }
 
   private draft(method: string, parts: WithinParts, contact: boolean): Draft {
     const within = this.dialog.within();
@@ -339,22 +386,6 @@ export class Session implements DialogUser {
       },
     }).send();
   }
-}
-
-/** RFC 3261 §12.2.1.2: after these nobody is there. */
-function isGone(end: SipResponse | NoResponse): boolean {
-  if (typeof end === 'string') return end === 'timeout' || end === 'unreachable';
-  return end.status === 481 || end.status === 408;
-}
-
-/** RFC 3261 §8.2.2.3 */
-function unknownOptions(request: SipRequest): string {
-  if (!request.headers.has('Require')) return '';
-  return request.headers
-    .all('Require')
-    .flatMap(splitList)
-    .filter((tag) => !KNOWN_OPTIONS.has(tag.toLowerCase()))
-    .join(', ');
 }
 
 const refusesAll: SessionUser = {

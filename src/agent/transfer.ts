@@ -14,7 +14,6 @@ import type { Uri } from '../sip/uri.ts';
 import { reasonPhrase } from '../sip/words.ts';
 import type { Asked } from './asked.ts';
 import type { B2bCall } from './b2b.ts';
-import { contentOf } from './bridge.ts';
 import { hunt, type Callee, type HuntStep } from './hunt.ts';
 import type { AttemptUser, InviteAttempt } from './invite-attempt.ts';
 import { parseReplaces, replacedSession, replacesIn } from './replaces.ts';
@@ -43,7 +42,7 @@ export class Transfer {
     const far = referrer.peer;
     const to = referTo(asked);
     if (to === undefined) return asked.reply(400, { reason: 'Refer-To Malformed' });
-    if (far === undefined || far.inviting || referrer.dialog.state !== 'confirmed') return asked.reply(491);
+    if (far === undefined || far.changing || referrer.dialog.state !== 'confirmed') return asked.reply(491);
     const replaces = replacesIn(to.headers);
     if (replaces !== undefined) this.attended(far, replaces);
     else this.blind(far, to);
@@ -132,16 +131,19 @@ export class Transfer {
     joined: (session: Session) => void,
     failed: (status: number) => void,
   ): void {
+    const { passage } = this.b2b;
     const giveUp = (status: number): void => {
-      answered.acknowledge(session);
-      session.hangUp();
+      const { localBody: body, localType: contentType } = session;
+      // Who talks already is answered with what it hears already, and talks on; who came for this alone is not.
+      answered.acknowledge(session, body === '' ? {} : { body, contentType });
+      if (body === '') session.hangUp();
       failed(status);
     };
-    const asked = far.reinvite(contentOf(offer), {
+    const asked = far.reinvite(passage.content(offer), {
       provisional() {},
       answered(accepted, _far, answer) {
         accepted.acknowledge(far);
-        answered.acknowledge(session, contentOf(answer));
+        answered.acknowledge(session, passage.content(answer));
         joined(session);
       },
       failed: giveUp,

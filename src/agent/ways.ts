@@ -1,5 +1,8 @@
 /** The ways to where a URI lives, in the order they are tried. RFC 3263 §4 */
-import type { Hops } from '../transport/locate.ts';
+import type { Millis } from '../base/world.ts';
+import type { Uri } from '../sip/uri.ts';
+import { mayUseTcp, TcpFirst } from '../transport/large-requests.ts';
+import type { Hops, Locator } from '../transport/locate.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { Hop, Transports } from '../transport/transports.ts';
 
@@ -9,15 +12,28 @@ export const WAYS_MAX = 8;
 /** A way at once when no name has to be asked for. Undefined: there is none, or no further one. */
 export type Way = Flow | undefined | Promise<Flow | undefined>;
 
+/** What ways are found with. */
+export interface WaysParts {
+  readonly transports: Transports;
+  readonly locator: Locator;
+  /** Whether requests that are too long for a datagram try TCP first; yes unless told. */
+  readonly largeByTcp?: boolean | undefined;
+}
+
 /** The ways of one request. */
 export class Ways {
-  private readonly hops: Hops;
-  private readonly transports: Transports;
+  private readonly parts: WaysParts;
+  private readonly uri: Uri;
+  private hops: Hops;
+  /** The hop given last, as long as the request may still turn out to be too long for it. */
+  private last: Hop | undefined = undefined;
   private given = 0;
 
-  constructor(hops: Hops, transports: Transports) {
-    this.hops = hops;
-    this.transports = transports;
+  /** Requests with the same `order` go one way while that way is open. */
+  constructor(parts: WaysParts, uri: Uri, order: number) {
+    this.parts = parts;
+    this.uri = uri;
+    this.hops = parts.locator.candidates(uri, order);
   }
 
   /** Whether there may be another. */
@@ -36,13 +52,29 @@ export class Ways {
     this.hops.answered();
   }
 
-  /** Who was tried last is dead: others pass them over for a while. */
-  failed(): void {
-    this.hops.failed();
+  /** Who was tried last is dead: others pass them over for a while, the time of the settings unless told. */
+  failed(forMs?: Millis): void {
+    this.hops.failed(forMs);
+  }
+
+  /**
+   * The connection to the same host, for a request that is too long for the datagram it was to be; the datagram is
+   * the next way. Undefined where it stays one. RFC 3261 §18.1.1
+   */
+  byTcp(): Flow | undefined {
+    const { last, parts, uri, hops } = this;
+    const { transports, locator } = parts;
+    if (last === undefined || parts.largeByTcp === false || hops instanceof TcpFirst) return undefined;
+    if (!mayUseTcp(uri, last, transports)) return undefined;
+    const larger = new TcpFirst(last, hops, locator.dead, locator.parts.deadMs);
+    const flow = larger.first && transports.flowTo(larger.first);
+    if (flow !== undefined) this.hops = larger;
+    return flow;
   }
 
   private flowTo(hop: Hop | undefined): Flow | undefined {
-    return hop && this.transports.flowTo(hop);
+    this.last = hop;
+    return hop && this.parts.transports.flowTo(hop);
   }
 }
 

@@ -7,7 +7,7 @@ import { parseMessage } from '../sip/parse.ts';
 import { printUri } from '../sip/uri.ts';
 import { simWorld } from '../testing/sim-world.ts';
 import { calledDialog, callingDialog, type Dialog, type DialogParts } from './dialog.ts';
-import { Dialogs } from './dialogs.ts';
+import { Dialogs, ENDED_REMEMBERED } from './dialogs.ts';
 
 const PARTS: DialogParts = {
   callId: 'call',
@@ -178,6 +178,20 @@ test('as many dialogs as allowed are kept, and not one more', () => {
   first?.end();
   assert.ok(dialogs.open({ ...PARTS, localTag: '3' }) !== undefined);
 });
+
+for (const [others, known] of [
+  [ENDED_REMEMBERED - 1, true],
+  [ENDED_REMEMBERED, false],
+] as const) {
+  test(`a dialog after which ${others} others ended is ${known ? 'known to be' : 'not remembered as'} over`, () => {
+    const dialogs = table();
+    dialogs.open(PARTS)?.end();
+    for (let i = 0; i < others; i++) dialogs.open({ ...PARTS, remoteTag: `other-${i}` })?.end();
+
+    assert.equal(dialogs.hasEnded('call', 'ours', 'theirs'), known);
+    assert.equal(dialogs.hasEnded('another', 'ours', `other-${others - 1}`), false);
+  });
+}
 
 test('a dialog is found by its tags and its Call-ID, and no more once it has ended', () => {
   const dialogs = table();

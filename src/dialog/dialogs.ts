@@ -6,12 +6,16 @@ import { Dialog, type DialogParts } from './dialog.ts';
 /** Bits of chance in a tag of ours: nobody who has not seen it guesses it. RFC 3261 §19.3 asks for 32. */
 const TAG_BITS = 96;
 const PREFIX_BITS = 30;
+/** Dialogs that are over and can still be told from those that never were. RFC 3891 §3 */
+export const ENDED_REMEMBERED = 1_024;
 
 /** The table of dialogs, at most so many. */
 export class Dialogs {
   /** Dialogs that could not be kept because the limit was reached. */
   refused = 0;
   private readonly found = new Map<string, Dialog>();
+  /** Call-IDs of those that ended last, the oldest first. */
+  private readonly over = new Map<string, string>();
   private readonly random: Random;
   private readonly max: number;
   /** Begins each tag of ours: a request of another's dialog is told apart without a search. */
@@ -60,8 +64,17 @@ export class Dialogs {
     return dialog?.callId === callId ? dialog : undefined;
   }
 
+  /** Whether a dialog with this name was ours and is over. Only the last ones are remembered. */
+  hasEnded(callId: string, localTag: string, remoteTag: string): boolean {
+    return this.over.get(keyOf(localTag, remoteTag)) === callId;
+  }
+
   private readonly forget = (dialog: Dialog): void => {
-    this.found.delete(keyOf(dialog.localTag, dialog.remoteTag));
+    const key = keyOf(dialog.localTag, dialog.remoteTag);
+    this.found.delete(key);
+    const [oldest] = this.over.size < ENDED_REMEMBERED ? [] : this.over.keys();
+    if (oldest !== undefined) this.over.delete(oldest);
+    this.over.set(key, dialog.callId);
   };
 }
 

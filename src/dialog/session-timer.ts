@@ -36,6 +36,14 @@ export function askForTimer(limits: SessionTimerLimits, refresher?: 'uac' | 'uas
   ];
 }
 
+/** The fields of a request that changes or refreshes a session: who refreshed it goes on doing so. RFC 4028 §7.4 */
+export function keepTimer(
+  limits: SessionTimerLimits,
+  interval: SessionInterval | undefined,
+): readonly HeaderLine[] {
+  return interval === undefined ? [] : askForTimer(limits, interval.refresher === 'them' ? 'uas' : 'uac');
+}
+
 /** The called side's part. RFC 4028 §9 */
 export function answerTimer(request: Headers, limits: SessionTimerLimits): SessionTimerAnswer {
   const wanted = readSessionExpires(request);

@@ -74,8 +74,8 @@ export class Hand {
   }
 
   /** A request whose dialog the lines tell whole: To and Route, and From if it is not the usual one. */
-  askAs(uri: string, method: string, lines: Lines, cseq = 1): void {
-    this.send(method, uri, [['CSeq', `${cseq} ${method}`], ...lines], '');
+  askAs(uri: string, method: string, lines: Lines, cseq = 1, body = ''): void {
+    this.send(method, uri, [['CSeq', `${cseq} ${method}`], ...lines], body);
   }
 
   /** Asks the caller, within the dialog that he answered with this tag. `below`: his own proxy in the route set. */
@@ -134,7 +134,7 @@ export class Hand {
       ['Via', `SIP/2.0/UDP ${this.host}:5060;branch=z9hG4bK${this.host}-${++this.branches}`],
       ['Max-Forwards', '70'],
       ...from,
-      ['Call-ID', 'by-hand'],
+      ...(lines.some(([name]) => name === 'Call-ID') ? [] : ([['Call-ID', 'by-hand']] as const)),
       ['Contact', this.contact],
       ...lines,
       ['Content-Length', String(body.length)],
