@@ -12,10 +12,13 @@ import type { DigestAuth } from './challenge.ts';
 
 /** Is told of logins: who protects us learns by that whom to serve first, and whom to ban. */
 export interface LoginObserver {
-  proved(source: Flow): void;
+  proved(source: LoginSource): void;
   /** A wrong password, from somebody who hears us. */
-  failed(source: Flow): void;
+  failed(source: LoginSource): void;
 }
+
+/** Where a login came from. */
+export type LoginSource = Pick<Flow, 'remote'>;
 
 /** The middlewares of `auth`. */
 export interface DigestRoutes {

@@ -6,7 +6,8 @@ import type { Caller } from '../route/services.ts';
 import { AUTHORIZATION, PROXY_AUTHORIZATION } from '../sip/header-table.ts';
 import type { Headers } from '../sip/headers.ts';
 import { isBlank, quoted } from '../sip/scan.ts';
-import { isSecure } from '../transport/flow.ts';
+import { type Flow, isSecure } from '../transport/flow.ts';
+import type { TokenAdmission } from '../transport/transports.ts';
 import { CREDENTIALS_MAX } from './challenge.ts';
 import { type LoginObserver, realmOf, speaksForItself } from './digest-routes.ts';
 import type { JwtVerifier } from './jwt.ts';
@@ -53,9 +54,12 @@ export const withoutTokens: Middleware = (c, next) => {
 function prove(parts: JwtRouteParts, c: RequestContext<{}>): Caller | Reply {
   const tokens = tokensIn(c.req.headers);
   const [token] = tokens;
-  if (token === undefined) return challenge(parts, c);
-  if (tokens.length > 1) return TWO_TOKENS;
   const { source } = c;
+  if (token === undefined) {
+    const owner = ownerOf(parts, source);
+    return owner === undefined ? challenge(parts, c) : speaksForItself(c, owner);
+  }
+  if (tokens.length > 1) return TWO_TOKENS;
   if (!parts.takesPlain && !isSecure(source.transport)) return PLAIN;
   const verdict = parts.verifier().verify(token, parts.wall() / 1000);
   if ('wrong' in verdict) {
@@ -68,6 +72,30 @@ function prove(parts: JwtRouteParts, c: RequestContext<{}>): Caller | Reply {
   if (!parts.hasAccount({ user, domain })) return challenge(parts, c, true);
   parts.logins.proved(source);
   return speaksForItself(c, { user, domain });
+}
+
+/** Whose the connection is, by the token that it was opened with, as long as that holds. */
+function ownerOf({ wall, hasAccount }: JwtRouteParts, { tokenOwner }: Flow): Caller | undefined {
+  if (tokenOwner === undefined || wall() / 1000 >= tokenOwner.until) return undefined;
+  const { user, domain } = tokenOwner;
+  return hasAccount({ user, domain }) ? { user, domain } : undefined;
+}
+
+/** What is asked when a WebSocket is opened with a token: by pages that cannot send one with each request. */
+export function admission(parts: Omit<JwtRouteParts, 'authorizationServer'>): TokenAdmission {
+  const { verifier, wall, hasAccount, takesPlain, logins } = parts;
+  return (token, isSecure, remote) => {
+    if (!takesPlain && !isSecure) return undefined;
+    const verdict = verifier().verify(token, wall() / 1000);
+    if ('wrong' in verdict) {
+      if (verdict.forged) logins.failed({ remote });
+      return undefined;
+    }
+    const { user, domain } = verdict;
+    if (!hasAccount({ user, domain })) return undefined;
+    logins.proved({ remote });
+    return verdict;
+  };
 }
 
 /** RFC 8898 §4 */

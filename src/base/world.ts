@@ -79,6 +79,14 @@ export interface TlsIdentity {
   readonly authorities: string | undefined;
 }
 
+/** Whose a WebSocket is, by the token that it was opened with. */
+export interface TokenOwner {
+  readonly user: string;
+  readonly domain: string;
+  /** Seconds since 1970: after that it is nobody's. */
+  readonly until: number;
+}
+
 /** What a listener speaks, and with whom. */
 export interface ListenOptions {
   readonly kind: StreamKind;
@@ -86,6 +94,8 @@ export interface ListenOptions {
   readonly tls?: TlsIdentity | undefined;
   /** The pages whose browsers may open a WebSocket, `https://phone.example.com`; empty: all. RFC 6455 §10.2 */
   readonly origins?: readonly string[];
+  /** Asked when a WebSocket is opened with a token; undefined refuses it. Without: tokens are not looked at. */
+  readonly admit?: ((token: string, remote: Endpoint) => TokenOwner | undefined) | undefined;
   /** Addresses whose connections begin with a PROXY header that says who the client is. */
   readonly proxyProtocolFrom?: readonly string[];
   /** How long such a header may take. */
@@ -98,6 +108,8 @@ export interface ConnectOptions {
   readonly tls?: TlsIdentity | undefined;
   /** The name that the other side's certificate must have; the address itself when there is none. RFC 5922 §7.3 */
   readonly serverName?: string | undefined;
+  /** What a WebSocket is opened with, to prove whose it is. */
+  readonly token?: string | undefined;
 }
 
 /**
@@ -118,6 +130,8 @@ export interface ByteStream {
   readonly remote: Endpoint;
   /** What the other side's certificate proved, once opened: DNS names and SIP domains. RFC 5922 §7.1 */
   readonly peerNames: readonly string[];
+  /** Whose it is, by a token; once opened. */
+  readonly tokenOwner?: TokenOwner | undefined;
   /** Queues bytes, also while still connecting. False once more than `limits.streamQueueBytes` wait unsent. */
   write(text: string): boolean;
   /** Sends what is queued, then closes. */

@@ -2,11 +2,12 @@
 import { DigestAuth, type DigestAuthOptions } from '../auth/challenge.ts';
 import { digestRoutes, realmOf } from '../auth/digest-routes.ts';
 import { identity } from '../auth/identity.ts';
-import { jwtRoute, withoutTokens } from '../auth/jwt-routes.ts';
+import { admission, type JwtRouteParts, jwtRoute, withoutTokens } from '../auth/jwt-routes.ts';
 import { radiusRoute } from '../auth/radius-routes.ts';
 import { trunkOrDigest } from '../auth/trunk-routes.ts';
 import type { Middleware } from '../route/router.ts';
 import type { Caller, Services } from '../route/services.ts';
+import type { TokenAdmission } from '../transport/transports.ts';
 import type { ServiceParts } from './services.ts';
 
 type Parts = Pick<ServiceParts, 'world' | 'settings' | 'stores' | 'protection' | 'shared'>;
@@ -46,22 +47,26 @@ function radius(
   return radiusRoute({ digest, nonces, client: shared.authBackEnds.radius, dialect, nasIdentifier, logins });
 }
 
-function jwt({
-  world,
-  settings,
-  stores,
-  protection: logins,
-  shared,
-}: Parts): Middleware<{}, { caller: Caller }> {
+/** Who may open a WebSocket with a token; undefined where `[jwt]` has no keys. */
+export function tokenAdmission(parts: Parts): TokenAdmission | undefined {
+  return parts.settings.jwt.keys_file === '' ? undefined : admission(jwtParts(parts));
+}
+
+function jwt(parts: Parts): Middleware<{}, { caller: Caller }> {
+  // Whoever asks for it without keys is told at the start, not by the first call.
+  void parts.shared.authBackEnds.tokens;
+  return jwtRoute(jwtParts(parts));
+}
+
+function jwtParts({ world, settings, stores, protection: logins, shared }: Parts): JwtRouteParts {
   const { accounts, plain: takesPlain, authorization_server: authorizationServer } = settings.jwt;
   const { authBackEnds } = shared;
-  void authBackEnds.tokens; // Whoever asks for it without keys is told at the start, not by the first call.
-  return jwtRoute({
+  return {
     verifier: () => authBackEnds.tokens,
     wall: () => world.clock.wall(),
     hasAccount: ({ user, domain }) => !accounts || stores.subscribers.find(user, domain) !== undefined,
     takesPlain,
     authorizationServer,
     logins,
-  });
+  };
 }

@@ -168,3 +168,32 @@ for (const [host, source] of sources) {
 function addressOf(number: number): string {
   return `100.${number >>> 16}.${(number >>> 8) & 255}.${number & 255}`;
 }
+
+test('bans that were kept stand again for what is left of their time, and no longer than any ban may', () => {
+  const clock = new SimClock();
+  const since = WALL_START - 1_000;
+  const ban = (source: string, leftMs: number): Ban => ({
+    source,
+    reason: 'r',
+    since,
+    until: WALL_START + leftMs,
+  });
+  const bans = [
+    ban('192.0.2.66', 60_000),
+    ban('2001:db8:0:1::/64', 1),
+    ban('192.0.2.67', 0),
+    ban('nobody', 1_000),
+    ban('192.0.2.68', 1e15),
+  ];
+
+  const restored = new Bans({ clock, log: silentLogger, limits: LIMITS, keeper: { bans, changed() {} } });
+
+  const until = (host: string): number => restored.untilOf(new Endpoint(host, 5060)) - clock.now();
+  assert.deepEqual(
+    restored.list().map(({ source }) => source),
+    ['192.0.2.66', '2001:db8:0:1::/64', '192.0.2.68'],
+  );
+  assert.equal(until('192.0.2.66'), 60_000);
+  assert.equal(until('2001:db8:0:1::7'), 1);
+  assert.equal(until('192.0.2.68'), BAN_SECONDS_MAX * 1000);
+});

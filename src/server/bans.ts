@@ -34,6 +34,14 @@ export interface Ban {
   readonly until: number;
 }
 
+/** What keeps bans over a restart. */
+export interface BanKeeper {
+  /** Those that stood when we stopped. */
+  readonly bans: readonly Ban[];
+  /** Something has changed; `list` answers those that stand when it is asked. */
+  changed(list: () => readonly Ban[]): void;
+}
+
 /** What carries bans out. */
 export interface BanGuard {
   /** `until` on the monotonic clock; 0 lifts. */
@@ -46,6 +54,8 @@ export interface BanParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits: BanLimits;
+  /** Without one a restart forgets them. */
+  readonly keeper?: BanKeeper | undefined;
   readonly added?: (ban: Ban) => void;
   readonly removed?: (ban: Ban) => void;
 }
@@ -72,6 +82,7 @@ export class Bans {
 
   constructor(parts: BanParts) {
     this.parts = parts;
+    for (const ban of parts.keeper?.bans ?? []) this.restore(ban);
   }
 
   /** From now on this guard carries them out; it is told of those that stand when it asks `untilOf`. */
@@ -161,13 +172,28 @@ export class Bans {
     this.guard?.ban(host, entry.until);
     log.warn('a source is banned', { source, reason, seconds: Math.round(lastsMs / 1000) });
     added?.(ban);
+    this.keep();
     return ban;
+  }
+
+  /** The time left is by the wall clock, which alone went on; set back, it makes no ban longer than the longest. */
+  private restore(ban: Ban): void {
+    const { clock } = this.parts;
+    const host = ban.source.replace(/\/64$/, '');
+    const leftMs = Math.min(ban.until - clock.wall(), BAN_SECONDS_MAX * 1000);
+    if (leftMs <= 0 || sourceOf(host) !== ban.source) return;
+    this.entries.set(ban.source, { ban, host, until: clock.now() + leftMs });
+  }
+
+  private keep(): void {
+    this.parts.keeper?.changed(() => Array.from(this.entries.values(), ({ ban }) => ban));
   }
 
   private lift(source: string, entry: Entry): void {
     this.entries.delete(source);
     this.guard?.ban(entry.host, 0);
     this.parts.removed?.(entry.ban);
+    this.keep();
   }
 
   private dropExpired(): void {

@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import { Agent } from '../agent/agent.ts';
 import type { AgentLimits } from '../agent/core.ts';
+import { parseNetwork } from '../base/network.ts';
 import type { TlsIdentity, World } from '../base/world.ts';
 import { RouteSigner } from '../proxy/route-signer.ts';
 import { Dispatcher } from '../route/dispatcher.ts';
@@ -13,6 +14,7 @@ import { marksOfBoth, StepRecorder } from '../route/steps.ts';
 import { TransactionLayer } from '../transaction/layer.ts';
 import { FlowTokens } from '../transport/flow-token.ts';
 import { Locator } from '../transport/locate.ts';
+import { ClosedNetworks, isLoopback } from '../transport/reach.ts';
 import { Transports } from '../transport/transports.ts';
 import type { CallRecords } from '../billing/call-records.ts';
 import type { Location } from '../location/location.ts';
@@ -21,6 +23,8 @@ import type { Subscribers } from '../subscriber/subscribers.ts';
 import { noRecords } from '../route/call-observer.ts';
 import { CountingProxy } from '../trunk/counting-proxy.ts';
 import type { PoolGeneration } from '../trunk/pools.ts';
+import { tokenAdmission } from './auth-services.ts';
+import type { BanKeeper } from './bans.ts';
 import { callObserver } from './calls.ts';
 import { withCallEvents } from './script-call-events.ts';
 import { exchangeMetrics } from './metrics.ts';
@@ -40,6 +44,8 @@ export interface Stores {
   readonly provisions?: Provisions | undefined;
   readonly location: Location;
   readonly calls: CallRecords;
+  /** Who is shut out; a restart forgets that without. */
+  readonly bans?: BanKeeper | undefined;
   /** Signs route sets and nonces; the same after a restart, so that calls go on. */
   readonly secrets: { readonly route: string; readonly nonce: string };
 }
@@ -96,6 +102,7 @@ export class Exchange {
       events: this.events,
       branchPrefix: this.layer.branchPrefix,
       secret: stores.secrets.nonce,
+      keeper: stores.bans,
       overloaded: (is) => this.refuseWhile(is),
     });
     this.transports = this.makeTransports();
@@ -106,6 +113,7 @@ export class Exchange {
       transports: this.transports,
       locator: this.locator,
       limits: agentLimits(settings),
+      largeByTcp: settings.sip.large_requests === 'tcp',
     });
     const { events, transports, agent } = this;
     const { location } = stores;
@@ -225,6 +233,7 @@ export class Exchange {
         },
         tls: this.parts.tls,
         origins: settings.sip.websocket_origins,
+        admit: tokenAdmission({ ...this.parts, protection: this.protection, shared: this.shared }),
         proxyProtocolFrom: settings.sip.proxy_protocol_from,
       },
       this.protection.before((text, flow) => this.dispatcher.receive(text, flow)),
@@ -234,7 +243,13 @@ export class Exchange {
   private makeLocator(): Locator {
     const { world, settings } = this.parts;
     const { net, clock, random, log } = world;
+    const closed = new ClosedNetworks(
+      settings.guard.closed_networks.flatMap((text) => parseNetwork(text) ?? []),
+    );
     return new Locator({
+      // Who is on this machine himself means the same by its loopback as we do.
+      isClosed: (host, ledBy) =>
+        closed.has(host) || (ledBy !== undefined && this.transports.isAmbiguous(host) && !isLoopback(ledBy)),
       net,
       clock,
       random,

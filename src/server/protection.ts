@@ -1,6 +1,6 @@
 /** Who is heard, who is shut out, whose word counts: guard, bans and trusted peers, made of the settings. */
 import { hash } from 'node:crypto';
-import type { LoginObserver } from '../auth/digest-routes.ts';
+import type { LoginObserver, LoginSource } from '../auth/digest-routes.ts';
 import { TrustedPeers } from '../auth/trusted.ts';
 import { Endpoint, isIpAddress } from '../base/endpoint.ts';
 import { parseNetwork } from '../base/network.ts';
@@ -9,7 +9,7 @@ import type { ContactPage, Location } from '../location/location.ts';
 import type { EventBus } from '../route/events.ts';
 import type { Flow } from '../transport/flow.ts';
 import { Guard } from '../transport/guard.ts';
-import { Bans } from './bans.ts';
+import { type BanKeeper, Bans } from './bans.ts';
 import type { Settings } from './settings.ts';
 
 /** What protection is made of. */
@@ -21,6 +21,8 @@ export interface ProtectionParts {
   readonly branchPrefix: string;
   /** Something that strangers do not know. */
   readonly secret: string;
+  /** What keeps bans over a restart. */
+  readonly keeper?: BanKeeper | undefined;
   /** Told when even known sources ask for more than can be done, and when that is over. */
   readonly overloaded: (is: boolean) => void;
 }
@@ -45,6 +47,7 @@ export class Protection implements LoginObserver {
       clock: world.clock,
       log: world.log,
       limits: { failures, windowMs: window_seconds * 1000, banMs: ban_seconds * 1000 },
+      keeper: parts.keeper,
       added: ({ source, reason }) => events.tell('ban.added', { source, reason }),
       removed: ({ source, reason }) => events.tell('ban.removed', { source, reason }),
     });
@@ -60,6 +63,7 @@ export class Protection implements LoginObserver {
     return (text: string, flow: Flow) => {
       const heard = guard.admits(text, flow.remote);
       if (heard || (hasNames && trusted.hasProved(flow))) receive(text, flow);
+      else flow.unheard?.();
     };
   }
 
@@ -77,12 +81,12 @@ export class Protection implements LoginObserver {
     }
   }
 
-  proved({ remote }: Flow): void {
+  proved({ remote }: LoginSource): void {
     this.guard?.know(remote);
     this.bans.proved(remote);
   }
 
-  failed({ remote }: Flow): void {
+  failed({ remote }: LoginSource): void {
     this.bans.failed(remote);
   }
 

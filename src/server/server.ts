@@ -1,6 +1,8 @@
 /** The real World, the real stores, and an exchange on them; what `tandem start` runs. */
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { readUnfinishedCalls } from '../billing/call-list.ts';
+import { NODES_MAX } from '../billing/call-number.ts';
 import { CallRecords } from '../billing/call-records.ts';
 import { assert } from '../base/assert.ts';
 import { TandemError } from '../base/errors.ts';
@@ -10,6 +12,7 @@ import type { EventBus } from '../route/events.ts';
 import { openDatabase, openWriter } from '../store/database.ts';
 import { watchedTables, type WatchedTable } from '../store/change-triggers.ts';
 import { type DatabasePlace, placeName } from '../store/database-place.ts';
+import { nodeNumber } from '../store/node-number.ts';
 import { readRows } from '../store/read-rows.ts';
 import { type Database, readSubscribers, secret } from '../store/sqlite.ts';
 import type { DurableWriter, Writer } from '../store/writer.ts';
@@ -30,7 +33,9 @@ import { registrationCommands } from './control-registrations.ts';
 import { stepCommands } from './control-steps.ts';
 import { databaseOf } from './database-settings.ts';
 import { Exchange, type Stores } from './exchange.ts';
+import { KeptBans } from './kept-bans.ts';
 import { MetricsServer } from './metrics-server.ts';
+import { nodeName } from './node-name.ts';
 import { ChangeFollower, readProvisions, subscriberFollower } from './provisions-store.ts';
 import { printProblem, reloadProblems } from './script-check.ts';
 import { type LoadedScript, ScriptLoader } from './script-loader.ts';
@@ -91,11 +96,14 @@ class Server implements RunningServer {
   private control: ControlServer | undefined = undefined;
   private follower: ChangeFollower | undefined = undefined;
   private metrics: MetricsServer | undefined = undefined;
+  private bans: KeptBans | undefined = undefined;
   private readonly loader: ScriptLoader;
   private watchdog: ScriptWatchdog | undefined = undefined;
   private loaded: LoadedScript | undefined = undefined;
   /** Reloads come one after the other, in the order they were asked for. */
   private reloading: Promise<unknown> = Promise.resolve();
+  /** The one that waits for its turn. */
+  private nextReload: Promise<number> | undefined = undefined;
   private readonly warmUp: WarmUp;
   private readonly startedAt: string;
 
@@ -132,19 +140,26 @@ class Server implements RunningServer {
     const limits = { commitMs: settings.data.commit_ms };
     this.writer = openWriter(place, { clock: world.clock, log: world.log, limits });
     try {
-      this.stores = await restoreStores(db, this.writer, world, settings);
+      const node = await this.nodeNumber(db);
+      this.stores = await restoreStores(db, this.writer, world, settings, { ...AT_START, node });
     } finally {
       await db.destroy();
     }
     const tls = this.readTls();
-    const { stores, watchdog: marks } = this;
+    this.bans = await KeptBans.open({
+      file: join(settings.data.folder, 'bans.json'),
+      clock: world.clock,
+      log: world.log,
+    });
+    const stores = { ...this.stores, bans: this.bans };
+    const { watchdog: marks } = this;
     this.exchange = await Exchange.open({ world, settings, script, stores, tls, marks });
     const { provisions } = stores;
     await this.follower.follow([subscriberFollower(stores.subscribers), ...provisions.followers]);
     this.control = new ControlServer(controlSocketPath(settings.data.folder), {
       ...accountCommands(stores.subscribers, provisions),
       ...provisionCommands(provisions),
-      ...registrationCommands(this.stores.location),
+      ...registrationCommands(this.stores.location, world.clock),
       ...banCommands(this.exchange.protection.bans),
       ...poolCommands(this.exchange.shared.pools),
       ...stepCommands(this.exchange.steps, world.clock),
@@ -154,6 +169,13 @@ class Server implements RunningServer {
     await this.control.start();
     await this.startMetrics(this.exchange);
     void this.warmUp.run();
+  }
+
+  /** Call records of several nodes on one database must not get the same numbers. */
+  private nodeNumber(db: Database): Promise<number> {
+    const { clock, random } = this.world;
+    const name = nodeName(this.settings.data.folder, random);
+    return nodeNumber(db, { name, startedAt: clock.wall(), nodesMax: NODES_MAX });
   }
 
   /** Before the tables are read, so that nothing is missed. */
@@ -180,7 +202,13 @@ class Server implements RunningServer {
   }
 
   reload(isChecked = false): Promise<number> {
-    const reloaded = this.reloading.then(() => this.reloadOnce(isChecked));
+    // Whoever asks before the next one has begun gets what that one reads.
+    if (!isChecked && this.nextReload !== undefined) return this.nextReload;
+    const reloaded = this.reloading.then(() => {
+      if (this.nextReload === reloaded) this.nextReload = undefined;
+      return this.reloadOnce(isChecked);
+    });
+    if (!isChecked) this.nextReload = reloaded;
     this.reloading = reloaded.catch(() => {}); // Whoever asked is told; the next one does not care.
     return reloaded;
   }
@@ -231,6 +259,7 @@ class Server implements RunningServer {
     await this.follower?.close();
     this.stores?.location.close();
     this.stores?.calls.stop();
+    await this.bans?.close();
     await this.writer?.close();
     this.claim.release();
   }
@@ -276,6 +305,8 @@ type RestoredStores = Stores & { readonly provisions: Provisions };
 
 /** Whether we start, or look at the data of an exchange that runs. */
 export interface RestoreAs {
+  /** Which of the nodes on this database we are; undefined where no call is recorded. */
+  readonly node?: number | undefined;
   readonly secretOf: (db: Database, name: string) => Promise<string>;
   /** Whether phones are still connected. */
   readonly connections: 'ended' | 'standing';
@@ -295,7 +326,7 @@ export async function restoreStores(
 ): Promise<RestoredStores> {
   const { clock, random, log } = world;
   const { durable } = settings.location;
-  const { secretOf, connections, laterMs } = as;
+  const { secretOf, connections, laterMs, node } = as;
   const route = await secretOf(db, 'route');
   const location = new Location({
     clock,
@@ -312,7 +343,7 @@ export async function restoreStores(
       location.restore(then, connections);
     }
   }
-  const calls = new CallRecords({ writer, clock, log });
+  const calls = new CallRecords({ writer, clock, log, node });
   calls.restore(await readUnfinishedCalls(db));
   return {
     subscribers: new Subscribers({ writer, clock, random, rows: await readSubscribers(db) }),

@@ -65,6 +65,14 @@ export const guard = z
       .max(WEEK_SECONDS)
       .default(7200)
       .describe('How long who has logged in is served first and without limits, in seconds.'),
+    closed_networks: z
+      .array(network)
+      .max(1_000)
+      .readonly()
+      .default(['0.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3', '::', 'fe80::/10', 'ff00::/8'])
+      .describe(
+        'Addresses and networks that no request is sent to, whoever names them: add those of your databases.',
+      ),
     scanners: z
       .array(z.string().min(3).max(64).toLowerCase())
       .max(100)

@@ -99,7 +99,7 @@ export class WarmUp {
       bindingsMax: 10_000,
     };
     this.location = new Location({ clock, random, settings: { durable: false, ...limits } });
-    this.calls = new CallRecords({ writer, clock, log: silentLogger });
+    this.calls = new CallRecords({ writer, clock, log: silentLogger, node: 0 });
     const secrets = { route: random.token(128), nonce: random.token(128) };
     const subscribers = new Subscribers({ writer, clock });
     void subscribers.add({ user: CALLER_USER, domain: DOMAIN, password: CALLER_USER });

@@ -6,9 +6,9 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Endpoint } from '../base/endpoint.ts';
-import type { ByteStream, ConnectOptions, Millis, StreamEnd, StreamUser } from '../base/world.ts';
+import type { ByteStream, ConnectOptions, Millis, StreamEnd, StreamUser, TokenOwner } from '../base/world.ts';
 import type { SimHost, SimListener, SimNet } from './sim-net.ts';
-import { agree } from './sim-tls.ts';
+import { admit, agree } from './sim-tls.ts';
 
 /** `write` answers false above this many bytes unsent. */
 export const STREAM_QUEUE_BYTES = 262_144;
@@ -30,6 +30,7 @@ class SimStream implements ByteStream {
   readonly direction: number;
   readonly options: ConnectOptions;
   peerNames: readonly string[] = [];
+  tokenOwner: TokenOwner | undefined = undefined;
   state: State;
   /** Set before any byte can arrive. */
   user: StreamUser | undefined;
@@ -243,11 +244,14 @@ function finishHandshake(client: SimStream, server: SimStream, listener: SimList
     return;
   }
   const agreed = agree(client.options, listener.options, client.remote.host);
-  if (typeof agreed === 'string') {
-    server.close('error', agreed);
-    client.close('error', agreed);
+  const owner = admit(client.options, listener.options, server.remote);
+  if (typeof agreed === 'string' || owner === 'refused') {
+    const why = typeof agreed === 'string' ? agreed : '401 Unauthorized';
+    server.close('error', why);
+    client.close('error', why);
     return;
   }
+  server.tokenOwner = owner;
   client.peerNames = agreed.server;
   server.peerNames = agreed.client;
   server.opened();

@@ -1,5 +1,6 @@
 /** TLS on a simulated network: names that are believed or not, no cipher. */
-import type { Certificate, ConnectOptions, ListenOptions } from '../base/world.ts';
+import type { Endpoint } from '../base/endpoint.ts';
+import type { Certificate, ConnectOptions, ListenOptions, TokenOwner } from '../base/world.ts';
 
 const BELIEVED = 'certificate of ';
 const OWN_WORD = 'own word of ';
@@ -38,6 +39,17 @@ export function agree(client: ConnectOptions, server: ListenOptions, host: strin
   const proved = asked !== 'none' && own !== undefined && isBelieved(own) ? namesIn(own) : [];
   if (asked === 'required' && proved.length === 0) return 'the client did not prove who it is';
   return { server: namesIn(shown), client: proved };
+}
+
+/** Whose a WebSocket is, by the token that it is opened with. */
+export function admit(
+  { kind, token }: ConnectOptions,
+  server: ListenOptions,
+  remote: Endpoint,
+): TokenOwner | 'refused' | undefined {
+  if (token === undefined || server.admit === undefined || (kind !== 'ws' && kind !== 'wss'))
+    return undefined;
+  return server.admit(token, remote) ?? 'refused';
 }
 
 function isBelieved(certificate: Certificate): boolean {

@@ -5,6 +5,7 @@ import type { ConnectOptions, StreamKind } from '../base/world.ts';
 import { simCertificate } from '../testing/sim-tls.ts';
 import { type SimWorld, simWorld } from '../testing/sim-world.ts';
 import { StreamTalk } from '../testing/stream-talk.ts';
+import { PINGS_AT_ONCE } from './connection.ts';
 import { Transports } from './transports.ts';
 
 const US = '192.0.2.1';
@@ -109,6 +110,22 @@ for (const kind of KINDS) {
     assert.deepEqual([knock.texts, heard], [['\r\n'], []]);
     transports.close();
   });
+}
+
+for (const kind of ['ws', 'wss'] as const) {
+  for (const beyond of [0, 1]) {
+    const result = beyond === 0 ? 'do no harm' : 'end it';
+    test(`${kind}: ${PINGS_AT_ONCE + beyond} messages of an empty line at once ${result}`, async () => {
+      const { world, transports, heard } = await open();
+      const knock = new Knock(world, MALLORY, PORTS[kind], { kind });
+
+      for (let i = 0; i < PINGS_AT_ONCE + beyond; i++) knock.stream.write('\r\n');
+      await world.run(1_000);
+
+      assert.deepEqual([knock.isClosed, heard], [beyond > 0, []]);
+      transports.close();
+    });
+  }
 }
 
 for (const kind of ['tls', 'ws', 'wss'] as const) {

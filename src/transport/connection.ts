@@ -6,12 +6,20 @@
  *            └──────────────────────────┴──▶ closed
  */
 import type { Endpoint } from '../base/endpoint.ts';
-import type { ByteStream, Clock, Millis, StreamKind, StreamUser, Timer } from '../base/world.ts';
+import type { ByteStream, Clock, Millis, StreamKind, StreamUser, Timer, TokenOwner } from '../base/world.ts';
 import { Framer } from '../sip/frame.ts';
 import { replyTo } from '../sip/build.ts';
 import { SipRequest } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
+import { Allowance } from './allowance.ts';
 import type { Flow } from './flow.ts';
+
+/** Pings, and messages without any content, that a connection may bring at once; then so many a second. */
+export const PINGS_AT_ONCE = 100;
+const PINGS_PER_SECOND = 10;
+/** Messages of a connection that may be dropped unheard; then so many a second. */
+export const UNHEARD_AT_ONCE = 1_000;
+const UNHEARD_PER_SECOND = 100;
 
 /** What strangers may take of us. */
 export interface ConnectionLimits {
@@ -66,6 +74,8 @@ export class Connection implements Flow, StreamUser {
   private messageTimer: Timer | undefined = undefined;
   private idleTimer: Timer | undefined = undefined;
   private lastUsed: Millis;
+  private pings: Allowance | undefined = undefined;
+  private unheards: Allowance | undefined = undefined;
 
   constructor(owner: ConnectionOwner, parts: ConnectionParts) {
     this.owner = owner;
@@ -91,6 +101,10 @@ export class Connection implements Flow, StreamUser {
 
   get peerNames(): readonly string[] {
     return this.stream?.peerNames ?? [];
+  }
+
+  get tokenOwner(): TokenOwner | undefined {
+    return this.stream?.tokenOwner;
   }
 
   toPort(): Flow {
@@ -122,7 +136,14 @@ export class Connection implements Flow, StreamUser {
     this.lastUsed = this.owner.clock.now();
     if (this.framer !== undefined) this.readBytes(this.framer, text);
     else if (!isBlank(text)) this.take(text);
-    else if (text.length > 2) this.send('\r\n');
+    else if (this.mayPing() && text.length > 2) this.send('\r\n');
+  }
+
+  /** To read what is then dropped costs us too: who goes on with that is cut. */
+  unheard(): void {
+    const now = this.owner.clock.now();
+    this.unheards ??= new Allowance(UNHEARD_AT_ONCE, UNHEARD_PER_SECOND, now);
+    if (!this.unheards.take(now)) this.cut();
   }
 
   closed(): void {
@@ -142,6 +163,20 @@ export class Connection implements Flow, StreamUser {
     this.stream?.end();
   }
 
+  /** At once; nothing that has come is looked at. */
+  private cut(): void {
+    this.open = false;
+    this.stream?.destroy();
+  }
+
+  private mayPing(): boolean {
+    const now = this.owner.clock.now();
+    this.pings ??= new Allowance(PINGS_AT_ONCE, PINGS_PER_SECOND, now);
+    const may = this.pings.take(now);
+    if (!may) this.cut();
+    return may;
+  }
+
   private readBytes(framer: Framer, text: string): void {
     framer.push(text);
     for (let message = framer.next(); message !== undefined; message = framer.next()) {
@@ -149,7 +184,8 @@ export class Connection implements Flow, StreamUser {
       this.take(message);
       if (!this.open) return;
     }
-    for (; framer.keepAlives > 0; framer.keepAlives--) this.send('\r\n');
+    for (; framer.keepAlives > 0 && this.mayPing(); framer.keepAlives--) this.send('\r\n');
+    if (!this.open) return;
     if (framer.broken !== undefined) this.refuse(framer.broken);
     else this.watchMessage(framer.waiting);
   }

@@ -3,6 +3,7 @@
  * For UDP a pair of addresses; for TCP a connection.
  */
 import type { Endpoint } from '../base/endpoint.ts';
+import type { TokenOwner } from '../base/world.ts';
 
 /** How messages travel. RFC 3261 §18, RFC 7118 */
 export type TransportName = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
@@ -20,6 +21,8 @@ export interface Flow {
   readonly remote: Endpoint;
   /** What the peer proved by its certificate: DNS names and SIP domains in lower case. RFC 5922 §7.1 */
   readonly peerNames?: readonly string[];
+  /** Whose it is, by the token that the WebSocket was opened with. */
+  readonly tokenOwner?: TokenOwner | undefined;
   /** Our address as this peer sees it: what Via and Record-Route carry, `192.0.2.1:5060`. */
   readonly sentBy: string;
   /** The same peer's other port, for a response that goes to its sent-by; a connection has one only. */
@@ -28,6 +31,8 @@ export interface Flow {
   readonly open: boolean;
   /** `order`: messages with the same value keep their order. False when the path is broken. */
   send(text: string, order: number): boolean;
+  /** A message that came by it was dropped before anybody looked at it; a connection on which that goes on is cut. */
+  unheard?(): void;
   /** Calls `broken` once if the path breaks before `cancel` is called. Never for UDP. */
   onBreak(broken: () => void): { cancel(): void };
 }

@@ -207,6 +207,28 @@ test('overload begins when turns were long for a time, and ends with the first t
   assert.deepEqual(overloads, [true, false]);
 });
 
+// oxfmt-ignore
+const mixes: readonly [known: number, strangers: number, isOverload: boolean][] = [
+  [0,                          LONG_TURN_MESSAGES * 8, false],
+  [LONG_TURN_MESSAGES / 2 - 1, LONG_TURN_MESSAGES * 8, false],
+  [LONG_TURN_MESSAGES / 2,     LONG_TURN_MESSAGES / 2, true],
+  [LONG_TURN_MESSAGES,         LONG_TURN_MESSAGES * 8, true],
+];
+for (const [known, strangers, isOverload] of mixes) {
+  const is = isOverload ? 'overload' : 'no overload, so nobody is refused for it';
+  test(`turns with ${known} messages of known sources and ${strangers} of strangers are ${is}`, async () => {
+    const { clock, overloads, send } = start();
+
+    for (let at = 0; at <= LIMITS.overloadMs; at++) {
+      send(MALLORY, strangers);
+      send('10.0.0.1', known);
+      await clock.run(1);
+    }
+
+    assert.deepEqual(overloads, isOverload ? [true] : []);
+  });
+}
+
 test('the operator is told of dropped strangers, and not again at once', async () => {
   const { clock, warnings, send } = start();
   send(MALLORY, 1_000);

@@ -33,7 +33,7 @@ export interface GuardLimits {
   readonly sourceBurst: number;
   /** Their part of a turn while more waits than is read, in per cent. */
   readonly strangerShare: number;
-  /** Turns that are long for so long mean overload: new requests are refused then, of whoever. */
+  /** Turns that known sources make long for so long mean overload: new requests are refused then, of whoever. */
   readonly overloadMs: Millis;
   /** How long a proof is remembered. */
   readonly knownMs: Millis;
@@ -90,8 +90,10 @@ export class Guard {
   private filledAt: Millis = 0;
   private messages = 0;
   private strangersOfTurn = 0;
+  private knownOfTurn = 0;
   private longTurns = 0;
-  private longSince: Millis = 0;
+  /** Since when those who are known make turns long. */
+  private askedSince: Millis = Infinity;
   private isOverloaded = false;
   private silentUntil: Millis = 0;
 
@@ -110,7 +112,10 @@ export class Guard {
     if (this.messages++ === 0) clock.soon(this.endTurn);
     const now = clock.now();
     const row = this.sources.rowOf(source, now);
-    if (this.sources.knownUntil[row]! > now) return true;
+    if (this.sources.knownUntil[row]! > now) {
+      this.knownOfTurn++;
+      return true;
+    }
     if (this.admitsStranger(text, row, now)) return true;
     if (now >= this.silentUntil) this.complain(source, now);
     return false;
@@ -180,8 +185,13 @@ export class Guard {
     this.messages = 0;
     this.strangersOfTurn = 0;
     if (!isLong) this.longTurns = 0;
-    else if (this.longTurns++ === 0) this.longSince = this.parts.clock.now();
-    const overloaded = isLong && this.parts.clock.now() - this.longSince >= this.parts.limits.overloadMs;
+    else this.longTurns++;
+    // What strangers send too much of is dropped, whatever it is: only those who are heard can ask for too much.
+    const isAsked = isLong && this.knownOfTurn * 2 >= LONG_TURN_MESSAGES;
+    this.knownOfTurn = 0;
+    if (!isAsked) this.askedSince = Infinity;
+    else if (this.askedSince === Infinity) this.askedSince = this.parts.clock.now();
+    const overloaded = isAsked && this.parts.clock.now() - this.askedSince >= this.parts.limits.overloadMs;
     if (overloaded === this.isOverloaded) return;
     this.isOverloaded = overloaded;
     this.parts.overloaded(overloaded);

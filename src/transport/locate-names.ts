@@ -33,6 +33,7 @@ export interface Asked {
   readonly transport: TransportName | 'any';
   readonly port: number | undefined;
   readonly secure: boolean;
+  readonly asker: string | undefined;
 }
 
 /** A host whose addresses are wanted. */
@@ -128,8 +129,9 @@ export class NamedHops implements Hops {
 
   private nextAddress(): Hop | undefined {
     const { dead } = this.locator;
-    const { domain, secure } = this.asked;
+    const { domain, secure, asker } = this.asked;
     for (let record = this.addresses.shift(); record !== undefined; record = this.addresses.shift()) {
+      if (this.locator.isClosed(record.target, asker)) continue;
       const { transport, port } = this.place!; // Addresses are those of a place.
       const hop = isSecure(transport)
         ? { transport, host: record.target, port, serverName: domain, secure }

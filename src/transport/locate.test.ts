@@ -4,7 +4,7 @@ import type { Net } from '../base/world.ts';
 import { parseUri } from '../sip/uri.ts';
 import { type SimWorld, simWorld } from '../testing/sim-world.ts';
 import { HOPS_MAX, LOCATE_MS, QUESTIONS_MAX } from './locate-names.ts';
-import { type Hops, Locator } from './locate.ts';
+import { type Hops, Locator, type LocatorParts } from './locate.ts';
 import type { Hop } from './transports.ts';
 
 const DEAD_MS = 30_000;
@@ -15,10 +15,11 @@ interface Options {
   readonly naptr?: boolean;
   readonly deadMs?: number;
   readonly net?: Net;
+  readonly isClosed?: LocatorParts['isClosed'];
 }
 
 function locatorIn(world: SimWorld, options: Options = {}): Locator {
-  const { speaks = 'udp tcp tls', naptr = true, deadMs = DEAD_MS, net = world.net } = options;
+  const { speaks = 'udp tcp tls', naptr = true, deadMs = DEAD_MS, net = world.net, isClosed } = options;
   const spoken = speaks.split(' ');
   return new Locator({
     net,
@@ -28,6 +29,7 @@ function locatorIn(world: SimWorld, options: Options = {}): Locator {
     speaks: (transport, isIPv6) => spoken.includes(isIPv6 ? `${transport}6` : transport),
     naptr,
     deadMs,
+    isClosed,
   });
 }
 
@@ -165,6 +167,31 @@ for (const [uri, expected, options] of domains) {
     const known = locator.candidates(parseUri(uri)).next();
     assert.ok(!(known instanceof Promise), 'known names cost no turn');
     assert.equal(show(known), expected[0] ?? '-');
+  });
+}
+
+const ASKER = '192.0.2.11';
+// oxfmt-ignore
+const led: readonly [uri: string, closed: string, onlyLed: boolean, hops: readonly string[]][] = [
+  ['sip:a@192.0.2.4',                     '192.0.2.4', false, []],
+  ['sip:a@192.0.2.4',                     '192.0.2.4', true,  ['udp 192.0.2.4 5060']],
+  ['sip:a@example.com;maddr=192.0.2.4',   '192.0.2.4', true,  []],
+  ['sip:a@192.0.2.7;M%61DDR=192.0.2.4',   '192.0.2.4', true,  []],
+  ['sip:a@plain.test',                    '192.0.2.4', true,  []],
+  ['sip:a@srv.test',                      '192.0.2.1', true,  ['udp 192.0.2.2 5072']],
+  ['sip:a@srv.test',                      '192.0.2.9', false, ['udp 192.0.2.1 5071', 'udp 192.0.2.2 5072']],
+];
+for (const [uri, closed, onlyLed, expected] of led) {
+  const whom = onlyLed ? 'who is led there' : 'everybody';
+  test(`${closed} is closed to ${whom}: ${uri} is ${expected.join(', ') || 'nowhere'}`, async () => {
+    const world = simWorld(1);
+    dns(world);
+    const isClosed = (host: string, ledBy: string | undefined): boolean =>
+      host === closed && (ledBy === ASKER || !onlyLed);
+
+    const hops = locatorIn(world, { isClosed }).candidates(parseUri(uri), 0, ASKER);
+
+    assert.deepEqual(await all(world, hops), expected);
   });
 }
 

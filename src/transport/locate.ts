@@ -36,6 +36,8 @@ export interface LocatorParts {
   readonly log: Logger;
   /** Whether a socket of ours could send so. */
   readonly speaks: (transport: TransportName, isIPv6: boolean) => boolean;
+  /** Whether nothing may be sent to an address. `ledBy`: whose name or maddr leads there, if one does. */
+  readonly isClosed?: ((host: string, ledBy: string | undefined) => boolean) | undefined;
   /** How long a target that failed is passed over; 0: never. */
   readonly deadMs: Millis;
   /** Whether a domain is asked which transports it prefers. RFC 3263 §4.1 */
@@ -59,12 +61,15 @@ export class Locator {
   }
 
   /** The first hop. */
-  locate(uri: Uri, order = 0): Located {
-    return this.candidates(uri, order).next();
+  locate(uri: Uri, order = 0, asker?: string): Located {
+    return this.candidates(uri, order, asker).next();
   }
 
-  /** All hops. Those with the same `order`, a hash of the Call-ID, go one way while that way is open. */
-  candidates(uri: Uri, order = 0): Hops {
+  /**
+   * All hops. Those with the same `order`, a hash of the Call-ID, go one way while that way is open. `asker`: the
+   * address of who has us go there; undefined for requests of our own.
+   */
+  candidates(uri: Uri, order = 0, asker?: string): Hops {
     if (uri.scheme === 'tel') return new NoHops(UNSUPPORTED_SCHEME);
     const secure = uri.scheme === 'sips';
     const asked = transportOf(uri, secure);
@@ -75,14 +80,20 @@ export class Locator {
     // Known by the WebSocket that it opened, and to no name server: RFC 7118 §5.
     if (isNowhere(target)) return new OneHop(secure ? 'wss' : 'ws', target, 0, secure);
     if (isIpAddress(target)) {
+      if (this.isClosed(target, maddr === undefined ? undefined : asker)) return new NoHops(UNAVAILABLE);
       const transport = asked === 'any' ? (secure ? 'tls' : 'udp') : asked;
       return new OneHop(transport, target, uri.port ?? defaultPorts[transport], secure);
     }
     return new NamedHops(
       this,
-      { domain: target, transport: asked, port: uri.port, secure },
+      { domain: target, transport: asked, port: uri.port, secure, asker },
       order ^ this.salt,
     );
+  }
+
+  /** See {@link LocatorParts.isClosed}. */
+  isClosed(host: string, ledBy: string | undefined): boolean {
+    return this.parts.isClosed?.(host, ledBy) === true;
   }
 
   /** See `Net.known`. */

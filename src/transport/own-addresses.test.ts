@@ -33,3 +33,23 @@ for (const [all, bound, advertise, sentBy] of table) {
     assert.equal(own.has('198.51.100.99'), false);
   });
 }
+
+// oxfmt-ignore
+const homes: readonly [bound: readonly string[], isOurs: boolean][] = [
+  [['127.0.0.1'],                 false], // A neighbour on one machine, as in a trial.
+  [['192.0.2.1'],                 true],
+  [['127.0.0.1', '192.0.2.1'],    true],
+  [['0.0.0.0'],                   true],
+];
+for (const [bound, isOurs] of homes) {
+  test(`bound to ${bound.join(' and ')}: 127.0.0.2 is ${isOurs ? 'ours, whoever says it' : 'another'}`, () => {
+    const own = new OwnAddresses(net, '', []);
+
+    for (const host of bound) own.add({ transport: 'udp', local: new Endpoint(host, 5060) });
+
+    assert.equal(own.has('127.0.0.2'), isOurs);
+    assert.equal(own.isAmbiguous('127.0.0.2'), isOurs);
+    assert.equal(own.has('127.0.0.2', 5070), false);
+    assert.equal(own.isAmbiguous('198.51.100.1'), false);
+  });
+}

@@ -2,6 +2,7 @@
 import type { Endpoint } from '../base/endpoint.ts';
 import type { Net } from '../base/world.ts';
 import type { TransportName } from './flow.ts';
+import { isLoopback } from './reach.ts';
 
 /** One socket that listens. */
 export interface Socket {
@@ -23,6 +24,8 @@ export class OwnAddresses {
   private readonly ports = new Set<number>();
   private firstPort = 0;
   private hearsAllAddresses = false;
+  /** Whether somebody on another machine may reach us. */
+  private hearsOthers = false;
 
   /** `advertise`: what every socket is seen as that has nothing of its own; empty: where it is bound. */
   constructor(net: Net, advertise: string, domains: readonly string[]) {
@@ -36,6 +39,7 @@ export class OwnAddresses {
     const { local } = socket;
     if (this.firstPort === 0) this.firstPort = local.port;
     this.ports.add(local.port);
+    if (!isLoopback(local.host)) this.hearsOthers = true;
     if (WILDCARDS.has(local.host)) this.hearsAllAddresses = true;
     else this.hosts.add(local.host);
     if (socket.advertise === undefined) return;
@@ -55,9 +59,15 @@ export class OwnAddresses {
     return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   }
 
+  /** Whether an address is that of this machine for ourselves, and of another one for those who may reach us. */
+  isAmbiguous(host: string): boolean {
+    return this.hearsOthers && isLoopback(host);
+  }
+
   /** Whether a host is ours; with a port, whether we listen there too. */
   has(host: string, port?: number): boolean {
     if (port !== undefined && !this.ports.has(port)) return false;
+    if (port === undefined && this.isAmbiguous(host)) return true;
     if (this.hosts.has(host)) return true;
     return this.hearsAllAddresses && host === this.net.localAddressFor(host);
   }

@@ -1,7 +1,7 @@
 /** Opens the listeners, and gives the flow to a hop. RFC 3261 §18. */
 import { TandemError } from '../base/errors.ts';
 import type { Endpoint } from '../base/endpoint.ts';
-import type { HostPort, StreamKind, TlsIdentity, World } from '../base/world.ts';
+import type { HostPort, StreamKind, TlsIdentity, TokenOwner, World } from '../base/world.ts';
 import type { ConnectionLimits } from './connection.ts';
 import { Connections } from './connections.ts';
 import { type Flow, isSecure, type TransportName } from './flow.ts';
@@ -45,9 +45,14 @@ export interface TransportOptions {
   readonly tls?: TlsIdentity | undefined;
   /** The pages whose browsers may connect; empty: all. */
   readonly origins?: readonly string[];
+  /** Asked when a WebSocket is opened with a token. */
+  readonly admit?: TokenAdmission | undefined;
   /** Load balancers that say by the PROXY protocol for whom they connect. */
   readonly proxyProtocolFrom?: readonly string[];
 }
+
+/** Whose a token is; undefined refuses the WebSocket that is opened with it. */
+export type TokenAdmission = (token: string, isSecure: boolean, remote: Endpoint) => TokenOwner | undefined;
 
 /** Every socket of the exchange. */
 export class Transports {
@@ -124,6 +129,11 @@ export class Transports {
     return this.own.has(host, port);
   }
 
+  /** Whether nobody but ourselves could mean this machine by that address: who reaches us from elsewhere may not. */
+  isAmbiguous(host: string): boolean {
+    return this.own.isAmbiguous(host);
+  }
+
   /** Other certificates from now on; connections that stand stay. */
   renew(tls: TlsIdentity): void {
     this.connections.renew(tls);
@@ -143,7 +153,7 @@ export class Transports {
   }
 
   private async listenStream(at: ListenAt, kind: StreamKind): Promise<Socket> {
-    const { tls, origins, proxyProtocolFrom, limits } = this.options;
+    const { tls, origins, admit, proxyProtocolFrom, limits } = this.options;
     const opening: { socket?: Socket } = {};
     const listener = await this.connections.listen(
       at,
@@ -152,6 +162,7 @@ export class Transports {
         setupMs: limits.setupMs,
         ...(tls === undefined ? {} : { tls }),
         ...(origins === undefined ? {} : { origins }),
+        admit: admit && ((token, remote) => admit(token, isSecure(kind), remote)),
         ...(proxyProtocolFrom === undefined ? {} : { proxyProtocolFrom }),
       },
       (remoteHost) => this.own.sentBy(opening.socket, remoteHost),

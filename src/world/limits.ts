@@ -12,6 +12,8 @@ export const limits = {
   /** The longest message of a WebSocket, and the fragments it may come in. */
   webSocketMessageBytes: 65_535,
   webSocketFragments: 64,
+  /** Pings and pongs of the other side, from one of our own pings to the next. */
+  webSocketControls: 1_000,
   /** The head of the HTTP request that asks for a WebSocket. */
   upgradeHeadBytes: 8_192,
   /** How often a WebSocket is asked whether it lives; it is closed when it has not answered until the next time. */

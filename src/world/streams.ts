@@ -11,9 +11,10 @@ import type {
   Logger,
   StreamUser,
   TlsIdentity,
+  TokenOwner,
 } from '../base/world.ts';
 import { readProxyHeader } from './proxy-header.ts';
-import { carryBytes, connectTcp, SocketStream } from './tcp.ts';
+import { type Carrier, carryBytes, connectTcp, SocketStream } from './tcp.ts';
 import { connectTls, provenNames, TlsAcceptor } from './tls.ts';
 import { connectWebSocket, WebSocketAcceptor } from './websocket.ts';
 
@@ -126,10 +127,13 @@ class StreamListener implements Listener {
       stream.carry(carryBytes(socket, user));
       stream.opened();
     } else {
-      this.webSocket.accept(socket, user, (carrier) => {
+      const { admit } = this.options;
+      const opened = (carrier: Carrier, owner: TokenOwner | undefined): void => {
+        stream.tokenOwner = owner;
         stream.carry(carrier);
         stream.opened();
-      });
+      };
+      this.webSocket.accept(socket, user, opened, admit && ((token) => admit(token, stream.remote)));
     }
   }
 }

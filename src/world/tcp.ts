@@ -1,7 +1,7 @@
 /** One connection, whatever is spoken on it: bytes as they are, TLS, or WebSocket messages. */
 import { connect, type Socket } from 'node:net';
 import { Endpoint } from '../base/endpoint.ts';
-import type { ByteStream, HostPort, StreamUser } from '../base/world.ts';
+import type { ByteStream, HostPort, StreamUser, TokenOwner } from '../base/world.ts';
 import { limits } from './limits.ts';
 
 /** What carries the texts of a stream once it may be written to. */
@@ -73,6 +73,7 @@ const unknownLocal = new Endpoint('0.0.0.0', 0);
 export class SocketStream implements ByteStream {
   readonly remote: Endpoint;
   peerNames: readonly string[] = [];
+  tokenOwner: TokenOwner | undefined = undefined;
   private socket: Socket;
   private user: StreamUser | undefined;
   private carrier: Carrier | undefined;

@@ -180,6 +180,24 @@ describe('WebSocket', { timeout: 10_000 }, () => {
     listener.close();
   });
 
+  for (const beyond of [0, 1]) {
+    const count = limits.webSocketControls + beyond;
+    test(`${count} pongs that nobody asked for ${beyond === 0 ? 'do no harm' : 'end the connection'}`, async () => {
+      const { listener, far } = await open();
+      const socket = dial(listener).on('error', () => {});
+      await outcome(socket);
+
+      for (let i = 0; i < count; i++) socket.pong();
+      if (beyond === 0) socket.send('still here');
+      await Promise.race([far.heard(1), far.ended.promise]);
+
+      assert.deepEqual(far.texts, beyond === 0 ? ['still here'] : []);
+      socket.terminate();
+      await far.ended.promise;
+      listener.close();
+    });
+  }
+
   // oxfmt-ignore
   const frames: readonly [name: string, bytes: Buffer, code: number][] = [
     ['an unmasked frame',            Buffer.from([0x81, 0x02, 0x68, 0x69]),                            1002],

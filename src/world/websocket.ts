@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { Endpoint } from '../base/endpoint.ts';
-import type { ByteStream, ConnectOptions, HostPort, Millis, StreamUser } from '../base/world.ts';
+import type { ByteStream, ConnectOptions, HostPort, Millis, StreamUser, TokenOwner } from '../base/world.ts';
 import { limits } from './limits.ts';
 import { type Carrier, SocketStream } from './tcp.ts';
 import { openTls, provenNames } from './tls.ts';
@@ -12,6 +12,11 @@ import type { TLSSocket } from 'node:tls';
 
 /** RFC 7118 §4.1 */
 const SUB_PROTOCOL = 'sip';
+/** Begins the sub-protocol that is none but a token. */
+const BEARER = 'bearer.';
+const TOKEN_PARAMS = ['access_token', 'token'] as const;
+/** RFC 6750 §3.1 */
+const INVALID_TOKEN = 'WWW-Authenticate: Bearer error="invalid_token"\r\n';
 
 const socketLimits = {
   perMessageDeflate: false,
@@ -22,8 +27,12 @@ const socketLimits = {
 
 interface Waiting {
   readonly user: StreamUser;
-  readonly opened: (carrier: Carrier) => void;
+  readonly opened: (carrier: Carrier, owner: TokenOwner | undefined) => void;
+  readonly admit: Admit | undefined;
 }
+
+/** Whose a token is; undefined refuses who brings it. */
+type Admit = (token: string) => TokenOwner | undefined;
 
 /** Makes WebSockets of connections that came in. */
 export class WebSocketAcceptor {
@@ -49,9 +58,12 @@ export class WebSocketAcceptor {
     this.http.on('upgrade', (request, socket, head) => this.upgrade(request, socket as Socket, head));
   }
 
-  /** `opened` is told by what the messages travel, once the other side has asked for the sub-protocol `sip`. */
-  accept(socket: Socket, user: StreamUser, opened: (carrier: Carrier) => void): void {
-    this.waiting.set(socket, { user, opened });
+  /**
+   * `opened` is told by what the messages travel, once the other side has asked for the sub-protocol `sip`, and whose
+   * it is where it brought a token and `admit` takes it.
+   */
+  accept(socket: Socket, user: StreamUser, opened: Waiting['opened'], admit?: Admit): void {
+    this.waiting.set(socket, { user, opened, admit });
     this.http.emit('connection', socket);
   }
 
@@ -63,9 +75,13 @@ export class WebSocketAcceptor {
       refuse(socket, '403 Forbidden');
     } else if (waiting === undefined || !offersSip(request)) refuse(socket, '400 Bad Request');
     else {
+      const token = waiting.admit === undefined ? undefined : tokenOf(request);
+      const owner = token === undefined ? undefined : waiting.admit?.(token);
+      if (token !== undefined && owner === undefined)
+        return refuse(socket, '401 Unauthorized', INVALID_TOKEN);
       this.upgrades.handleUpgrade(request, socket, head, (webSocket) => {
         keepAlive(webSocket, this.pingMs);
-        waiting.opened(carryMessages(webSocket, waiting.user));
+        waiting.opened(carryMessages(webSocket, waiting.user), owner);
       });
     }
   }
@@ -80,7 +96,9 @@ export function connectWebSocket(to: HostPort, user: StreamUser, options: Connec
   stream.serve(user);
   const begin = (): void => {
     if (secure !== undefined) stream.peerNames = provenNames(secure);
-    const webSocket = new WebSocket(`ws://${remote.key}`, SUB_PROTOCOL, {
+    const { token } = options;
+    const protocols = token === undefined ? [SUB_PROTOCOL] : [SUB_PROTOCOL, BEARER + token];
+    const webSocket = new WebSocket(`ws://${remote.key}`, protocols, {
       ...socketLimits,
       createConnection: () => socket,
     });
@@ -113,15 +131,27 @@ function carryMessages(webSocket: WebSocket, user: StreamUser): Carrier {
   };
 }
 
-/** A browser that went away without a word is noticed by a ping that has no answer. RFC 6455 §5.5.2 */
+/**
+ * A browser that went away without a word is noticed by a ping that has no answer. RFC 6455 §5.5.2. One that sends
+ * nothing but pings, as fast as it can, would have us do nothing but answer.
+ */
 function keepAlive(webSocket: WebSocket, pingMs: Millis): void {
   let heard = true;
+  let controls = 0;
+  const count = (): void => {
+    if (++controls > limits.webSocketControls) webSocket.terminate();
+  };
   const timer = setInterval(() => {
     if (!heard) webSocket.terminate();
     else if (webSocket.readyState === WebSocket.OPEN) webSocket.ping();
     heard = false;
+    controls = 0;
   }, pingMs);
-  webSocket.on('pong', () => (heard = true));
+  webSocket.on('ping', count);
+  webSocket.on('pong', () => {
+    heard = true;
+    count();
+  });
   webSocket.on('message', () => (heard = true));
   webSocket.on('close', () => clearInterval(timer));
 }
@@ -131,6 +161,23 @@ function offersSip(request: IncomingMessage): boolean {
   return offered.split(',').some((name) => name.trim().toLowerCase() === SUB_PROTOCOL);
 }
 
-function refuse(socket: Socket, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+/**
+ * A page can set no header field of the handshake but the sub-protocols, so its token stands there or in the URL. One
+ * that brings two is as good as one that brings a wrong one. RFC 6750 §2.3
+ *
+ *   GET /?access_token=<token>            Sec-WebSocket-Protocol: sip, bearer.<token>
+ */
+function tokenOf(request: IncomingMessage): string | undefined {
+  const { url = '' } = request;
+  const query = new URLSearchParams(url.includes('?') ? url.substring(url.indexOf('?') + 1) : '');
+  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+  const tokens = [
+    ...TOKEN_PARAMS.flatMap((name) => query.getAll(name)),
+    ...offered.filter((name) => name.startsWith(BEARER)).map((name) => name.substring(BEARER.length)),
+  ];
+  return tokens.length > 1 ? '' : tokens[0];
+}
+
+function refuse(socket: Socket, status: string, more = ''): void {
+  socket.end(`HTTP/1.1 ${status}\r\n${more}Connection: close\r\nContent-Length: 0\r\n\r\n`);
 }

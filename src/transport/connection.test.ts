@@ -1,0 +1,49 @@
+/** What a connection may bring that is worth nothing to anybody. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MALLORY, request, TARGET } from '../testing/mallory.ts';
+import { Stranger } from '../testing/stranger.ts';
+import { town } from '../testing/town.ts';
+import { openRegistrar } from '../testing/town-scripts.ts';
+import { Allowance } from './allowance.ts';
+import { PINGS_AT_ONCE, UNHEARD_AT_ONCE } from './connection.ts';
+
+for (const beyond of [0, 1]) {
+  const ends = beyond === 0 ? 'each is answered' : 'the connection is cut';
+  test(`${PINGS_AT_ONCE + beyond} pings at once: ${ends}`, async () => {
+    const t = await town(openRegistrar, { people: {} });
+    const connection = new Stranger(t.world, MALLORY, TARGET).connect();
+
+    connection.write('\r\n\r\n'.repeat(PINGS_AT_ONCE + beyond));
+    await t.run(100);
+
+    assert.equal(connection.closed, beyond > 0);
+    if (beyond === 0) assert.equal(connection.bytes, '\r\n'.repeat(PINGS_AT_ONCE));
+    t.stop();
+  });
+}
+
+for (const beyond of [0, 1]) {
+  const ends = beyond === 0 ? 'stays' : 'is cut';
+  test(`a connection with ${UNHEARD_AT_ONCE + beyond} messages that nobody wants to hear ${ends}`, async () => {
+    const settings = { guard: { strangers_per_second: 1, source_per_second: 1, source_burst: 1 } };
+    const t = await town(openRegistrar, { people: {}, settings });
+    const connection = new Stranger(t.world, MALLORY, TARGET).connect();
+
+    connection.write(
+      request({ method: 'OPTIONS', uri: 'sip:example.com' }).repeat(1 + UNHEARD_AT_ONCE + beyond),
+    );
+    await t.run(100);
+
+    assert.equal(connection.closed, beyond > 0);
+    t.stop();
+  });
+}
+
+test('an allowance is used up at once or bit by bit, and comes again with time', () => {
+  const allowance = new Allowance(2, 10, 0);
+
+  const taken = [0, 0, 0, 99, 100, 100, 10_000, 10_000, 10_000].map((at) => allowance.take(at));
+
+  assert.deepEqual(taken, [true, true, false, false, true, false, true, true, false]);
+});
