@@ -1,5 +1,10 @@
 /** A binding as a row of the `location` table, there and back. Columns are OpenSIPS's: see `store/schema.ts`. */
 import { hash } from 'node:crypto';
+import { isIpAddress } from '../base/endpoint.ts';
+import { SipError } from '../base/errors.ts';
+import type { Clock } from '../base/world.ts';
+import { parseNameAddr, splitList } from '../sip/name-addr.ts';
+import { parseUri } from '../sip/uri.ts';
 import type { Value } from '../store/writer.ts';
 import { Contact } from './contact.ts';
 
@@ -22,6 +27,9 @@ export interface BindingRow {
   readonly methods?: number | null;
 }
 
+/** Both clocks: by which we count, and by which the disk does. */
+type Times = Pick<Clock, 'now' | 'wall'>;
+
 /** Bits of `flags`: it is reached by its flow; that flow is one of several. */
 const BOUND = 1;
 const OUTBOUND = 2;
@@ -31,6 +39,13 @@ const METHODS_MASK = 0x3fff;
 const SOCKET_LENGTH_MAX = 64;
 const PROVIDER_LENGTH_MAX = 64;
 const PARAM_LENGTH_MAX = 255;
+
+/** What would end a header field: control characters, and what becomes one as it is written with a byte a character. */
+// oxlint-disable-next-line no-control-regex -- they are what is looked for.
+const NO_TEXT = /[^\t\x20-\x7e\x80-\xff]/;
+/** `udp:192.0.2.7:5062`, `tcp:[2001:db8::1]:5062` */
+const RECEIVED = /^(?:udp|tcp|tls|wss?):\[?([\da-f:.]+?)\]?:(\d{1,5})$/;
+const PORT_MAX = 65_535;
 
 /** How a flow's URI ends on disk, so that flows with one Contact are as many rows. */
 const FLOW = ';flow=';
@@ -46,11 +61,16 @@ export function diskUri(contact: Contact): string {
   return `${uriText.substring(0, end)}${FLOW}${device}.${regId}${uriText.substring(end)}`;
 }
 
-/** The values of `saveBinding`, in its order. */
-export function savedValues(contact: Contact, nowWall: number): readonly Value[] {
+/**
+ * The values of `saveBinding`, in its order. On disk times are by the wall clock, which alone outlives a restart.
+ * `place`: of some that are written at once, those with a higher one were changed later.
+ */
+export function savedValues(contact: Contact, clock: Times, place = 0): readonly Value[] {
   const { received = null, path = null, expiresAt, q, callId, cseq, userAgent } = contact;
   const { instance = null, regId = null } = contact;
   const [username, domain] = partsOf(contact.aor);
+  const nowWall = clock.wall();
+  const expires = Math.round(expiresAt - clock.now() + nowWall);
   const flags = (received === null ? 0 : BOUND) | (regId === null ? 0 : OUTBOUND);
   return [
     username,
@@ -58,11 +78,11 @@ export function savedValues(contact: Contact, nowWall: number): readonly Value[]
     diskUri(contact),
     received,
     path,
-    expiresAt,
+    expires,
     q,
     callId,
     cseq,
-    nowWall,
+    nowWall + place,
     flags,
     userAgent,
     fits(contact.socket, SOCKET_LENGTH_MAX),
@@ -101,13 +121,14 @@ export function removedValues(contact: Contact): readonly Value[] {
 }
 
 /** The binding of a row. Undefined when the row was not written by us and cannot be a binding. */
-export function contactOfRow(row: BindingRow): Contact | undefined {
-  const { username, domain, callid, user_agent: userAgent, cseq, q, expires: expiresAt } = row;
+export function contactOfRow(row: BindingRow, clock: Times): Contact | undefined {
+  const { username, domain, callid, user_agent: userAgent, cseq, q, expires } = row;
+  const expiresAt = expires - clock.wall() + Math.floor(clock.now());
   const { sip_instance: instance, reg_id: regId, received, path, socket = null, methods = null } = row;
   const params = row.params ?? usualParams({ instance: instance ?? undefined, regId: regId ?? undefined });
   const texts = [username, domain, row.contact, callid, userAgent, params, received, path, socket];
-  if (texts.some((text) => text?.includes('\n'))) return undefined;
-  return new Contact({
+  if (texts.some((text) => text !== null && !isText(text))) return undefined;
+  const contact = new Contact({
     aor: username === '' ? domain : `${username}@${domain}`,
     uriText: regId === null ? row.contact : withoutFlow(row.contact),
     q: Math.min(Math.max(q, 0), 1),
@@ -121,6 +142,30 @@ export function contactOfRow(row: BindingRow): Contact | undefined {
     socket: socket ?? undefined,
     methods: methods === null ? undefined : methods & METHODS_MASK,
   });
+  return isReachable(contact) ? contact : undefined;
+}
+
+/** SQLite keeps bytes in a column of text, if somebody puts them there. */
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && !NO_TEXT.test(value);
+}
+
+/** Whether everything can be read that is read when somebody calls: a row must not end the call, or us. */
+function isReachable({ uriText, received, path }: Contact): boolean {
+  if (received !== undefined && !isEndpoint(received)) return false;
+  try {
+    parseUri(uriText);
+    if (path !== undefined) for (const value of splitList(path)) parseNameAddr(value);
+    return path !== '';
+  } catch (error) {
+    if (error instanceof SipError) return false;
+    throw error;
+  }
+}
+
+function isEndpoint(received: string): boolean {
+  const [, host = '', port] = RECEIVED.exec(received) ?? [];
+  return isIpAddress(host) && Number(port) >= 1 && Number(port) <= PORT_MAX;
 }
 
 /** The parameters of a Contact that has nothing but device and flow. */
@@ -129,7 +174,8 @@ function usualParams({ instance, regId }: Pick<Contact, 'instance' | 'regId'>): 
   return regId === undefined ? device : `${device};reg-id=${regId}`;
 }
 
-function withoutFlow(uriText: string): string {
+/** The URI of a flow's row, as the phone wrote it: `diskUri` the other way round. */
+export function withoutFlow(uriText: string): string {
   const from = uriText.lastIndexOf(FLOW);
   if (from < 0) return uriText;
   const question = uriText.indexOf('?', from);

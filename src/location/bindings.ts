@@ -6,7 +6,7 @@
  * While rows of an AOR are on their way, other changes of that AOR wait for their turn.
  */
 import { assert } from '../base/assert.ts';
-import type { Clock } from '../base/world.ts';
+import type { Clock, Millis } from '../base/world.ts';
 import type { Writer } from '../store/writer.ts';
 import { detailValues, hasDetails, removedValues, savedValues } from './binding-row.ts';
 import type { Contact } from './contact.ts';
@@ -35,6 +35,8 @@ type Step = Change | { readonly kind: 'details'; readonly contact: Contact };
 export class Bindings {
   /** Rows that the database did not take. */
   storeFailures = 0;
+  /** When each change that is on its way to disk set out, the oldest first. */
+  private readonly onTheWay = new Set<{ readonly since: Millis }>();
   /** Rows of the table that pending commits may still need. */
   private reserved = 0;
   private readonly parts: BindingsParts;
@@ -62,6 +64,12 @@ export class Bindings {
   /** Rows that wait for the database. */
   get waiting(): number {
     return this.parts.writer?.waiting ?? 0;
+  }
+
+  /** How long the oldest change on its way to disk has been. */
+  get oldestMs(): Millis {
+    for (const { since } of this.onTheWay) return this.parts.clock.now() - since;
+    return 0;
   }
 
   /** Performs changes. Whether they hold; a promise when that must be waited for. From within a turn only. */
@@ -93,6 +101,15 @@ export class Bindings {
     this.parts.tell('contact.expired', contact);
   }
 
+  /** Writes what memory has of an AOR once more, in the order of its changes. From within a turn only. */
+  writeAgain(aor: string): void {
+    const { writer, clock } = this.parts;
+    if (writer === undefined) return;
+    const all = this.of(aor).toSorted((a, b) => (a.order - b.order) | 0);
+    for (const [place, { contact }] of all.entries())
+      writer.write('saveBinding', savedValues(contact, clock, place), this.counted, true);
+  }
+
   /** Takes a row away that is not in memory. */
   forget(contact: Contact): void {
     this.parts.writer?.write('removeBinding', removedValues(contact), this.counted);
@@ -107,10 +124,13 @@ export class Bindings {
   private async commit(writer: Writer, changes: readonly Change[]): Promise<boolean> {
     const steps = stepsOf(changes);
     this.reserved += changes.length;
+    const way = { since: this.parts.clock.now() };
+    this.onTheWay.add(way);
     const undo = await this.writeAll(writer, steps);
     const stored = undo.length === steps.length;
     const back = stored ? [] : stepsOf(undo.filter((step) => step.kind !== 'details'));
     if (back.length > 0) await this.writeAll(writer, back);
+    this.onTheWay.delete(way);
     this.reserved -= changes.length;
     return stored;
   }
@@ -131,8 +151,7 @@ export class Bindings {
   }
 
   private write(writer: Writer, step: Step, done: (error: Error | undefined) => void): void {
-    if (step.kind === 'put')
-      writer.write('saveBinding', savedValues(step.contact, this.parts.clock.wall()), done);
+    if (step.kind === 'put') writer.write('saveBinding', savedValues(step.contact, this.parts.clock), done);
     else if (step.kind === 'details') writer.write('saveBindingDetails', detailValues(step.contact), done);
     else writer.write('removeBinding', removedValues(step.old.contact), done);
   }
@@ -158,7 +177,7 @@ export class Bindings {
 
   /** What listeners are told of the changes once they hold: the end of what had expired is no news. */
   private newsIn(changes: readonly Change[]): readonly News[] {
-    const now = this.parts.clock.wall();
+    const now = this.parts.clock.now();
     const news: News[] = [];
     for (const change of changes) {
       const wasThere = change.old !== undefined && change.old.contact.expiresAt > now;

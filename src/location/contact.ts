@@ -1,4 +1,5 @@
 /** One binding of an address-of-record, made when someone looks it up. RFC 3261 §10. */
+import type { Millis } from '../base/world.ts';
 import { parseUri, type Uri } from '../sip/uri.ts';
 import type { Hop } from '../transport/transports.ts';
 import { type PushAddress, pushAddressOf } from './push-address.ts';
@@ -8,7 +9,7 @@ export interface ContactParts {
   readonly aor: string;
   readonly uriText: string;
   readonly q: number;
-  readonly expiresAt: number;
+  readonly expiresAt: Millis;
   readonly callId: string;
   readonly cseq: number;
   readonly userAgent: string;
@@ -27,8 +28,8 @@ export class Contact implements ContactParts {
   readonly uriText: string;
   /** Preference, 0 to 1 in thousandths. */
   readonly q: number;
-  /** Milliseconds since 1970. */
-  readonly expiresAt: number;
+  /** When its time is over, on the monotonic clock: who sets the wall clock drops no phone and keeps none. */
+  readonly expiresAt: Millis;
   readonly callId: string;
   readonly cseq: number;
   /** Empty when the phone did not say. */
@@ -86,6 +87,17 @@ export class Contact implements ContactParts {
   /** Whether it is reached by the flow it registered by, and so are requests within its dialogs. */
   get bound(): boolean {
     return this.received !== undefined;
+  }
+
+  /**
+   * Whether it may be called by a sips URI: it has one itself, or is reached by the TLS connection it registered by.
+   * Departs from RFC 5630 §5.3 because nearly every phone that registers by TLS says sip in its Contact: what the
+   * caller asked for, TLS on each hop, it has.
+   */
+  get bySips(): boolean {
+    const { received, uriText } = this;
+    if (uriText.startsWith('sips:')) return true;
+    return received !== undefined && (received.startsWith('tls:') || received.startsWith('wss:'));
   }
 
   /** Whether that flow is a connection with which it ends; over plain TCP only when the phone asked for that. */

@@ -28,6 +28,12 @@ export interface GruuOwner {
   readonly owns: (contact: Contact) => boolean;
 }
 
+/** Both GRUUs of a registered device. */
+export interface DeviceGruus {
+  readonly publicUri: string;
+  readonly temporaryUri: string;
+}
+
 /** Makes them and reads them, with one key. */
 export class Gruus {
   private readonly key: Buffer;
@@ -40,13 +46,19 @@ export class Gruus {
   }
 
   /** The Contact parameters of both, for the answer to a REGISTER; '' where there can be none. RFC 5627 §5.3 */
-  paramsFor({ aor, instance, callId }: Contact): string {
+  paramsFor(contact: Contact): string {
+    const gruus = this.of(contact);
+    return gruus === undefined ? '' : `;pub-gruu="${gruus.publicUri}";temp-gruu="${gruus.temporaryUri}"`;
+  }
+
+  /** Both, the temporary one new at each call; undefined where there can be none. */
+  of({ aor, instance, callId }: Contact): DeviceGruus | undefined {
     const at = aor.lastIndexOf('@');
-    if (instance === undefined || at < 0) return '';
+    if (instance === undefined || at < 0) return undefined;
     const domain = aor.substring(at + 1);
     const temporary = this.seal(aor.substring(0, at), domain, marksOf(instance, callId));
     const name = escaped(nameOf(instance));
-    return `;pub-gruu="sip:${aor};gr=${name}";temp-gruu="sip:${PREFIX}${temporary}@${domain};gr"`;
+    return { publicUri: `sip:${aor};gr=${name}`, temporaryUri: `sip:${PREFIX}${temporary}@${domain};gr` };
   }
 
   /** Whose a URI is; undefined when it is no GRUU, or none that we made. */

@@ -6,7 +6,7 @@ import type { SipRequest } from '../sip/message.ts';
 import { MemoryWriter } from '../store/memory-writer.ts';
 import type { StatementName } from '../store/statements.ts';
 import type { Value, Writer } from '../store/writer.ts';
-import { SimClock } from '../testing/sim-clock.ts';
+import { SimClock, WALL_START } from '../testing/sim-clock.ts';
 import { SimRandom } from '../testing/sim-random.ts';
 import type { BindingRow } from './binding-row.ts';
 import { Location } from './location.ts';
@@ -105,7 +105,7 @@ async function save({ clock, location }: Bench, contacts: string, cseq: number, 
 function inMemory({ location }: Bench, aor = BOB): string[] {
   return location
     .lookup(aor)
-    .map((c) => `${c.uriText} ${c.expiresAt} ${c.cseq} ${c.q}`)
+    .map((c) => `${c.uriText} ${WALL_START + c.expiresAt} ${c.cseq} ${c.q}`)
     .sort();
 }
 

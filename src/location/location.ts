@@ -5,7 +5,7 @@
  *                                                              └▶ failed: what was committed is taken back ─▶ 503
  */
 import { errorCodes, SipError } from '../base/errors.ts';
-import type { Clock, Random, Timer } from '../base/world.ts';
+import type { Clock, Millis, Random, Timer } from '../base/world.ts';
 import type { SipRequest } from '../sip/message.ts';
 import { aorOf, type Uri } from '../sip/uri.ts';
 import type { Writer } from '../store/writer.ts';
@@ -13,9 +13,11 @@ import { type BindingRow, contactOfRow } from './binding-row.ts';
 import { Bindings, type LocationEvent } from './bindings.ts';
 import { BoundFlows } from './bound-flows.ts';
 import type { Contact } from './contact.ts';
-import { Gruus } from './gruu.ts';
+import { devices } from './devices.ts';
+import { type DeviceGruus, Gruus } from './gruu.ts';
+import { LOCATION_DEFAULTS, type LocationInput, type LocationSettings } from './location-settings.ts';
 import type { RegisterSource } from './nat.ts';
-import { readRegister, type Register, type RegisterLimits } from './read-register.ts';
+import { readRegister, type Register } from './read-register.ts';
 import {
   answerOf,
   type Binding,
@@ -24,37 +26,13 @@ import {
   refusalOf,
   type RegisterOutcome,
 } from './registrar.ts';
+import { STORE_MS, type StoreWait, StoreWaits } from './store-waits.ts';
 import { BINDING_TEXT_MAX, LocationTable, NO_ROW, textLength } from './table.ts';
 import { Turns } from './turns.ts';
+import { WallJumps } from './wall-jumps.ts';
 
 export type { LocationEvent } from './bindings.ts';
-
-/** What the operator sets in `[registrar]` and `[location]`. */
-export interface LocationSettings extends RegisterLimits {
-  /** Whether a REGISTER is answered only after its rows are on disk. */
-  readonly durable: boolean;
-  /** Bindings of all subscribers together. */
-  readonly bindingsMax: number;
-  /** While so many rows wait for the database, whoever registers is told to come back later. */
-  readonly waitingRowsMax: number;
-  /** Told to phones that keep a flow: how often they must be heard of, in seconds; 0: nothing is said. RFC 5626 §10 */
-  readonly flowTimer: number;
-}
-
-/** What goes for whoever does not say. */
-export const LOCATION_DEFAULTS = {
-  whenFull: 'refuse',
-  matching: 'uri',
-  jitterPercent: 0,
-  path: 'lazy',
-  pushProviders: [],
-  waitingRowsMax: 20_000,
-  flowTimer: 0,
-} as const satisfies Partial<LocationSettings>;
-
-/** Those that must be said. */
-export type LocationInput = Omit<LocationSettings, keyof typeof LOCATION_DEFAULTS> &
-  Partial<LocationSettings>;
+export { LOCATION_DEFAULTS, type LocationInput, type LocationSettings } from './location-settings.ts';
 
 /** What a Location is built from. Without a writer nothing is kept over a restart. */
 export interface LocationParts {
@@ -88,6 +66,8 @@ const ROWS_A_SWEEP_MAX = 100_000;
 const REMOVED_A_SWEEP_MAX = 1000;
 /** A page of `list` is made from this many rows at most, so that a filter that finds little stops nobody. */
 const ROWS_A_PAGE_MAX = 10_000;
+/** While a change has been on its way to disk for longer, nobody else is let in. */
+export const BEHIND_MS = STORE_MS / 2;
 /** Who is sent away comes back within this, each at another moment. */
 const RETRY_SECONDS_MIN = 5;
 const RETRY_SECONDS_SPREAD = 26;
@@ -105,6 +85,7 @@ export class Location {
   private readonly bindings: Bindings;
   private readonly gruus: Gruus | undefined;
   private readonly turns = new Turns();
+  private readonly waits: StoreWaits<RegisterOutcome>;
   private readonly flows = new BoundFlows((aor, received) => this.flowEnded(aor, received));
   private readonly listeners: Record<LocationEvent, ((contact: Contact) => void)[]> = {
     'contact.added': [],
@@ -112,8 +93,9 @@ export class Location {
     'contact.expired': [],
     'contact.removed': [],
   };
+  private readonly jumps: WallJumps;
   private sweeping: Timer;
-  /** REGISTERs that were sent away because too many rows waited. */
+  /** REGISTERs that were sent away because the database was behind. */
   shed = 0;
 
   constructor({ clock, random, writer, settings, secret }: LocationParts) {
@@ -130,11 +112,15 @@ export class Location {
       durable: settings.durable,
       tell: (event, contact) => this.tell(event, contact),
     });
+    const { table, turns, bindings } = this;
+    this.jumps = new WallJumps({ clock, table, turns, bindings });
+    this.waits = new StoreWaits(clock, () => this.sentAway());
     this.sweeping = this.clock.after(SWEEP_MS, () => this.sweep());
   }
 
   /**
-   * Performs a REGISTER. Answers at once when nothing is to be waited for, else when every row of it is on disk.
+   * Performs a REGISTER. Answers at once when nothing is to be waited for, else when every row of it is on disk, or
+   * with 503 when that takes too long: then the disk decides, see store-waits.ts.
    * `mayRegister` is asked for the address-of-record in To: RFC 3261 §10.3 step 4.
    */
   save(
@@ -146,8 +132,12 @@ export class Location {
       const register = readRegister(request, source, this.settings, this.random);
       if (mayRegister?.(register.aor) === false) return NOT_THEIRS;
       const asksOnly = register.contacts.length === 0 && !register.all;
-      if (!asksOnly && this.bindings.waiting >= this.settings.waitingRowsMax) return this.sentAway();
-      return this.turns.take(register.aor, () => this.perform(register, source)) ?? this.overloaded();
+      if (!asksOnly && this.isBehind) return this.sentAway();
+      const wait: StoreWait = { over: false };
+      const perform = (): RegisterOutcome | Promise<RegisterOutcome> =>
+        wait.over ? this.overloaded() : this.perform(register, source);
+      const outcome = this.turns.take(register.aor, perform) ?? this.overloaded();
+      return outcome instanceof Promise ? this.waits.bound(wait, outcome) : outcome;
     } catch (error) {
       if (error instanceof SipError) return refusalOf(error);
       throw error;
@@ -158,7 +148,7 @@ export class Location {
   lookup(aor: string): readonly Contact[] {
     const first = this.table.first(aor);
     if (first === NO_ROW) return NO_CONTACTS;
-    const now = this.clock.wall();
+    const { now } = this;
     if (this.table.next(first) === NO_ROW)
       return this.table.expiresAt(first) > now ? [this.table.contact(first)] : [];
     const rows: number[] = [];
@@ -170,11 +160,13 @@ export class Location {
   /**
    * What can be rung for a URI: its parameters and needless escapes say nothing about whose it is, but a GRUU names one
    * device. Of each device the flow that was registered last stands for all: the others are for when it is gone.
+   * Nobody is called by a sips URI who cannot be: RFC 5630 §5.3.
    */
   contactsOf(uri: Uri): readonly Contact[] {
-    if (uri.params['gr'] === undefined) return devices(this.lookup(aorOf(uri)));
-    const owner = this.gruus?.ownerOf(uri);
-    return owner === undefined ? NO_CONTACTS : devices(this.lookup(owner.aor).filter(owner.owns));
+    const owner = uri.params['gr'] === undefined ? undefined : this.gruus?.ownerOf(uri);
+    if (uri.params['gr'] !== undefined && owner === undefined) return NO_CONTACTS;
+    const all = owner === undefined ? this.lookup(aorOf(uri)) : this.lookup(owner.aor).filter(owner.owns);
+    return devices(uri.scheme === 'sips' ? all.filter(({ bySips }) => bySips) : all);
   }
 
   /**
@@ -182,7 +174,7 @@ export class Location {
    * AOR or of the URI; a page may then be short, and even empty, before the last.
    */
   list(page: { readonly limit: number; readonly offset: number; readonly filter?: string }): ContactPage {
-    const now = this.clock.wall();
+    const { now } = this;
     const contacts: Contact[] = [];
     const end = page.offset + ROWS_A_PAGE_MAX;
     let row = this.table.rowFrom(page.offset);
@@ -196,7 +188,7 @@ export class Location {
 
   /** Calls `found` for the bindings among some rows that are reached by their flow; answers the row to go on from. */
   boundAmong(from: number, rowsMax: number, found: (contact: Contact) => void): number {
-    const now = this.clock.wall();
+    const { now } = this;
     const end = Math.min(from + rowsMax, this.table.rows);
     for (let row = from; row < end; row++)
       if (this.table.isBound(row) && this.table.expiresAt(row) > now) found(this.table.contact(row));
@@ -206,6 +198,11 @@ export class Location {
   /** Rows that a walk through all bindings has to look at. */
   get rows(): number {
     return this.table.rows;
+  }
+
+  /** The GRUUs of a binding's device; undefined when it has none. */
+  gruusOf(contact: Contact): DeviceGruus | undefined {
+    return this.gruus?.of(contact);
   }
 
   /** Takes every binding of an AOR away. */
@@ -251,10 +248,10 @@ export class Location {
    * are the rows of an exchange that runs.
    */
   restore(rows: Iterable<BindingRow>, connections: 'ended' | 'standing' = 'ended'): number {
-    const now = this.clock.wall();
+    const nowWall = this.clock.wall();
     for (const row of rows) {
-      if (row.expires <= now) continue;
-      const contact = contactOfRow(row);
+      if (row.expires <= nowWall) continue;
+      const contact = contactOfRow(row, this.clock);
       if (contact === undefined || textLength(contact) > BINDING_TEXT_MAX) continue;
       if (connections === 'ended' && isTied(contact)) this.bindings.forget(contact);
       else this.table.put(contact);
@@ -266,6 +263,13 @@ export class Location {
   /** Sweeps no more. Rows on their way are still committed. */
   close(): void {
     this.sweeping.cancel();
+    this.waits.stop();
+    this.jumps.stop();
+  }
+
+  /** In whole milliseconds, so that no phone is granted a fraction more than it asked for. */
+  private get now(): Millis {
+    return Math.floor(this.clock.now());
   }
 
   private perform(register: Register, source: RegisterSource): RegisterOutcome | Promise<RegisterOutcome> {
@@ -279,7 +283,7 @@ export class Location {
 
   private answered(register: Register, source: RegisterSource): RegisterOutcome | Promise<RegisterOutcome> {
     const { aor } = register;
-    const changes = planRegister(register, this.bindings.of(aor), this.clock.wall(), this.settings);
+    const changes = planRegister(register, this.bindings.of(aor), this.now, this.settings);
     if (!this.bindings.hasRoomFor(changes, this.settings.bindingsMax)) return this.overloaded();
     const done = (): RegisterOutcome => {
       for (const change of changes)
@@ -304,7 +308,7 @@ export class Location {
     if (pushProviders.length > 0 && register.contacts.some(({ uriText }) => uriText.includes(';pn-provider')))
       headers.push(['Feature-Caps', pushProviders.map((name) => `*;+sip.pns="${name}"`).join(', ')]); // RFC 8599 §8
     return answerOf(this.lookup(register.aor), {
-      nowWall: this.clock.wall(),
+      now: this.now,
       more: register.gruu && gruus !== undefined ? (contact) => gruus.paramsFor(contact) : undefined,
       headers,
     });
@@ -325,6 +329,12 @@ export class Location {
     void this.remove(aor, (contact) => contact.received === ended && isTied(contact));
   }
 
+  /** Whoever came now would wait too long. */
+  private get isBehind(): boolean {
+    const { bindings } = this;
+    return bindings.waiting >= this.settings.waitingRowsMax || bindings.oldestMs > BEHIND_MS;
+  }
+
   private sentAway(): RegisterOutcome {
     this.shed++;
     return this.overloaded();
@@ -342,8 +352,9 @@ export class Location {
 
   /** Removes bindings whose time is over. Those of an AOR with rows on their way are left for the next round. */
   private sweep(): void {
+    this.jumps.look();
     let found = 0;
-    this.table.sweep(this.clock.wall(), ROWS_A_SWEEP_MAX, REMOVED_A_SWEEP_MAX, (row) => {
+    this.table.sweep(this.now, ROWS_A_SWEEP_MAX, REMOVED_A_SWEEP_MAX, (row) => {
       const contact = this.table.contact(row);
       found++;
       if (!this.turns.isHeld(contact.aor)) this.bindings.expire(row, contact);
@@ -359,20 +370,6 @@ const NOT_THEIRS: RegisterOutcome = { status: 403, headers: [] };
 /** Whether it ends with its connection: one that can be woken does not need it. RFC 8599 §5.5 */
 function isTied(contact: Contact): boolean {
   return contact.boundToConnection && contact.push === undefined;
-}
-
-/** One contact a device, in their order; it knows the other flows, and each of those the ones after it. */
-function devices(contacts: readonly Contact[]): readonly Contact[] {
-  if (contacts.length < 2 || !contacts.some(({ regId }) => regId !== undefined)) return contacts;
-  const flows = new Map<string, Contact[]>();
-  for (const contact of contacts) {
-    if (contact.regId === undefined) continue;
-    const known = flows.get(contact.instance ?? '');
-    if (known === undefined) flows.set(contact.instance ?? '', [contact]);
-    else known.push(contact);
-  }
-  for (const all of flows.values()) for (const [at, one] of all.entries()) one.others = all.slice(at + 1);
-  return contacts.filter((one) => one.regId === undefined || flows.get(one.instance ?? '')?.[0] === one);
 }
 
 function removal(changes: readonly Change[], stored: boolean): Removal {

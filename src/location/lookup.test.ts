@@ -44,6 +44,30 @@ test('the highest q is found first, then the latest registered', () => {
   );
 });
 
+// RFC 5630 §5.3. [Contact, how it is reached, whether a sips call may go there]
+const reached: readonly [string, string | null, boolean][] = [
+  ['sips:1@h', null, true],
+  ['sips:1@h', 'udp:192.0.2.1:5060', true], // Nothing is sent there all the same: see Contact.hop.
+  ['sip:1@h', 'tls:192.0.2.1:5061', true],
+  ['sip:1@h', 'wss:192.0.2.1:5081', true],
+  ['sip:1@h', 'ws:192.0.2.1:5080', false],
+  ['sip:1@h', 'tcp:192.0.2.1:5060', false],
+  ['sip:1@h', 'udp:192.0.2.1:5060', false],
+  ['sip:1@h;transport=tls', null, false],
+];
+
+for (const [contact, received, isFound] of reached) {
+  test(`${contact} by ${received ?? 'its URI'} is ${isFound ? '' : 'not '}called by sips, and always by sip`, () => {
+    const { location } = filled([]);
+    location.restore([row('bob', contact, 1, { received }), row('bob', 'sip:2@h', 0.1)], 'standing');
+    const uris = (asked: string): string[] =>
+      location.contactsOf(parseUri(asked)).map(({ uriText }) => uriText);
+
+    assert.deepEqual(uris('sips:bob@example.com'), isFound ? [contact] : []);
+    assert.deepEqual(uris('sip:bob@example.com'), [contact, 'sip:2@h']);
+  });
+}
+
 test('nobody is found under another name', () => {
   const { location } = filled([row('bob', 'sip:1@h')]);
 

@@ -79,6 +79,22 @@ const table: readonly [
     'sip:b@pc33.example.com',
     undefined,
   ],
+  [
+    'a maddr that leads elsewhere',
+    'udp',
+    HOST,
+    '192.0.2.7:5060',
+    'sip:b@192.0.2.7:5060;maddr=127.0.0.1;transport=tcp',
+    'udp:192.0.2.7:5060',
+  ],
+  [
+    'a maddr in another spelling, behind a name',
+    'udp',
+    HOST,
+    'pc33.example.com:5060',
+    'sip:b@pc33.example.com;M%61DDR=127.0.0.1',
+    'udp:192.0.2.7:5060',
+  ],
   ['IPv6 that tells the truth', 'udp', SIX, '[2001:DB8::7]:5060', 'sip:b@[2001:db8::7]', undefined],
   ['IPv6 that does not', 'udp', SIX, '[2001:db8::7]:5060', 'sip:b@[fd00::1]', 'udp:[2001:db8::7]:5060'],
   [
@@ -121,3 +137,24 @@ test('what a proxy hands on says nothing about the phone', () => {
   assert.equal(receivedFor('udp', HOST, '192.0.2.7:5060, SIP/2.0/UDP 10.0.0.5', contact), undefined);
   assert.equal(receivedFor('udp', HOST, '192.0.2.7:5060', contact, 'Path: <sip:192.0.2.7;lr>'), undefined);
 });
+
+// oxfmt-ignore
+const paths: readonly [path: string, from: string, isTaken: boolean][] = [
+  ['<sip:p.example.com;lr>',                         '192.0.2.7', true],
+  ['<sip:198.51.100.1;lr>',                          '192.0.2.7', true],
+  ['<sip:127.0.0.1:6379;transport=tcp;lr>',          '192.0.2.7', false],
+  ['<sip:[::1]:6379;lr>',                            '192.0.2.7', false],
+  ['<sip:p.example.com;maddr=127.0.0.1;lr>',         '192.0.2.7', false],
+  ['<sip:p.example.com;m%61ddr=[::1];lr>',           '192.0.2.7', false],
+  ['<sip:127.0.0.1:5070;lr>',                        '127.0.0.1', true],
+  ['<sip:p.example.com;lr>, <sip:127.0.0.1:9;lr>',   '192.0.2.7', true], // Another proxy's own affair.
+];
+for (const [path, from, isTaken] of paths) {
+  test(`a Path ${path} from ${from} is ${isTaken ? 'taken' : 'refused'}`, () => {
+    const register = (): unknown =>
+      receivedFor('udp', new Endpoint(from, 5060), from, `sip:b@${from}`, `Path: ${path}`);
+
+    if (isTaken) assert.doesNotThrow(register);
+    else assert.throws(register, { status: 403 });
+  });
+}

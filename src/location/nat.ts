@@ -3,6 +3,7 @@
  * it is the way its REGISTER came.
  */
 import { isIpAddress } from '../base/endpoint.ts';
+import { canonicalEscapes } from '../sip/escapes.ts';
 import type { Flow } from '../transport/flow.ts';
 import { isHostAt, withoutBrackets } from '../transport/flow-bound.ts';
 
@@ -27,8 +28,15 @@ export function isContactTranslated(uriText: string, source: RegisterSource): bo
   if (source.transport !== 'udp' && source.transport !== 'tcp') return true;
   const start = hostStart(uriText);
   const end = hostEnd(uriText, start);
+  // RFC 3261 §19.1.1: a maddr overrides the host, so nothing that the host says counts.
+  if (end < uriText.length && namesAnother(uriText.substring(end))) return true;
   if (isHostAt(uriText, start, end, source.remote)) return false;
   return source.transport !== 'udp' || isIpAddress(withoutBrackets(uriText.substring(start, end)));
+}
+
+/** However it is spelled: escapes in the name of a parameter mean the same. RFC 3261 §19.1.4 */
+function namesAnother(behindHost: string): boolean {
+  return canonicalEscapes(behindHost).toLowerCase().includes(MADDR);
 }
 
 /** Behind the `@`, of which a URI has one at most, or behind the scheme. */
@@ -47,6 +55,7 @@ function hostEnd(uriText: string, from: number): number {
   return at;
 }
 
+const MADDR = ';maddr=';
 const COLON = 58;
 const SEMICOLON = 59;
 const QUESTION = 63;

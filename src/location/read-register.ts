@@ -8,6 +8,7 @@ import type { SipRequest } from '../sip/message.ts';
 import { splitList } from '../sip/name-addr.ts';
 import { aorOf } from '../sip/uri.ts';
 import { type ContactValue, readContacts, seconds, uriOfAddress } from './contact-field.ts';
+import { isLoopback } from '../transport/reach.ts';
 import { allowedMethods } from './methods.ts';
 import { isContactTranslated, isRelayed, isViaTranslated, receivedOf, type RegisterSource } from './nat.ts';
 import { pushProviderOf } from './push-address.ts';
@@ -89,6 +90,7 @@ export function readRegister(
   const callId = bounded('Call-ID', request.callId, CALL_ID_LENGTH_MAX);
   const values = readContacts(headers);
   const path = pathOf(headers, limits);
+  if (path !== undefined) checkPath(path, source);
   const userAgent = (headers.raw(USER_AGENT) ?? '').substring(0, USER_AGENT_LENGTH_MAX);
   const contacts: AskedContact[] = [];
   if (values === '*') checkStar(headers);
@@ -136,6 +138,18 @@ function pathOf(headers: Headers, limits: RegisterLimits): string | undefined {
       Unsupported: 'path',
     });
   return bounded('Path', headers.all('Path').join(', '), PATH_LENGTH_MAX);
+}
+
+/**
+ * RFC 3327 §6: nobody knows who wrote a Path. One that leads to our own machine can come from there alone, else a phone
+ * could have us speak to what listens on its loopback.
+ */
+function checkPath(path: string, { remote }: RegisterSource): void {
+  const { host, params } = parsedUri(uriOfAddress(splitList(path)[0] ?? ''), 'Path');
+  const { maddr = host } = params;
+  const target = typeof maddr === 'string' ? maddr.replace(/^\[|\]$/g, '') : host;
+  if (isLoopback(target) && !isLoopback(remote.host))
+    throw new SipError('BAD_HEADER', 403, 'a Path to our own machine, from another');
 }
 
 /** RFC 5626 §6: whoever registers a flow registers nothing else with it. */

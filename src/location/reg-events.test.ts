@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Router, script } from '../route/router.ts';
+import { replyTo } from '../sip/build.ts';
 import { parseMessage } from '../sip/parse.ts';
 import type { SipResponse } from '../sip/message.ts';
 import { Stranger } from '../testing/stranger.ts';
 import { EXCHANGE, type Town, town } from '../testing/town.ts';
+import { parseUri } from '../sip/uri.ts';
+import type { Contact } from './contact.ts';
 import { SUBSCRIPTIONS_A_USER_MAX } from './reg-events.ts';
 
 const open = script(({ location }) => {
@@ -21,6 +24,9 @@ async function start(): Promise<{ t: Town; watcher: Stranger }> {
   return { t, watcher };
 }
 
+const DAN = '<sip:dan@example.com>;tag=1';
+/** The From of who subscribes. */
+let subscriber = DAN;
 let calls = 0;
 
 /** Subscribes anew, and answers the response; NOTIFYs are left without an answer. */
@@ -34,7 +40,7 @@ async function subscribe(
     `SUBSCRIBE sip:${to} SIP/2.0`,
     `Via: SIP/2.0/UDP 192.0.2.66:5060;branch=z9hG4bK${++calls}`,
     'Max-Forwards: 70',
-    'From: <sip:dan@example.com>;tag=1',
+    `From: ${subscriber}`,
     `To: <sip:${to}>`,
     `Call-ID: subscription-${calls}`,
     'CSeq: 1 SUBSCRIBE',
@@ -116,6 +122,73 @@ test('who does not answer a NOTIFY is forgotten', async () => {
   await t.run(40_000);
 
   assert.equal(t.exchange.agent.dialogCount, 0);
+  t.stop();
+});
+
+const DEVICE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E128>"';
+
+/** The first document that dan, or who he says he is, gets of bob. */
+async function documentFor(from: string, contact: string): Promise<string> {
+  const { t, watcher } = await start();
+  await t.phone('bob').request('REGISTER', 'sip:bob@example.com', { headers: [['Contact', contact]] });
+  subscriber = from;
+  await subscribe(t, watcher, ['Event: reg', CONTACT]);
+  subscriber = DAN;
+  t.stop();
+  return watcher.heard.find((text) => text.startsWith('NOTIFY')) ?? '';
+}
+
+// RFC 5628 §5: who asks, what is registered, whether the public and the temporary GRUU are told.
+const gruus: readonly [name: string, from: string, contact: string, tellsPublic: boolean, own: boolean][] = [
+  ['the user', '<sip:bob@example.com>;tag=1', `<sip:bob@192.0.2.12>;${DEVICE}`, true, true],
+  [
+    'the user in other words',
+    '"B" <sip:%62ob@EXAMPLE.com>;tag=1',
+    `<sip:b@192.0.2.12>;${DEVICE}`,
+    true,
+    true,
+  ],
+  ['somebody else', '<sip:dan@example.com>;tag=1', `<sip:bob@192.0.2.12>;${DEVICE}`, true, false],
+  ['the user, of no device', '<sip:bob@example.com>;tag=1', '<sip:bob@192.0.2.12>', false, false],
+];
+
+for (const [name, from, contact, tellsPublic, own] of gruus) {
+  test(`GRUUs in what is told to ${name}`, async () => {
+    const text = await documentFor(from, contact);
+
+    assert.match(text, / xmlns:gr="urn:ietf:params:xml:ns:gruuinfo" /);
+    const known = /<gr:pub-gruu uri="([^"]*)"\/>/.exec(text)?.[1];
+    const name = 'sip:bob@example.com;gr=urn:uuid:00000000-0000-1000-8000-000A95A0E128';
+    assert.equal(known, tellsPublic ? name : undefined);
+    const hidden = /<gr:temp-gruu uri="sip:tgr\.[\w-]+@example\.com;gr" first-cseq="0"\/>/;
+    assert.equal(hidden.test(text), own);
+    assert.equal(text.includes('temp-gruu'), own);
+  });
+}
+
+test('the temporary GRUU of a document leads to the device, and one that is gone has none', async () => {
+  const { t, watcher } = await start();
+  const headers = (expires: string): { headers: [string, string][] } => ({
+    headers: [['Contact', `<sip:bob@192.0.2.12>;${DEVICE};expires=${expires}`]],
+  });
+  await t.phone('bob').request('REGISTER', 'sip:bob@example.com', headers('600'));
+  subscriber = '<sip:bob@example.com>;tag=1';
+  await subscribe(t, watcher, ['Event: reg', CONTACT]);
+  subscriber = DAN;
+  const temporary = /temp-gruu uri="([^"]*)"/.exec(watcher.heard.join(''))?.[1] ?? '';
+
+  const rung = t.exchange.registrations.instances(parseUri(temporary));
+  assert.equal((rung as Contact | undefined)?.uriText, 'sip:bob@192.0.2.12');
+  const notify = watcher.heard.map(parseMessage).find((message) => message.kind === 'request');
+  assert.ok(notify?.kind === 'request');
+  watcher.heard.length = 0;
+  watcher.send(replyTo(notify, 200));
+  await t.phone('bob').request('REGISTER', 'sip:bob@example.com', headers('0'));
+  await t.run(6_000);
+
+  const last = watcher.heard.find((text) => text.includes('state="terminated"')) ?? '';
+  assert.match(last, /event="unregistered"/);
+  assert.doesNotMatch(last, /-gruu/);
   t.stop();
 });
 

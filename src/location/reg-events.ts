@@ -3,9 +3,12 @@ import type { AgentCore } from '../agent/core.ts';
 import { calledDialog } from '../dialog/dialog.ts';
 import type { Reply, Serve } from '../route/decision.ts';
 import { replyTo } from '../sip/build.ts';
-import { EVENT } from '../sip/header-table.ts';
+import { EVENT, FROM } from '../sip/header-table.ts';
 import type { SipRequest } from '../sip/message.ts';
+import { parseNameAddr } from '../sip/name-addr.ts';
+import { aorOf } from '../sip/uri.ts';
 import type { Contact } from './contact.ts';
+import type { DeviceGruus } from './gruu.ts';
 import type { Location } from './location.ts';
 import { type ContactNews, type ContactState, REG_INFO } from './reg-info.ts';
 import { RegSubscription, subscribedSeconds, SUBSCRIPTION_SECONDS } from './reg-subscription.ts';
@@ -45,12 +48,13 @@ export class RegEvents {
     const count = this.subscriptions.get(aor)?.size ?? 0;
     if (dialogs.full || count >= SUBSCRIPTIONS_A_USER_MAX)
       return { do: 'reply', status: 503, headers: [['Retry-After', RETRY_SECONDS]] };
+    const watched = { aor, isOwn: isFrom(request, aor) };
     return {
       do: 'serve',
       serve: (server, subscribe) => {
         const dialog = dialogs.open(calledDialog(subscribe, dialogs.newTag(), server.flow, server.order));
         if (dialog === undefined) return server.respond(503, replyTo(subscribe, 503));
-        const subscription = new RegSubscription(this.core, dialog, aor, this);
+        const subscription = new RegSubscription(this.core, dialog, watched, this);
         this.keep(subscription);
         subscription.subscribed(server, subscribe, true);
       },
@@ -64,6 +68,12 @@ export class RegEvents {
 
   contactsOf(aor: string): readonly ContactState[] {
     return this.location.lookup(aor).map((contact) => ({ contact, news: 'registered' }));
+  }
+
+  /** A temporary GRUU hides whose it is (RFC 5627 §3.1.2): nobody but the user is told of it. */
+  gruusOf(contact: Contact, own: boolean): Partial<DeviceGruus> | undefined {
+    const gruus = this.location.gruusOf(contact);
+    return gruus === undefined || own ? gruus : { publicUri: gruus.publicUri };
   }
 
   ended(subscription: RegSubscription): void {
@@ -93,6 +103,12 @@ function refusalOf(request: SipRequest): Reply | undefined {
   if (subscribedSeconds(request) === undefined)
     return { do: 'reply', status: 423, headers: [['Min-Expires', String(SUBSCRIPTION_SECONDS.least)]] };
   return undefined;
+}
+
+/** Whether From is the address-of-record itself; the script has seen to it that From is believed. */
+function isFrom(request: SipRequest, aor: string): boolean {
+  const from = request.headers.raw(FROM);
+  return from !== undefined && aorOf(parseNameAddr(from).uri) === aor;
 }
 
 function takesRegInfo(accept: string): boolean {

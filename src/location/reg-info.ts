@@ -1,7 +1,9 @@
-/** Who is registered, as an `application/reginfo+xml` document. RFC 3680 §5, RFC 5628 §4 for device and flow */
+/** Who is registered, as an `application/reginfo+xml` document. RFC 3680 §5, RFC 5628 §5 for GRUUs */
 import { hash } from 'node:crypto';
+import type { Millis } from '../base/world.ts';
 import { diskUri } from './binding-row.ts';
 import type { Contact } from './contact.ts';
+import type { DeviceGruus } from './gruu.ts';
 
 /** What happened to a contact. RFC 3680 §3.1 */
 export type ContactNews = 'registered' | 'created' | 'refreshed' | 'expired' | 'unregistered';
@@ -25,27 +27,30 @@ export interface RegInfo {
   /** Whether any contact is left. */
   readonly active: boolean;
   readonly contacts: readonly ContactState[];
-  readonly nowWall: number;
+  readonly now: Millis;
+  /** The GRUUs of a contact that is there; undefined when it has none, or when nobody may be told. */
+  readonly gruusOf?: ((contact: Contact) => Partial<DeviceGruus> | undefined) | undefined;
 }
 
 /** The text of a document. */
-export function regInfoText({ aor, version, state, active, contacts, nowWall }: RegInfo): string {
+export function regInfoText(info: RegInfo): string {
+  const { aor, version, state, active, contacts } = info;
   const gone = contacts.length > 0 ? 'terminated' : 'init';
   const lines = [
     '<?xml version="1.0"?>',
-    `<reginfo xmlns="urn:ietf:params:xml:ns:reginfo" version="${version}" state="${state}">`,
+    `<reginfo xmlns="urn:ietf:params:xml:ns:reginfo" ${GRUU_SPACE} version="${version}" state="${state}">`,
     `  <registration aor="${escaped(`sip:${aor}`)}" id="${idOf(aor)}" state="${active ? 'active' : gone}">`,
-    ...contacts.flatMap((one) => contactLines(one, nowWall)),
+    ...contacts.flatMap((one) => contactLines(one, info)),
     '  </registration>',
     '</reginfo>',
   ];
   return `${lines.join('\r\n')}\r\n`;
 }
 
-function contactLines({ contact, news }: ContactState, nowWall: number): readonly string[] {
+function contactLines({ contact, news }: ContactState, { now, gruusOf }: RegInfo): readonly string[] {
   const { uriText, q, callId, cseq, userAgent, instance, regId, expiresAt } = contact;
   const isThere = news !== 'expired' && news !== 'unregistered';
-  const seconds = isThere ? Math.max(0, Math.ceil((expiresAt - nowWall) / 1000)) : 0;
+  const seconds = isThere ? Math.max(0, Math.ceil((expiresAt - now) / 1000)) : 0;
   const attributes = [
     `id="${idOf(diskUri(contact))}"`,
     `state="${isThere ? 'active' : 'terminated'}"`,
@@ -63,9 +68,26 @@ function contactLines({ contact, news }: ContactState, nowWall: number): readonl
     ...(instance === undefined ? [] : [unknown('+sip.instance', `"${instance}"`)]),
     ...(regId === undefined ? [] : [unknown('reg-id', String(regId))]),
     ...(userAgent === '' ? [] : [unknown('+sip.user-agent', userAgent)]),
+    ...(isThere ? gruuLines(gruusOf?.(contact)) : []),
     '    </contact>',
   ];
 }
+
+/**
+ * RFC 5628 §5. `first-cseq` is the lowest CSeq whose temporary GRUU still holds: all of a Call-ID do, see gruu.ts, so
+ * there is none that is too low.
+ */
+function gruuLines(gruus: Partial<DeviceGruus> | undefined): readonly string[] {
+  const { publicUri, temporaryUri } = gruus ?? {};
+  const lines: string[] = [];
+  if (publicUri !== undefined) lines.push(`      <gr:pub-gruu uri="${escaped(publicUri)}"/>`);
+  if (temporaryUri !== undefined)
+    lines.push(`      <gr:temp-gruu uri="${escaped(temporaryUri)}" first-cseq="0"/>`);
+  return lines;
+}
+
+/** RFC 5628 §8 */
+const GRUU_SPACE = 'xmlns:gr="urn:ietf:params:xml:ns:gruuinfo"';
 
 const ID_LENGTH = 12;
 

@@ -11,6 +11,8 @@ import { EXPIRES } from '../sip/header-table.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import { seconds } from './contact-field.ts';
+import type { Contact } from './contact.ts';
+import type { DeviceGruus } from './gruu.ts';
 import { type ContactState, REG_INFO, regInfoText } from './reg-info.ts';
 import {
   type RegSubscriptionPart,
@@ -27,6 +29,8 @@ export const NOTIFY_EVERY_MS = 5_000;
 export interface RegSubscriptionUser {
   /** Everybody who is registered now. */
   contactsOf(aor: string): readonly ContactState[];
+  /** Their GRUUs; temporary ones only for who is registered. */
+  gruusOf(contact: Contact, own: boolean): Partial<DeviceGruus> | undefined;
   ended(subscription: RegSubscription): void;
 }
 
@@ -38,9 +42,17 @@ export function subscribedSeconds(request: SipRequest): number | undefined {
   return Math.min(asked, SUBSCRIPTION_SECONDS.most);
 }
 
+/** Whose registration, and whether it is that of who asks. */
+export interface Watched {
+  readonly aor: string;
+  readonly isOwn: boolean;
+}
+
 /** See above. */
 export class RegSubscription implements RegSubscriptionPart, DialogUser {
   readonly aor: string;
+  /** Whether who asks is who is registered. */
+  readonly isOwn: boolean;
   state: RegSubscriptionState = 'active';
   private readonly core: AgentCore;
   private readonly dialog: Dialog;
@@ -55,10 +67,11 @@ export class RegSubscription implements RegSubscriptionPart, DialogUser {
   private lastReason: string | undefined = undefined;
   private changes = new Map<string, ContactState>();
 
-  constructor(core: AgentCore, dialog: Dialog, aor: string, user: RegSubscriptionUser) {
+  constructor(core: AgentCore, dialog: Dialog, watched: Watched, user: RegSubscriptionUser) {
     this.core = core;
     this.dialog = dialog;
-    this.aor = aor;
+    this.aor = watched.aor;
+    this.isOwn = watched.isOwn;
     this.user = user;
     dialog.user = this;
     dialog.accepted();
@@ -152,7 +165,8 @@ export class RegSubscription implements RegSubscriptionPart, DialogUser {
       state: this.wantsAll ? 'full' : 'partial',
       active: all.length > 0,
       contacts,
-      nowWall: clock.wall(),
+      now: clock.now(),
+      gruusOf: (contact) => this.user.gruusOf(contact, this.isOwn),
     });
     this.telling = true;
     this.wantsAll = false;

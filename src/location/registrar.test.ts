@@ -149,6 +149,10 @@ const table: readonly [name: string, first: string[], asked: string[], status: n
     ['the star without Expires', [`Contact: ${A}`], ['Contact: *'], 400, []],
     ['the star with another Expires', [`Contact: ${A}`], ['Contact: *', 'Expires: 1'], 400, []],
     ['the star beside a contact', [], ['Contact: *', `Contact: ${A}`, 'Expires: 0'], 400, []],
+    ['the star in a list', [`Contact: ${A}`], [`Contact: *, ${B}`, 'Expires: 0'], 400, []],
+    ['the star with expires of its own', [`Contact: ${A}`], ['Contact: *;expires=0'], 400, []],
+    ['the star in brackets', [`Contact: ${A}`], ['Contact: <*>', 'Expires: 0'], 400, []],
+    ['the star with an Expires that is no number', [`Contact: ${A}`], ['Contact: *', 'Expires: -1'], 400, []],
     ['the star twice', [], ['Contact: *', 'Contact: *', 'Expires: 0'], 400, []],
     ['the star in a list', [], [`Contact: ${A}, *`, 'Expires: 0'], 400, []],
     [

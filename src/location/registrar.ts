@@ -6,6 +6,7 @@
  *   answerOf       all bindings that hold afterwards                           step 8
  */
 import { SipError } from '../base/errors.ts';
+import type { Millis } from '../base/world.ts';
 import { parseUri, sameUri, type Uri } from '../sip/uri.ts';
 import { diskUri } from './binding-row.ts';
 import { Contact } from './contact.ts';
@@ -36,24 +37,24 @@ export type PlanLimits = Pick<RegisterLimits, 'maxContacts' | 'whenFull' | 'matc
 
 /**
  * Every change this request asks for, or a SipError: then nothing may be changed. RFC 3261 §10.3 steps 6 and 7.
- * `bindings` are all of this address-of-record, expired ones included.
+ * `bindings` are all of this address-of-record, expired ones included; `now`: whole milliseconds, monotonic.
  */
 export function planRegister(
   register: Register,
   bindings: readonly Binding[],
-  nowWall: number,
+  now: Millis,
   limits: PlanLimits,
 ): readonly Change[] {
   if (register.all) {
-    const removed = bindings.filter((binding) => !cameBefore(binding, register, nowWall));
+    const removed = bindings.filter((binding) => !cameBefore(binding, register, now));
     return removed.map((old) => ({ kind: 'remove', old }));
   }
   const changes: Change[] = [];
   for (const asked of register.contacts) {
     const old = boundBefore(asked, register, bindings, changes, limits);
-    addChange(changes, asked, old, register, nowWall);
+    addChange(changes, asked, old, register, now);
   }
-  return withinLimit(changes, bindings, nowWall, limits);
+  return withinLimit(changes, bindings, now, limits);
 }
 
 /**
@@ -107,15 +108,15 @@ function addChange(
   asked: AskedContact,
   old: Binding | undefined,
   register: Register,
-  nowWall: number,
+  now: Millis,
 ): void {
-  if (old !== undefined && cameBefore(old, register, nowWall)) return;
+  if (old !== undefined && cameBefore(old, register, now)) return;
   dropEarlier(changes, old, asked);
   if (asked.expires === 0) {
     if (old !== undefined) changes.push({ kind: 'remove', old });
     return;
   }
-  const contact = bindingOf(asked, register, nowWall);
+  const contact = bindingOf(asked, register, now);
   // The text of the URI is the key on disk: the same URI in other words is another row there.
   const renamed = old !== undefined && diskUri(old.contact) !== diskUri(contact);
   if (renamed) changes.push({ kind: 'remove', old });
@@ -128,9 +129,9 @@ function addChange(
  * was lost: we answer REGISTER without a transaction (§8.2.7), so it is answered as before and changes nothing.
  * A binding whose time is over is no binding.
  */
-function cameBefore(binding: Binding, register: Register, nowWall: number): boolean {
+function cameBefore(binding: Binding, register: Register, now: Millis): boolean {
   const { contact } = binding;
-  if (contact.expiresAt <= nowWall || contact.callId !== register.callId) return false;
+  if (contact.expiresAt <= now || contact.callId !== register.callId) return false;
   if (register.cseq < contact.cseq) {
     throw new SipError('BAD_HEADER', 500, 'CSeq is below the one of the binding');
   }
@@ -159,10 +160,10 @@ function isSame(contact: Contact, uriText: string, uri: () => Uri): boolean {
   return contact.uriText === uriText || sameUri(contact.uri, uri());
 }
 
-function bindingOf(asked: AskedContact, register: Register, nowWall: number): Contact {
+function bindingOf(asked: AskedContact, register: Register, now: Millis): Contact {
   const { uriText, params, q, received, socket } = asked;
   const { aor, callId, cseq, userAgent, path, methods } = register;
-  const expiresAt = nowWall + asked.expires * 1000;
+  const expiresAt = now + asked.expires * 1000;
   return new Contact({
     aor,
     uriText,
@@ -183,14 +184,14 @@ function bindingOf(asked: AskedContact, register: Register, nowWall: number): Co
 function withinLimit(
   changes: Change[],
   bindings: readonly Binding[],
-  nowWall: number,
+  now: Millis,
   { maxContacts, whenFull }: PlanLimits,
 ): readonly Change[] {
   let added = 0;
   let count = 0;
-  for (const { contact } of bindings) if (contact.expiresAt > nowWall) count++;
+  for (const { contact } of bindings) if (contact.expiresAt > now) count++;
   for (const change of changes) {
-    const live = change.old !== undefined && change.old.contact.expiresAt > nowWall;
+    const live = change.old !== undefined && change.old.contact.expiresAt > now;
     if (change.kind === 'remove') count -= live ? 1 : 0;
     else if (!live) {
       count++;
@@ -199,7 +200,7 @@ function withinLimit(
   }
   if (added === 0 || count <= maxContacts) return changes;
   const touched = new Set(changes.map(({ old }) => old));
-  const others = bindings.filter((one) => one.contact.expiresAt > nowWall && !touched.has(one));
+  const others = bindings.filter((one) => one.contact.expiresAt > now && !touched.has(one));
   if (whenFull === 'refuse' || count - others.length > maxContacts)
     throw new SipError('TOO_MANY_CONTACTS', 403, `more than ${maxContacts} contacts`);
   const oldest = others.toSorted((a, b) => (a.order - b.order) | 0).slice(0, count - maxContacts);
@@ -208,7 +209,7 @@ function withinLimit(
 
 /** What stands in an answer beside the bindings. */
 export interface AnswerParts {
-  readonly nowWall: number;
+  readonly now: Millis;
   /** More parameters of a Contact, such as its GRUUs. */
   readonly more?: ((contact: Contact) => string) | undefined;
   readonly headers: readonly (readonly [string, string])[];
@@ -222,9 +223,9 @@ export function answerOf(contacts: readonly Contact[], parts: AnswerParts): Regi
   return { status: 200, headers };
 }
 
-function contactLine(contact: Contact, { nowWall, more }: AnswerParts): string {
+function contactLine(contact: Contact, { now, more }: AnswerParts): string {
   const q = contact.q === 1 ? '' : `;q=${contact.q}`;
-  const expires = Math.ceil((contact.expiresAt - nowWall) / 1000);
+  const expires = Math.ceil((contact.expiresAt - now) / 1000);
   return `<${contact.uriText}>${contact.params}${more?.(contact) ?? ''}${q};expires=${expires}`;
 }
 

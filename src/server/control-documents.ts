@@ -3,8 +3,15 @@
  * `--json`. Times are ISO 8601, UTC; names are camelCase; what is not known is null.
  */
 import type { Selectable } from 'kysely';
+import type { Clock } from '../base/world.ts';
+import { printCallNumber } from '../billing/call-number.ts';
+import { withoutFlow } from '../location/binding-row.ts';
 import type { Contact } from '../location/contact.ts';
 import type { CallsTable, LocationTable, SubscriberTable } from '../store/schema.ts';
+
+/** What a terminal obeys: control characters of ASCII, and those of ISO 8859. */
+// oxlint-disable-next-line no-control-regex -- control characters are what this is about
+const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
 
 /** An account, without its secrets. */
 export interface UserDocument {
@@ -16,8 +23,13 @@ export interface UserDocument {
 export interface RegistrationDocument {
   readonly user: string;
   readonly contact: string;
-  /** Where we send instead when the phone is behind a NAT. */
+  /** Where we send instead: the phone is behind a NAT, or wants its flow used; `tls:192.0.2.7:40001`. */
   readonly received: string | null;
+  /** The device, `<urn:uuid:…>`, and which of its flows this is. RFC 5626 */
+  readonly instance: string | null;
+  readonly regId: number | null;
+  /** The proxies on the way to the phone. RFC 3327 */
+  readonly path: string | null;
   readonly expiresAt: string;
   readonly q: number;
   readonly userAgent: string;
@@ -79,30 +91,36 @@ export function userDocument(row: Pick<SubscriberTable, 'username' | 'domain' | 
 export function registrationDocument(row: Selectable<LocationTable>): RegistrationDocument {
   return {
     user: `${row.username}@${row.domain}`,
-    contact: row.contact,
+    contact: row.reg_id === null ? row.contact : withoutFlow(row.contact),
     received: row.received,
+    instance: row.sip_instance,
+    regId: row.reg_id,
+    path: row.path,
     expiresAt: isoTime(row.expires),
     q: row.q,
-    userAgent: row.user_agent,
+    userAgent: printable(row.user_agent),
   };
 }
 
 /** A binding in memory as it is shown. */
-export function contactDocument(contact: Contact): RegistrationDocument {
+export function contactDocument(contact: Contact, clock: Pick<Clock, 'now' | 'wall'>): RegistrationDocument {
   return {
     user: contact.aor,
     contact: contact.uriText,
     received: contact.received ?? null,
-    expiresAt: isoTime(contact.expiresAt),
+    instance: contact.instance ?? null,
+    regId: contact.regId ?? null,
+    path: contact.path ?? null,
+    expiresAt: isoTime(Math.round(contact.expiresAt - clock.now() + clock.wall())),
     q: contact.q,
-    userAgent: contact.userAgent,
+    userAgent: printable(contact.userAgent),
   };
 }
 
 /** A row of `calls` as it is shown. */
 export function callDocument(row: Selectable<CallsTable>): CallDocument {
   return {
-    id: String(row.id),
+    id: printCallNumber(row.id),
     callId: row.call_id,
     caller: row.caller,
     callee: row.callee,
@@ -118,6 +136,11 @@ export function callDocument(row: Selectable<CallsTable>): CallDocument {
     status: row.status,
     endedBy: row.ended_by,
   };
+}
+
+/** Any phone chooses its own name: it must not steer the terminal of who looks at it. */
+function printable(text: string): string {
+  return text.replaceAll(CONTROL, '?');
 }
 
 function isoTime(millis: number): string {

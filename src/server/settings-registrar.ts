@@ -48,8 +48,8 @@ export const registrar = z
       .max(86_400)
       .default(0)
       .describe(
-        'Told to phones with a flow (RFC 5626) as `Flow-Timer`: how often they must send something. ' +
-          '0: they decide.',
+        'Told to phones with a flow (RFC 5626) as `Flow-Timer`: how often they must send something; ' +
+          'less than `[sip] idle_timeout_ms`. 0: they decide.',
       ),
     push_providers: z
       .array(

@@ -1,0 +1,16 @@
+/** A phone with several flows is one phone. RFC 5626 §7 */
+import type { Contact } from './contact.ts';
+
+/** One contact a device, in their order; it knows the other flows, and each of those the ones after it. */
+export function devices(contacts: readonly Contact[]): readonly Contact[] {
+  if (contacts.length < 2 || !contacts.some(({ regId }) => regId !== undefined)) return contacts;
+  const flows = new Map<string, Contact[]>();
+  for (const contact of contacts) {
+    if (contact.regId === undefined) continue;
+    const known = flows.get(contact.instance ?? '');
+    if (known === undefined) flows.set(contact.instance ?? '', [contact]);
+    else known.push(contact);
+  }
+  for (const all of flows.values()) for (const [at, one] of all.entries()) one.others = all.slice(at + 1);
+  return contacts.filter((one) => one.regId === undefined || flows.get(one.instance ?? '')?.[0] === one);
+}
