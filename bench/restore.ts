@@ -27,7 +27,7 @@ try {
   await (await openDatabase(place)).destroy();
   const writer = openWriter(place, { clock, log });
   for (let i = 0; i < contacts; i++) {
-    writer.write('saveBinding', savedValues(contactOf(i), clock.wall()));
+    writer.write('saveBinding', savedValues(contactOf(i), clock));
     if (writer.waiting > WAITING_MAX) await writer.flush();
   }
   await writer.flush();
@@ -71,7 +71,7 @@ function contactOf(i: number): Contact {
     aor: `u${1_000_000 + i}@example.com`,
     uriText: `sip:u${1_000_000 + i}@10.0.0.5:50600;ob;x=1234`,
     q: 1,
-    expiresAt: clock.wall() + HOUR_MS,
+    expiresAt: clock.now() + HOUR_MS,
     cseq: 1,
     callId: `${1_000_000 + i}-a84b4c76e66710-0123456`,
     userAgent: 'Example Softphone 7.2.11 (x64)',

@@ -2,6 +2,7 @@
 import type { Selectable } from 'kysely';
 import type { CallsTable } from '../store/schema.ts';
 import type { Database } from '../store/sqlite.ts';
+import { callNumbersIn } from './call-number.ts';
 
 /** One call attempt, as its row says. */
 export type CallRecord = Readonly<Selectable<CallsTable>>;
@@ -47,8 +48,9 @@ export async function listCalls(db: Database, filter: CallFilter = {}): Promise<
 /** The record with this number, or all attempts of this Call-ID in order; none when there is no such call. */
 export async function showCalls(db: Database, idOrCallId: string): Promise<readonly CallRecord[]> {
   const query = db.selectFrom('calls').selectAll().orderBy('id');
-  if (/^\d{1,15}$/.test(idOrCallId)) {
-    const byNumber = await query.where('id', '=', Number(idOrCallId)).execute();
+  const numbers = callNumbersIn(idOrCallId);
+  if (numbers.length > 0) {
+    const byNumber = await query.where('id', 'in', numbers).execute();
     if (byNumber.length > 0) return byNumber;
   }
   return query.where('call_id', '=', idOrCallId).execute();

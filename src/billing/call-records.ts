@@ -11,9 +11,10 @@ import type { Done, Value, Writer } from '../store/writer.ts';
 import type { UnfinishedCalls } from './call-list.ts';
 import { callMachine } from './call-machine.ts';
 import type { CallRecordEvent, CallRecordPart, CallRecordState } from './call-machine.ts';
+import { CallNumbers } from './call-number.ts';
 import { CallTable, NOT_YET } from './call-table.ts';
 
-/** The number of a call's record: counts up, also over restarts. 0 is none. */
+/** The number of a call's record, see `call-number.ts`: grows, also over restarts. 0 is none. */
 export type CallId = number;
 
 /** What is known when the INVITE comes. */
@@ -58,13 +59,23 @@ export const REPAIR_MS = 1_000;
 /** How often calls that nobody ended are looked for. */
 export const SWEEP_MS = 60_000;
 /**
- * A restart leaves out so many numbers: rows that a crash kept from the disk had them, and a BYE of such a
- * call must not end another one.
+ * A restart leaves out so many numbers where they are counted: rows that a crash kept from the disk had them, and a BYE
+ * of such a call must not end another one.
  */
 export const IDS_LEFT_OUT = WRITER_LIMITS.waitingRowsMax;
 
 const STATES: readonly CallRecordState[] = ['open', 'answered', 'ending', 'ended'];
 const ENDERS: readonly (EndedBy | null)[] = [null, 'caller', 'callee', 'us'];
+
+/** What records stand on. */
+export interface CallRecordsOptions {
+  readonly writer: Writer;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly limits?: Partial<CallLimits>;
+  /** Which of the nodes on its database this is; undefined where no other can be. */
+  readonly node?: number | undefined;
+}
 
 /** Keeps the records of the calls that go on. */
 export class CallRecords {
@@ -73,7 +84,7 @@ export class CallRecords {
   private readonly log: Logger;
   private readonly limits: CallLimits;
   private readonly calls: CallTable;
-  private lastId = 0;
+  private readonly numbers: CallNumbers;
   /** Records of which a row was not written, with what the first row needs if it was that one. */
   private readonly broken = new Map<CallId, NewCall | undefined>();
   private repairTimer: Timer | undefined;
@@ -93,7 +104,9 @@ export class CallRecords {
     release: () => this.calls.release(this.slot),
   };
 
-  constructor(options: { writer: Writer; clock: Clock; log: Logger; limits?: Partial<CallLimits> }) {
+  /** `node`: see `CallNumbers`. */
+  constructor(options: CallRecordsOptions) {
+    this.numbers = new CallNumbers(options.node);
     this.writer = options.writer;
     this.clock = options.clock;
     this.log = options.log;
@@ -108,12 +121,13 @@ export class CallRecords {
 
   /** Begins a record. Throws SipError 503 when too many are open. `done`: its row is on disk, or why not. */
   open(call: NewCall, done?: Done): CallId {
-    const id = this.lastId + 1;
+    const { callsMax } = this.limits;
+    if (this.count >= callsMax) throw new SipError('OVERLOADED', 503, `more than ${callsMax} calls at once`);
+    const wall = this.clock.wall();
+    const id = this.numbers.next(wall);
     const slot = this.calls.take(id);
-    if (slot < 0) throw new SipError('OVERLOADED', 503, `more than ${this.limits.callsMax} calls at once`);
-    this.lastId = id;
     this.calls.startedAt[slot] = this.clock.now();
-    this.calls.startedWall[slot] = this.clock.wall();
+    this.calls.startedWall[slot] = wall;
     this.writeOpen(slot, call, done);
     this.sweepLater();
     return id;
@@ -141,7 +155,7 @@ export class CallRecords {
    * clock.
    */
   restore(unfinished: UnfinishedCalls): void {
-    if (unfinished.lastId > 0) this.lastId = Math.max(this.lastId, unfinished.lastId + IDS_LEFT_OUT);
+    if (unfinished.lastId > 0) this.numbers.goBeyond(unfinished.lastId, IDS_LEFT_OUT);
     for (const row of unfinished.rows) {
       const slot = this.calls.take(row.id);
       if (slot < 0) {

@@ -1,6 +1,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { CallNumbers, NODES_MAX } from './call-number.ts';
 import { IdMap } from './id-map.ts';
 
 test('a key that is not there answers -1', () => {
@@ -8,21 +9,22 @@ test('a key that is not there answers -1', () => {
   map.set(1, 10);
   map.delete(2);
 
-  assert.deepEqual([map.get(1), map.get(2), map.get(1_025), map.size], [10, -1, -1, 1]);
+  assert.deepEqual([map.get(1), map.get(2), map.get(1_025), map.get(0), map.size], [10, -1, -1, -1, 1]);
 });
 
 test('it answers as a Map does, whatever is set and deleted', () => {
-  // Keys that collide in a table of 1,024 places, at its end and over it.
+  // So few places that most keys collide, at the end of the table and over it.
   const key = fc.oneof(
     fc.integer({ min: 1, max: 12 }),
     fc.integer({ min: 1_020, max: 1_040 }),
     fc.constant(2 ** 52),
+    fc.integer({ min: 1, max: 12 }).map((call) => 2 ** 50 + call * NODES_MAX),
   );
   const change = fc.record({ key, value: fc.option(fc.nat({ max: 2 ** 31 - 1 }), { nil: undefined }) });
 
   fc.assert(
     fc.property(fc.array(change, { maxLength: 80 }), (changes) => {
-      const map = new IdMap();
+      const map = new IdMap(8);
       const model = new Map<number, number>();
       for (const { key: k, value } of changes) {
         if (value === undefined) {
@@ -47,4 +49,13 @@ test('it grows, and forgets what came and went', () => {
   assert.equal(map.size, 1_000);
   assert.equal(map.get(4_000), -1);
   for (let id = 4_001; id <= 5_000; id++) assert.equal(map.get(id), id * 2);
+});
+
+test('the numbers of one node spread over all places', () => {
+  const numbers = new CallNumbers(7);
+  const map = new IdMap(1_024);
+  const places = new Set<number>();
+  for (let call = 0; call < 500; call++) places.add(map.homeOf(numbers.next(Date.UTC(2026, 10, 21) + call)));
+
+  assert.ok(places.size > 350, `${places.size} places for 500 numbers`);
 });

@@ -1,24 +1,37 @@
 /**
- * Numbers that count up → small integers, in two flat arrays: nothing for the collector to walk.
- * An open hash with linear steps; since the keys count up, most of them lie where they belong.
+ * Numbers of calls → small integers, in two flat arrays: nothing for the collector to walk. An open hash with linear
+ * steps. Numbers of one node have their low bits in common, so the place is made of all bits (Fibonacci hashing).
  */
 import { assert } from '../base/assert.ts';
 
 const CAPACITY_AT_FIRST = 1_024;
 /** No value is kept under this key. */
 const NO_KEY = 0;
+/** 2^32 divided by the golden ratio, and the first factor of MurmurHash3's last step. */
+const GOLDEN = 0x9e3779b1;
+const MIXER = 0x85ebca6b;
+const TWO_32 = 2 ** 32;
 
 /** Keys are integers above 0, values integers from 0 to 2^31 - 1. */
 export class IdMap {
-  private keys = new Float64Array(CAPACITY_AT_FIRST);
-  private values = new Int32Array(CAPACITY_AT_FIRST);
+  private keys: Float64Array;
+  private values: Int32Array;
+  /** So far the product is shifted that as many bits are left as places have. */
+  private shift: number;
   /** How many keys are there. */
   size = 0;
+
+  /** `capacity`: places at first, a power of two; there are more when half of them are taken. */
+  constructor(capacity = CAPACITY_AT_FIRST) {
+    this.keys = new Float64Array(capacity);
+    this.values = new Int32Array(capacity);
+    this.shift = Math.clz32(capacity) + 1;
+  }
 
   /** The value of this key, or -1. */
   get(key: number): number {
     const place = this.placeOf(key);
-    return this.keys[place] === key ? this.values[place]! : -1;
+    return this.keys[place] === key && key !== NO_KEY ? this.values[place]! : -1;
   }
 
   set(key: number, value: number): void {
@@ -54,14 +67,18 @@ export class IdMap {
     return place;
   }
 
-  private homeOf(key: number): number {
-    return key % this.keys.length;
+  /** Where a key belongs, unless others lie there. */
+  homeOf(key: number): number {
+    const both = (key | 0) ^ ((key / TWO_32) | 0);
+    const mixed = Math.imul(both ^ (both >>> 16), MIXER);
+    return Math.imul(mixed ^ (mixed >>> 13), GOLDEN) >>> this.shift;
   }
 
   private grow(): void {
     const { keys, values } = this;
     this.keys = new Float64Array(keys.length * 2);
     this.values = new Int32Array(keys.length * 2);
+    this.shift--;
     for (let at = 0; at < keys.length; at++) {
       if (keys[at] === NO_KEY) continue;
       const place = this.placeOf(keys[at]!);

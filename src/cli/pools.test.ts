@@ -15,7 +15,7 @@ import { Terminal } from './terminal.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tandem-cli-pools-'));
 const folder = join(root, 'data');
-const pools = new Pools(simWorld(1).clock, () => {});
+const pools = new Pools(simWorld(1).clock, { server: () => {}, trunk: () => {} });
 let control: ControlServer;
 
 before(async () => {

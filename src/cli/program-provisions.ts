@@ -26,6 +26,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   'ring-members': 'sales@example.com bob@example.com --position 1',
   schedules: 'example.com office Europe/Berlin \'[{"days":"mon-fri","from":"09:00","to":"17:00"}]\'',
   preferences: 'alice@example.com dnd yes',
+  addresses: 'udp:198.51.100.0/24 4 --context pbx@example.com',
 };
 
 /** Declares `add`, `set`, `ls`, `show`, `rm`, `import` and `export` of every kind. */

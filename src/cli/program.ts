@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { TandemError } from '../base/errors.ts';
 import { EXIT_USAGE, printError } from './output.ts';
 import { type Declaring, declareProvisions, declareUsersShown } from './program-provisions.ts';
+import { declareRegs } from './program-regs.ts';
 import { declareSwarm } from './swarm-words.ts';
 import type { Terminal } from './terminal.ts';
 import type { SimOptions } from './sim-request.ts';
@@ -80,7 +81,7 @@ function declare(program: Command, run: Run): Command {
   declareStart(program, run);
   declareUsers(program, run);
   declareProvisions(program, declaring(run));
-  declareRegs(program, run);
+  declareRegs(program, declaring(run));
   declareBans(program, run);
   declareCalls(program, run);
   declareSim(program, run);
@@ -160,16 +161,6 @@ function declareImport(users: Command, run: Run): void {
     );
 }
 
-function declareRegs(program: Command, run: Run): void {
-  const regs = program.command('regs').description('registrations: which phones are there');
-  common(regs.command('ls').argument('[user]'))
-    .description('list them')
-    .addHelpText('after', example('tandem regs ls alice@example.com'))
-    .action((user: string | undefined, options: CommonOptions) =>
-      run.act(options, async (session) => (await import('./registrations.ts')).listRegs(session, user)),
-    );
-}
-
 function declareBans(program: Command, run: Run): void {
   const bans = program.command('bans').description('who is shut out');
   common(bans.command('ls'))
@@ -208,7 +199,7 @@ function declareCalls(program: Command, run: Run): void {
   common(calls.command('show').argument('<id|call-id>'))
     .description('everything about one, and why it failed')
     .option('--steps', 'what the script did for it, of the newest calls')
-    .addHelpText('after', example('tandem calls show 7 --steps'))
+    .addHelpText('after', example('tandem calls show hjd5yeve9v --steps'))
     .action((name: string, options: CommonOptions & { steps?: boolean }) =>
       run.act(options, async (session) =>
         (await import('./calls.ts')).showCall(session, name, options.steps === true),

@@ -51,6 +51,7 @@ const EACH: Readonly<Record<string, readonly string[]>> = {
   'ring-members': ['sales@example.com', 'bob@example.com', '--position', '1'],
   schedules: ['example.com', 'office', 'Europe/Berlin', '[{"days":"mon-fri","from":"09:00"}]'],
   preferences: ['alice@example.com', 'dnd', 'yes'],
+  addresses: ['udp:198.51.100.0/24:5060', '4', '--context', 'pbx@example.com'],
 };
 
 for (const kind of anyKinds) {

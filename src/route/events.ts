@@ -25,7 +25,10 @@ export interface CallEndedEvent {
   readonly by: 'caller' | 'callee' | 'us';
 }
 
-/** A trunk's health changed. `status` is that of the probe or call that told: 408 for silence. */
+/**
+ * A trunk, a pool as a whole, has lost its last server or has one again. `status` is that of the probe or call that
+ * told: 408 for silence, 0 when the operator or a reload of the script did it.
+ */
 export interface TrunkEvent {
   readonly trunk: string;
   readonly status: number;

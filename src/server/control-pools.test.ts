@@ -7,7 +7,7 @@ import { poolCommands } from './control-pools.ts';
 const SERVER = 'sip:192.0.2.21:5060';
 
 function make(): { pools: Pools; ask: (command: string, args?: object) => Promise<unknown> } {
-  const pools = new Pools(simWorld(1).clock, () => {});
+  const pools = new Pools(simWorld(1).clock, { server: () => {}, trunk: () => {} });
   pools.define('media', {
     servers: [{ uri: SERVER, weight: 3, resources: { calls: 10, recording: 2 } }, 'sip:192.0.2.22'],
     pick: 'least-calls',

@@ -5,10 +5,11 @@ import type { World } from '../base/world.ts';
 import type { EventBus } from '../route/events.ts';
 import { parseNetwork, type AddressRule } from '../subscriber/address-table.ts';
 import { type DialRules, Numbers } from '../subscriber/numbers.ts';
-import { Permissions } from '../subscriber/permissions.ts';
+import type { TrustedAddresses } from '../subscriber/kind-of-addresses.ts';
+import { type AddressRules, Permissions } from '../subscriber/permissions.ts';
 import { Preferences } from '../subscriber/preferences.ts';
 import { StoredPreferences } from '../subscriber/stored-preferences.ts';
-import { type PoolChange, Pools } from '../trunk/pools.ts';
+import { type PoolChange, Pools, type TrunkChange } from '../trunk/pools.ts';
 import { AuthBackEnds } from './auth-back-ends.ts';
 import { HttpClient } from './http-client.ts';
 import type { Stores } from './exchange.ts';
@@ -44,7 +45,7 @@ export function makeSharedServices(
   return {
     pools: makePools(world, settings, events),
     numbers: makeNumbers(settings),
-    permissions: new Permissions({ list: () => [...addressRules(settings), ...addresses.list()] }),
+    permissions: makePermissions(world, settings, addresses),
     preferences: new Preferences(new StoredPreferences(users.provisions, world.log)),
     users,
     http: new HttpClient(world.clock, {
@@ -64,8 +65,27 @@ export function makeSharedServices(
   };
 }
 
+function makePermissions(
+  { clock, log }: World,
+  settings: Settings,
+  addresses: TrustedAddresses,
+): Permissions {
+  const rules: AddressRules = {
+    list: () => [...addressRules(settings), ...addresses.list()],
+    get version() {
+      return addresses.version;
+    },
+  };
+  const failed = ({ message }: Error): void =>
+    log.warn('the trusted addresses stay as they were', { why: message });
+  return new Permissions(rules, { clock, failed });
+}
+
 function makePools({ clock, log }: World, settings: Settings, events: EventBus): Pools {
-  const pools = new Pools(clock, (change) => tellChange(change, log, events));
+  const pools = new Pools(clock, {
+    server: (change) => tellChange(change, log, events),
+    trunk: (change) => tellTrunk(change, log, events),
+  });
   for (const { name, servers, pick, request_uri, rest_ms, call_ms, ...health } of settings.trunk.pools) {
     const { probe_ms: everyMs, probe_reply_ms: replyMs, down_after: downAfter, up_after: upAfter } = health;
     pools.define(name, {
@@ -86,6 +106,12 @@ function tellChange(change: PoolChange, log: World['log'], events: EventBus): vo
   else log.warn('a server of a pool gets no requests any more', { pool, server, why, left });
   events.tell(up ? 'pool.up' : 'pool.down', { pool, server, status });
   if (left === 0) events.tell('pool.empty', { pool });
+}
+
+function tellTrunk({ trunk, up, status, why }: TrunkChange, log: World['log'], events: EventBus): void {
+  if (up) log.info('a trunk is up again', { trunk });
+  else log.error('a trunk is down: none of its servers is left', { trunk, status, why });
+  events.tell(up ? 'trunk.up' : 'trunk.down', { trunk, status });
 }
 
 function makeNumbers({ numbers }: Settings): Numbers {

@@ -279,6 +279,14 @@ export const settingsSchema = z
       error: 'a list with one certificate at least, since [sip] listen has tls or wss',
     },
   )
+  .refine(
+    ({ sip: { idle_timeout_ms }, registrar: { flow_timer_seconds } }) =>
+      flow_timer_seconds * 1000 < idle_timeout_ms,
+    {
+      path: ['registrar', 'flow_timer_seconds'],
+      error: 'less than [sip] idle_timeout_ms, after which a silent connection is closed',
+    },
+  )
   .readonly();
 
 function needsCertificate(listen: readonly ListenAddress[]): boolean {

@@ -105,6 +105,11 @@ const wrong: [what: string, toml: string, complaint: RegExp][] = [
     /:2: tls\.certificates must be a list with one certificate at least/,
   ],
   [
+    'phones that are told to be silent for longer than a connection may be',
+    '[sip]\nidle_timeout_ms = 600_000\n[registrar]\nflow_timer_seconds = 600',
+    /:4: registrar\.flow_timer_seconds must be less than \[sip\] idle_timeout_ms, .*, not 600$/,
+  ],
+  [
     'an origin with a path',
     '[sip]\nwebsocket_origins = ["https://a.example/x"]',
     /:2: sip\.websocket_origins must be an origin such as/,

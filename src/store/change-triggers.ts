@@ -10,7 +10,7 @@ export const watchedTables = {
   subscriber: ['username', 'domain'],
   domain: ['domain'],
   dbaliases: ['alias_username', 'alias_domain'],
-  address: ['id'],
+  address: ['grp', 'ip', 'mask', 'port', 'proto'],
   grp: ['username', 'domain', 'grp'],
   usr_preferences: ['username', 'domain', 'attribute'],
   speed_dial: ['username', 'domain', 'sd_domain', 'sd_username'],
@@ -45,6 +45,11 @@ export async function addChangeTriggers(ddl: Ddl): Promise<void> {
     .execute();
   await ddl.index('changes_changed_at', 'changes', ['changed_at']);
   for (const [table, key] of Object.entries(watchedTables)) await addTriggers(ddl, table, key);
+}
+
+/** The migration for a table whose rows are named by other columns than before. */
+export function renewChangeTriggers(ddl: Ddl, table: WatchedTable): Promise<void> {
+  return addTriggers(ddl, table, watchedTables[table]);
 }
 
 async function addTriggers(ddl: Ddl, table: string, key: readonly string[]): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely';
 import type { Migration, MigrationProvider } from 'kysely/migration';
-import { addChangeTriggers } from './change-triggers.ts';
+import { addChangeTriggers, renewChangeTriggers } from './change-triggers.ts';
 import { Ddl, MILLIS } from './ddl.ts';
 import { provisioning } from './migrations-provisioning.ts';
 import { services } from './migrations-services.ts';
@@ -103,6 +103,18 @@ const writerBatches: Step = async (ddl) => {
     .execute();
 };
 
+const nodes: Step = async (ddl) => {
+  await ddl
+    .table('node')
+    .addColumn('id', 'integer', (c) => c.primaryKey())
+    .addColumn('name', 'varchar(64)', (c) => c.notNull())
+    .addColumn('started_at', MILLIS, (c) => c.notNull())
+    .addUniqueConstraint('node_name', ['name'])
+    .execute();
+};
+
+const ringDelays: Step = (ddl) => ddl.columns('ring_group_member', [['delay_ms', MILLIS]]);
+
 /** Every migration, by the name it is remembered under, in order. */
 export const steps: Readonly<Record<string, Step>> = {
   '001-subscriber': subscribers,
@@ -114,6 +126,9 @@ export const steps: Readonly<Record<string, Step>> = {
   '007-services': services,
   '008-writer-batch': writerBatches,
   '009-changes': addChangeTriggers,
+  '010-node': nodes,
+  '011-ring-delays': ringDelays,
+  '012-address-changes': (ddl) => renewChangeTriggers(ddl, 'address'),
 };
 
 /** Hands the list to kysely's Migrator. */

@@ -62,6 +62,8 @@ export interface RingGroupMemberTable {
   position: number;
   /** Instead of the group's. */
   ring_ms: Optional<number>;
+  /** How much later than the others of its step it rings. */
+  delay_ms: Optional<number>;
 }
 
 /** Whether a number may be called: `reserved` is bought but not given out. */

@@ -92,6 +92,16 @@ export interface SecretTable {
   value: string;
 }
 
+/** An exchange that writes to this database. */
+export interface NodeTable {
+  /** Part of the numbers that it gives to calls. */
+  id: number;
+  /** The random name in its data folder. */
+  name: string;
+  /** When it started last. */
+  started_at: number;
+}
+
 /** A domain that we serve. */
 export interface DomainTable {
   id: Generated<number>;
@@ -199,6 +209,7 @@ export interface Schema {
   location: LocationTable;
   calls: CallsTable;
   secret: SecretTable;
+  node: NodeTable;
   domain: DomainTable;
   dbaliases: DbaliasesTable;
   address: AddressTable;

@@ -21,7 +21,7 @@ test('a new file gets every table, and opening it again changes nothing', async 
   await db.destroy();
 
   const expected =
-    'address calls changes dbaliases domain forwarding globalblacklist grp location number ring_group ' +
+    'address calls changes dbaliases domain forwarding globalblacklist grp location node number ring_group ' +
     'ring_group_member schedule secret speed_dial subscriber userblacklist usr_preferences writer_batch';
   assert.equal(
     tables

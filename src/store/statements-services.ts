@@ -17,10 +17,6 @@ const INSERT_ADDRESS = `
   insert into address (grp, ip, mask, port, proto, pattern, context_info)
   values (?, ?, ?, ?, ?, ?, ?)`;
 
-const UPDATE_ADDRESS = `
-  update address set grp = ?, ip = ?, mask = ?, port = ?, proto = ?, pattern = ?, context_info = ?
-  where id = ?`;
-
 const UPSERT_GROUP_MEMBERSHIP = `
   insert into grp (username, domain, grp, last_modified)
   values (?, ?, ?, ?)
@@ -68,10 +64,10 @@ const UPSERT_RING_GROUP = `
     fallback = excluded.fallback, last_modified = excluded.last_modified`;
 
 const UPSERT_RING_GROUP_MEMBER = `
-  insert into ring_group_member (username, domain, member, position, ring_ms)
-  values (?, ?, ?, ?, ?)
+  insert into ring_group_member (username, domain, member, position, ring_ms, delay_ms)
+  values (?, ?, ?, ?, ?, ?)
   on conflict (username, domain, member) do update set
-    position = excluded.position, ring_ms = excluded.ring_ms`;
+    position = excluded.position, ring_ms = excluded.ring_ms, delay_ms = excluded.delay_ms`;
 
 const UPSERT_NUMBER = `
   insert into number (number, target, domain, carrier, description, state, last_modified)
@@ -92,10 +88,8 @@ export const serviceStatements = {
   deleteAlias: 'delete from dbaliases where alias_username = ? and alias_domain = ?',
   /** grp, ip, mask, port, proto, pattern, context_info */
   insertAddress: INSERT_ADDRESS,
-  /** grp, ip, mask, port, proto, pattern, context_info, id */
-  updateAddress: UPDATE_ADDRESS,
-  /** id */
-  deleteAddress: 'delete from address where id = ?',
+  /** grp, ip, mask, port, proto */
+  deleteAddress: 'delete from address where grp = ? and ip = ? and mask = ? and port = ? and proto = ?',
   /** username, domain, grp, last_modified */
   upsertGroupMembership: UPSERT_GROUP_MEMBERSHIP,
   /** username, domain, grp */

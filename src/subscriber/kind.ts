@@ -28,6 +28,8 @@ export interface Kind<Row extends object> {
   readonly fields: { readonly [Name in keyof Row]: Field<Row[Name]> };
   /** How many of them name a row. */
   readonly keyFields: number;
+  /** Rows of this kind; ROWS_MAX unless there must be fewer. */
+  readonly rowsMax?: number;
   /** Whose it is: rows of one owner are found together, and go with him. */
   ownerOf(row: Row): string;
   columnsOf(row: Row, nowWall: number): Columns;

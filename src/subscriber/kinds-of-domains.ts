@@ -49,6 +49,8 @@ export interface RingMember {
   /** Those of one position ring together. */
   readonly position: number;
   readonly ringMs: number | null;
+  /** How much later than the others of its step it begins to ring. */
+  readonly delayMs: number | null;
 }
 
 /** A telephone number of ours, and who has it. */
@@ -63,6 +65,8 @@ export interface OwnNumber {
 
 /** Positions of a ring group. */
 const POSITION_MAX = 1_000;
+/** Nobody begins to ring later: callers, and the proxies before us, do not wait for ever. */
+export const DELAY_MS_MAX = 120_000;
 const RING_MS = 20_000;
 
 /** Domains. */
@@ -177,6 +181,7 @@ export const ringMembers: Kind<RingMember> = {
     member: callTarget('who rings'),
     position: optional(whole('those of one position ring together', 0, POSITION_MAX), 0),
     ringMs,
+    delayMs: optional(whole('how much later than the others, in milliseconds', 0, DELAY_MS_MAX), null),
   },
   keyFields: 2,
   ownerOf: ({ group }) => group,
@@ -185,15 +190,20 @@ export const ringMembers: Kind<RingMember> = {
     member: row.member,
     position: row.position,
     ring_ms: row.ringMs,
+    delay_ms: row.delayMs,
   }),
   rowOf: (columns) => ({
     group: userIn(columns),
     member: text(columns, 'member'),
     position: numberOrNull(columns, 'position') ?? 0,
     ringMs: numberOrNull(columns, 'ring_ms'),
+    delayMs: numberOrNull(columns, 'delay_ms'),
   }),
   upsert: [
-    { statement: 'upsertRingGroupMember', columns: ['username', 'domain', 'member', 'position', 'ring_ms'] },
+    {
+      statement: 'upsertRingGroupMember',
+      columns: ['username', 'domain', 'member', 'position', 'ring_ms', 'delay_ms'],
+    },
   ],
   remove: { statement: 'deleteRingGroupMember', columns: ['username', 'domain', 'member'] },
 };

@@ -1,6 +1,6 @@
 /** All that operators and users provision beside accounts: one shelf a kind. */
 import { accountKey } from './account-name.ts';
-import { ProvisionedAddresses } from './provisioned-addresses.ts';
+import { addresses, TrustedAddresses } from './kind-of-addresses.ts';
 import { type AnyShelf, type Follower, Shelf, type ShelfParts } from './shelf.ts';
 import {
   type Alias,
@@ -45,6 +45,7 @@ export const kinds = [
   ringMembers,
   schedules,
   preferences,
+  addresses,
 ] as const;
 
 /** The name of one. */
@@ -64,7 +65,7 @@ export class Provisions {
   readonly ringMembers: Shelf<RingMember>;
   readonly schedules: Shelf<Schedule>;
   readonly preferences: Shelf<Preference>;
-  readonly addresses: ProvisionedAddresses;
+  readonly addresses: TrustedAddresses;
   readonly all: readonly AnyShelf[];
 
   constructor(parts: ShelfParts) {
@@ -80,13 +81,13 @@ export class Provisions {
     this.ringMembers = new Shelf(ringMembers, parts);
     this.schedules = new Shelf(schedules, parts);
     this.preferences = new Shelf(preferences, parts);
-    this.addresses = new ProvisionedAddresses(parts);
+    this.addresses = new TrustedAddresses(addresses, parts);
     this.all = Object.values(this).filter((part): part is AnyShelf => part instanceof Shelf);
   }
 
   /** Everything that is kept current while others change the database. */
   get followers(): readonly Follower[] {
-    return [...this.all, this.addresses];
+    return this.all;
   }
 
   /** Whether a domain was provisioned, itself or as a subdomain. */

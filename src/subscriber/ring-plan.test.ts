@@ -8,6 +8,7 @@ import { SimClock } from '../testing/sim-clock.ts';
 import { CallLimits } from './call-limits.ts';
 import { Callees } from './callees.ts';
 import { Hours } from './hours.ts';
+import { DELAY_MS_MAX } from './kinds-of-domains.ts';
 import { Provisions } from './provisions.ts';
 import { GROUPS_MAX, MEMBERS_MAX, planOf } from './ring-plan.ts';
 import { UserLimits } from './user-limits.ts';
@@ -52,6 +53,13 @@ function usersIn(plan: Plan | undefined): readonly string[] {
   return 'serial' in plan ? plan.serial.flatMap(usersIn) : [plan.uri.user ?? ''];
 }
 
+/** Who waits how long. */
+function waitsIn(plan: Plan | undefined): readonly (readonly [string | undefined, number | undefined])[] {
+  if (plan === undefined) return [];
+  if ('parallel' in plan) return plan.parallel.flatMap(waitsIn);
+  return 'serial' in plan ? plan.serial.flatMap(waitsIn) : [[plan.uri.user, plan.waitMs]];
+}
+
 test('as many members ring as a call has branches, and not one more', async () => {
   const { clock, callees, add } = open();
   await add(
@@ -81,6 +89,37 @@ test('so many groups ring for one call, and not one more', async () => {
   const found = await clock.until(planOf(callees, group('g1'), {}));
 
   assert.equal(usersIn(found?.plan).length, GROUPS_MAX);
+});
+
+test('of a member with a delay every phone that would ring first waits, in groups within groups too', async () => {
+  const { clock, callees, add } = open();
+  const { ringGroups, ringMembers } = callees.parts.provisions;
+  await add('g', ['u1']);
+  await add('inner', ['u2']);
+  await clock.until(ringGroups.set({ group: `inner@${DOMAIN}`, strategy: 'serial' }));
+  const of = (name: string, member: string, more: object): Promise<unknown> =>
+    clock.until(ringMembers.import([{ group: `${name}@${DOMAIN}`, member: `${member}@${DOMAIN}`, ...more }]));
+  await of('g', 'inner', { delayMs: DELAY_MS_MAX });
+  await of('inner', 'u2', { position: 1, delayMs: 500 });
+  await of('inner', 'u3', { position: 2 });
+
+  const found = await clock.until(planOf(callees, group('g'), {}));
+
+  assert.deepEqual(waitsIn(found?.plan), [
+    ['u1', undefined],
+    ['u2', DELAY_MS_MAX + 500],
+    ['u3', undefined],
+  ]);
+  const { refused } = await clock.until(
+    ringMembers.import([
+      { group: `g@${DOMAIN}`, member: `u1@${DOMAIN}`, delayMs: DELAY_MS_MAX + 1 },
+      { group: `g@${DOMAIN}`, member: `u1@${DOMAIN}`, delayMs: 0 },
+    ]),
+  );
+  assert.deepEqual(
+    refused.map(({ row }) => row),
+    [1],
+  );
 });
 
 test('a group without anybody who is there has no plan', async () => {

@@ -87,7 +87,7 @@ function nextTurn(turns: Map<string, number>, group: string): number {
 async function planOfMember(
   callees: Callees,
   group: Callee,
-  { member, ringMs }: RingMember,
+  { member, ringMs, delayMs }: RingMember,
   options: RingOptions,
   rung: Set<string>,
 ): Promise<Plan | undefined> {
@@ -97,12 +97,15 @@ async function planOfMember(
   if (found === undefined) {
     if (callees.parts.callers.objection(group, uri) !== undefined) return undefined;
     const plan = await options.away?.(uri, group);
-    return plan && ringing(plan, ringMs);
+    return plan && delayed(ringing(plan, ringMs), delayMs);
   }
   const isItself = found.user === group.user && found.domain === group.domain;
-  if (!isItself && found.group) return (await planOf(callees, found, options, rung))?.plan;
+  if (!isItself && found.group) {
+    const within = (await planOf(callees, found, options, rung))?.plan;
+    return within && delayed(within, delayMs);
+  }
   const plan = isLeftAlone(callees, found) ? undefined : await phonesOf(callees, found);
-  return plan && ringing(plan, ringMs);
+  return plan && delayed(ringing(plan, ringMs), delayMs);
 }
 
 function isLeftAlone({ parts }: Callees, { user, domain }: Callee): boolean {
@@ -120,6 +123,19 @@ function ringing(plan: Plan, ringMs: Millis | null): Plan {
   if (ringMs === null) return plan;
   if ('parallel' in plan) return { parallel: plan.parallel.map((part) => ringing(part, ringMs)) };
   if ('serial' in plan) return { serial: plan.serial.map((part) => ringing(part, ringMs)) };
-  // A target of a pool stays one: it is known by its class.
-  return Object.assign(Object.create(Object.getPrototypeOf(plan) as object) as Target, plan, { ringMs });
+  return changed(plan, { ringMs });
+}
+
+/** The same plan, begun so much later: of a serial part the first step alone waits. */
+function delayed(plan: Plan, delayMs: Millis | null): Plan {
+  if (delayMs === null || delayMs === 0) return plan;
+  if ('parallel' in plan) return { parallel: plan.parallel.map((part) => delayed(part, delayMs)) };
+  if ('serial' in plan)
+    return { serial: plan.serial.map((part, at) => (at > 0 ? part : delayed(part, delayMs))) };
+  return changed(plan, { waitMs: (plan.waitMs ?? 0) + delayMs });
+}
+
+/** A target of a pool stays one: it is known by its class. */
+function changed(target: Target, others: Pick<Target, 'ringMs' | 'waitMs'>): Target {
+  return Object.assign(Object.create(Object.getPrototypeOf(target) as object) as Target, target, others);
 }

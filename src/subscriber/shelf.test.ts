@@ -283,10 +283,10 @@ test('a row of the database that cannot be read is told, and is as good as none'
   const { provisions, unreadable } = open();
 
   provisions.schedules.restore([{ domain: 'example.com', name: 'x', timezone: 'Mars', periods: '[]' }]);
-  provisions.addresses.restore([{ id: 1, grp: 1, ip: 'nowhere', mask: 32, port: 0, proto: 'any' }]);
+  provisions.addresses.restore([{ grp: 1, ip: 'nowhere', mask: 32, port: 0, proto: 'any' }]);
 
   assert.equal(provisions.schedules.size, 0);
-  assert.match(unreadable.join('\n'), /^schedule example\.com x: timezone.*\naddress 1: /);
+  assert.match(unreadable.join('\n'), /^schedule example\.com x: timezone.*\naddress 1 nowhere 32 0 any: /);
 });
 
 test('a trusted address stands for the account in its context, or for its group', () => {
@@ -294,8 +294,8 @@ test('a trusted address stands for the account in its context, or for its group'
   const row = { ip: '192.0.2.0', mask: 24, port: 0, proto: 'any' };
 
   provisions.addresses.restore([
-    { ...row, id: 1, grp: 4, context_info: 'PBX@Example.com' },
-    { ...row, id: 2, grp: 4, context_info: 'our office' },
+    { ...row, grp: 4, context_info: 'PBX@Example.com' },
+    { ...row, grp: 4, port: 5060, context_info: 'our office' },
   ]);
 
   assert.deepEqual(

@@ -186,7 +186,8 @@ export class Shelf<Row extends object> implements AnyShelf {
   private async put(key: string, row: Row): Promise<Row> {
     const owner = this.kind.ownerOf(row);
     if (!this.rows.has(key)) {
-      if (this.rows.size + this.changing.size >= ROWS_MAX) throw tooMany(ROWS_MAX, this.name, '');
+      const { rowsMax = ROWS_MAX } = this.kind;
+      if (this.rows.size + this.changing.size >= rowsMax) throw tooMany(rowsMax, this.name, '');
       if (owner !== '' && this.ofOwner(owner).length >= ROWS_OF_ONE_MAX)
         throw tooMany(ROWS_OF_ONE_MAX, this.name, owner);
     }

@@ -150,7 +150,7 @@ const crimes: Readonly<Record<keyof typeof LAWS, (town: SwarmTown) => void>> = {
   },
   'no binding outlives its time': (town) => {
     for (const one of town.log.messages) {
-      if (one.message.method === 'INVITE') Object.assign(one, { wallMs: one.wallMs + 90_000_000 });
+      if (one.message.method === 'INVITE') Object.assign(one, { atMs: one.atMs + 90_000_000 });
     }
   },
   'no registration that was acknowledged is lost': (town) => {

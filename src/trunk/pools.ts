@@ -26,6 +26,23 @@ export interface PoolChange {
   readonly why: string;
 }
 
+/** A trunk, which is a pool as a whole, has lost its last server, or has one again. */
+export interface TrunkChange {
+  readonly trunk: string;
+  readonly up: boolean;
+  /** That of the last server: 408 for silence, 0 when the operator or a reload did it. */
+  readonly status: number;
+  readonly why: string;
+}
+
+/** Who hears what becomes of the pools. */
+export interface PoolListener {
+  /** Of every server that goes up or down. */
+  readonly server: (change: PoolChange) => void;
+  /** Of a whole pool; after its server. */
+  readonly trunk: (change: TrunkChange) => void;
+}
+
 /** What the pools of a script's generation were; `commit` makes them those that count. */
 export interface PoolGeneration extends PoolService {
   /** The generation takes over: changed options come into force, pools that it did not open are closed. */
@@ -38,6 +55,8 @@ interface Entry {
   readonly pool: Pool;
   readonly probe: PoolProbe;
   readonly fixed: boolean;
+  /** Whether it had a server left when that was last looked at. */
+  isUp: boolean;
 }
 
 /** See above. */
@@ -45,14 +64,13 @@ export class Pools {
   /** The calls that are counted. */
   readonly calls = new CallSeats();
   private readonly clock: Clock;
-  private readonly changed: (change: PoolChange) => void;
+  private readonly listener: PoolListener;
   private readonly entries = new Map<string, Entry>();
   private probeParts: ProbeParts | undefined = undefined;
 
-  /** `changed` hears of every server that goes up or down. */
-  constructor(clock: Clock, changed: (change: PoolChange) => void) {
+  constructor(clock: Clock, listener: PoolListener) {
     this.clock = clock;
-    this.changed = changed;
+    this.listener = listener;
   }
 
   /** Pools that the settings define stay whatever a script does. */
@@ -122,11 +140,13 @@ export class Pools {
   }
 
   private commit(wanted: ReadonlyMap<string, PoolOptions>): void {
-    for (const [name, { pool, probe, fixed }] of this.entries) {
+    for (const [name, entry] of this.entries) {
+      const { pool, probe, fixed } = entry;
       const options = wanted.get(name);
       if (options !== undefined) {
         pool.configure(options);
         probe.start(this.probeParts);
+        this.tellTrunk(entry, 0, 'its servers are others now');
       } else if (!fixed) this.close(name);
     }
   }
@@ -138,7 +158,7 @@ export class Pools {
       changed: (of, server) => this.tell(of, server),
     });
     const probe = new PoolProbe(pool);
-    this.entries.set(name, { pool, probe, fixed });
+    this.entries.set(name, { pool, probe, fixed, isUp: pool.up > 0 });
     this.calls.watched = true;
     probe.start(this.probeParts);
   }
@@ -152,6 +172,15 @@ export class Pools {
   }
 
   private tell(pool: Pool, { name, isUp, status, why }: PoolServer): void {
-    this.changed({ pool: pool.name, server: name, up: isUp, status, left: pool.up, why });
+    this.listener.server({ pool: pool.name, server: name, up: isUp, status, left: pool.up, why });
+    const entry = this.entries.get(pool.name);
+    if (entry !== undefined) this.tellTrunk(entry, status, why);
+  }
+
+  private tellTrunk(entry: Entry, status: number, why: string): void {
+    const up = entry.pool.up > 0;
+    if (up === entry.isUp) return;
+    entry.isUp = up;
+    this.listener.trunk({ trunk: entry.pool.name, up, status, why: up ? '' : why });
   }
 }

@@ -136,7 +136,7 @@ class Probe implements ClientUser {
     const request = optionsTo(server, parts.world, flow.sentBy);
     // What was kept back, or found no room with us, says nothing about the server.
     if (!parts.local(request)) return;
-    const client = parts.layer.openClient(flow, false, 0, this);
+    const client = parts.layer.openClient(flow, request, 0, this);
     if (client === undefined) return;
     this.client = client;
     const { text } = request;

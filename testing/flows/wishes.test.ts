@@ -168,6 +168,65 @@ wish(
   },
 );
 
+const DELAYED: readonly Row[] = [
+  ['ring-groups', { group: SALES, strategy: 'all' }],
+  ['ring-members', { group: SALES, member: BOB }],
+  ['ring-members', { group: SALES, member: CAROL, delayMs: 10_000 }],
+];
+
+/** Alice calls the group and waits so long. */
+async function callSales(t: Town, ms: number): Promise<number> {
+  const call = t.phone('alice').dial(`sip:${SALES}`);
+  await t.run(ms);
+  call.hangUp();
+  await t.run(500);
+  return call.status;
+}
+
+wish(
+  'wish-ring-group-delayed',
+  'A group rings bob, and ten seconds later carol too, because he did not answer',
+  DELAYED,
+  async (t) => {
+    t.phone('bob').answers = 'ring';
+    assert.equal(await callSales(t, 12_000), 200);
+  },
+);
+
+wish(
+  'wish-ring-group-delayed-in-time',
+  'Bob answers before carol would ring: her phone hears nothing',
+  DELAYED,
+  async (t) => {
+    assert.equal(await callSales(t, 12_000), 200);
+    assert.deepEqual(t.phone('carol').received, []);
+  },
+);
+
+wish(
+  'wish-ring-group-delayed-given-up',
+  'Alice gives up before carol would ring: her phone hears nothing',
+  DELAYED,
+  async (t) => {
+    t.phone('bob').answers = 'ring';
+    assert.equal(await callSales(t, 5_000), 487);
+    await t.run(10_000);
+    assert.deepEqual(t.phone('carol').received, []);
+  },
+);
+
+wish(
+  'wish-ring-group-delayed-declined',
+  'Bob declines for all (603) before carol would ring: the caller is told at once',
+  DELAYED,
+  async (t) => {
+    t.phone('bob').answers = { afterMs: 100, status: 603 };
+    assert.equal(await callSales(t, 2_000), 603);
+    await t.run(10_000);
+    assert.deepEqual(t.phone('carol').received, []);
+  },
+);
+
 wish(
   'wish-find-me',
   'Bob is found at his phone and at a number elsewhere, all at once',

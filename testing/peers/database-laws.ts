@@ -23,6 +23,7 @@ import type { Database } from '../../src/store/sqlite.ts';
 import { statementNames, statements } from '../../src/store/statements.ts';
 import type { DurableWriter, WriterLimits } from '../../src/store/writer.ts';
 import { acknowledgedBefore, IDS_A_WRITER, KILLS } from '../../src/testing/killed-writer.ts';
+import { assertKept, KILLED_PHONES, lifeOfExchange } from '../../src/testing/killed-exchange.ts';
 import { account, databaseLaws, RealClock, writerLaws } from '../../src/testing/writer-contract.ts';
 import type { WriterTrial } from '../../src/testing/writer-contract.ts';
 import { startCuttingProxy } from './cutting-proxy.ts';
@@ -32,6 +33,8 @@ import { startPeer } from './peer.ts';
 import type { Peer } from './peer.ts';
 
 const PATIENCE_MS = 20_000;
+/** `KILL_ROUNDS=20` for a long run. */
+const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 2);
 
 let server: DatabaseServer;
 /** The database that the laws of writers share. */
@@ -58,6 +61,7 @@ export function serverLaws(dialect: DatabaseServer['dialect']): void {
     exchangeLaws();
     lossLaws();
     killLaws();
+    killExchangeLaw();
   });
 }
 
@@ -328,7 +332,7 @@ function killLaws(): void {
     ]);
   });
 
-  test('the exchange is killed twenty times under load: everything acknowledged is there', async () => {
+  test('the writer of an exchange is killed twenty times under load: everything acknowledged is there', async () => {
     const place = await makePlace();
     const db = await openHere(place);
     const acknowledged: number[] = [];
@@ -346,5 +350,22 @@ function killLaws(): void {
       acknowledged.filter((id) => !there.has(id)),
       [],
     );
+  });
+}
+
+function killExchangeLaw(): void {
+  test(`a whole exchange is killed ${ROUNDS} times and started again: everything promised is there`, async () => {
+    const url = await server.makeDatabase();
+    const folder = await mkdtemp(join(tmpdir(), 'tandem-killed-exchange-'));
+    opened.push(() => rm(folder, { recursive: true }));
+    const promised = new Set<string>();
+
+    for (let round = 0; round < ROUNDS; round++) {
+      const kill = 1 + ((round * 97) % KILLED_PHONES);
+      const life = { folder, data: `url = ${JSON.stringify(url)}`, name: `r${round}`, kill };
+      for (const user of await lifeOfExchange(life)) promised.add(user);
+    }
+
+    await assertKept(await openHere(serverPlace(url)), promised);
   });
 }
