@@ -56,7 +56,7 @@ async function runAll(): Promise<number> {
 }
 
 function runTests(patterns: readonly string[], failed: readonly string[] | undefined): Promise<number> {
-  const flags = ['--test', `--test-concurrency=${availableParallelism()}`, '--test-timeout=120000'];
+  const flags = ['--test', `--test-concurrency=${availableParallelism()}`, '--test-timeout=300000'];
   const env = failed === undefined ? process.env : { ...process.env, [FAILED]: failed.join(',') };
   return new Promise((resolve, reject) => {
     const args = [...process.execArgv, ...flags, `--import=${OVERDUE}`, ...patterns];

@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import type { Database } from '../store/sqlite.ts';
 
 const root = join(import.meta.dirname, '..', '..');
+/** Then after twice as long, as phones do: who asks ever as often drowns a busy machine. RFC 3261 §17.1.2 */
 const ASK_AGAIN_MS = 200;
+const ASK_AGAIN_MS_MAX = 4_000;
 const GIVE_UP_MS = 60_000;
 /** Phones that call and register at once. */
 export const KILLED_PHONES = 400;
@@ -116,8 +118,12 @@ async function talk(
   const ask = (user: string): void => {
     if (!acknowledged.has(user)) send(request(refused.has(user) ? 'REGISTER' : 'INVITE', user, own));
   };
-  const again = setInterval(() => users.forEach(ask), ASK_AGAIN_MS);
-  users.forEach(ask);
+  let again: NodeJS.Timeout | undefined;
+  const askAll = (nextMs: number): void => {
+    users.forEach(ask);
+    again = setTimeout(() => askAll(Math.min(2 * nextMs, ASK_AGAIN_MS_MAX)), nextMs);
+  };
+  askAll(ASK_AGAIN_MS);
   await new Promise<void>((settle, reject) => {
     const giveUp = setTimeout(() => {
       reject(new Error(`${acknowledged.size} told 200; others heard ${[...others].join(', ')}; ${said()}`));
@@ -135,7 +141,7 @@ async function talk(
       clearTimeout(giveUp);
       settle();
     });
-  }).finally(() => clearInterval(again));
+  }).finally(() => clearTimeout(again));
   return acknowledged;
 }
 
