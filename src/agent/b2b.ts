@@ -8,6 +8,7 @@ import { askForTimer } from '../dialog/session-timer.ts';
 import { FROM, MAX_FORWARDS, TO } from '../sip/header-table.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { parseNameAddr, printNameAddr, splitList } from '../sip/name-addr.ts';
+import { COMPLETED_ELSEWHERE } from '../sip/reason.ts';
 import { printUri, type Uri } from '../sip/uri.ts';
 import { allowValue } from '../sip/words.ts';
 import type { Asked } from './asked.ts';
@@ -52,7 +53,6 @@ export interface B2bOptions extends RedirectOptions, PassageOptions {
 const REPLY_MS = 5_000;
 const RING_MS = 180_000;
 const CALL_ID_BITS = 128;
-const ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"';
 
 /** The application for `c.answer`: rings along the plan and joins who answers with the caller. */
 export function b2bTo(plan: CalleePlan | Uri, options: B2bOptions = {}): LocalApp {
@@ -101,7 +101,7 @@ export class B2bCall implements BridgeUser {
     });
     call.invite.lasts = over; // Its record ends with the last leg, not with the one that a transfer took out.
     call.invite.user = {
-      cancelled: () => this.cancelAll(call.request.headers.get('Reason')),
+      cancelled: (reason) => this.cancelAll(reason),
       acknowledged: (_session, ack) => this.acknowledged(ack),
     };
     if (call.request.headers.has('Replaces')) {
@@ -196,7 +196,7 @@ export class B2bCall implements BridgeUser {
       invite: this.call.invite,
       bridge: this.bridge,
       join: (caller: Session, other: Session): void => {
-        this.cancelAll(ELSEWHERE);
+        this.cancelAll(COMPLETED_ELSEWHERE);
         this.join(caller, other);
       },
     };
@@ -251,7 +251,7 @@ export class B2bCall implements BridgeUser {
   private answered(attempt: InviteAttempt, session: Session, response: SipResponse): void {
     const { invite, request } = this.call;
     this.attempts.delete(attempt);
-    this.cancelAll(ELSEWHERE);
+    this.cancelAll(COMPLETED_ELSEWHERE);
     const here = session.peer ?? (invite.pending ? invite.open() : undefined);
     const offered = request.body !== '';
     if (offered || here === undefined) attempt.acknowledge(session);
@@ -275,7 +275,7 @@ export class B2bCall implements BridgeUser {
   private failed(status: number, response: SipResponse | undefined): void {
     const rank = (value: number): number => (value >= 600 ? 0 : value === 408 ? 699 : value);
     if (this.best === undefined || rank(status) < rank(this.best.status)) this.best = { status, response };
-    if (status >= 600) this.cancelAll(undefined);
+    if (status >= 600) this.cancelAll();
   }
 
   private refuse(): void {
@@ -287,7 +287,7 @@ export class B2bCall implements BridgeUser {
     else invite.refuse(shownStatus(status), this.passage.parts(response));
   }
 
-  private cancelAll(reason: string | undefined): void {
+  private cancelAll(reason = ''): void {
     for (const attempt of this.attempts) attempt.cancel(reason);
   }
 

@@ -117,7 +117,7 @@ class RelayedInvite {
     const { from, to, answer, passage } = this;
     const { request } = answer;
     answer.user = {
-      cancelled: () => this.attempt?.cancel(),
+      cancelled: (reason) => this.attempt?.cancel(reason),
       acknowledged: (_session, ack) => this.acknowledged(ack),
     };
     const parts = { ...passage.content(request), headers: passage.headers(request.headers) };

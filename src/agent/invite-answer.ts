@@ -26,8 +26,11 @@ export interface AnswerParts {
 
 /** Who answers it. */
 export interface AnswerUser {
-  /** The caller gave up before it was answered, or its reliable response was never acknowledged; 487 or 504 is sent. */
-  cancelled(): void;
+  /**
+   * The caller gave up before it was answered, for what his CANCEL says; or its reliable response was never
+   * acknowledged. 487 or 504 is sent.
+   */
+  cancelled(reason: string): void;
   /** The ACK for our 2xx; it may carry the answer to our offer. Undefined: it never came, the call is over. */
   acknowledged(session: Session, ack: SipRequest | undefined): void;
 }
@@ -67,6 +70,7 @@ export class InviteAnswer implements ServerUser, AnswerPart {
   private timer: Timer | undefined = undefined;
   private spentMs: Millis = 0;
   private ackAtHand: SipRequest | undefined = undefined;
+  private cancelReason = '';
 
   constructor(core: AgentCore, server: ServerTransaction, request: SipRequest, within?: Session) {
     this.core = core;
@@ -164,7 +168,8 @@ export class InviteAnswer implements ServerUser, AnswerPart {
   }
 
   /** The caller's CANCEL. RFC 3261 §9.2 */
-  cancelled(): void {
+  cancelled(_server: ServerTransaction, reason: string): void {
+    this.cancelReason = reason;
     step(answerMachine, 'cancel', this);
   }
 
@@ -195,8 +200,8 @@ export class InviteAnswer implements ServerUser, AnswerPart {
     this.text = this.write(this.sessions[0] ?? this.within, 487, {}, []);
     this.sendFinal();
     this.watch?.finished(487);
+    this.user.cancelled(this.cancelReason); // First: sessions that are forgotten end the other leg without a reason.
     this.closeEarly();
-    this.user.cancelled();
   }
 
   acknowledged(): void {
@@ -220,7 +225,7 @@ export class InviteAnswer implements ServerUser, AnswerPart {
 
   private fail(status: number): void {
     this.refuse(status);
-    this.user.cancelled();
+    this.user.cancelled('');
   }
 
   /** RFC 3261 §13.3.1.4: T1, then twice as long each time, T2 at most, 64·T1 in all; over any transport. */

@@ -84,7 +84,7 @@ export class InviteAttempt {
   cancel(reason?: string): void {
     if (this.over) return;
     this.cancelled = true;
-    this.request.cancel(reason === '' ? undefined : reason);
+    this.request.cancel(reason);
   }
 
   /** The ACK for the 2xx; with the answer, where the 2xx made the offer. RFC 3261 §13.2.2.4 */

@@ -77,7 +77,7 @@ export class OutgoingRequest implements ClientUser {
   private heard = false;
   private over = false;
   private cancelWanted = false;
-  private cancelReason: string | undefined = undefined;
+  private cancelReason = '';
   private patience: Timer | undefined = undefined;
 
   constructor(core: AgentCore, draft: Draft, options: OutgoingOptions, user: OutgoingUser) {
@@ -96,7 +96,7 @@ export class OutgoingRequest implements ClientUser {
   }
 
   /** Gives an INVITE up; it ends with its final response, or when none comes. RFC 3261 §9.1 */
-  cancel(reason?: string): void {
+  cancel(reason = ''): void {
     if (this.over || this.cancelWanted) return;
     this.cancelWanted = true;
     this.cancelReason = reason;

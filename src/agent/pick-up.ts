@@ -83,7 +83,7 @@ class PickUp {
     }
     const { user } = invite;
     invite.user = {
-      cancelled: () => user.cancelled(),
+      cancelled: (reason) => user.cancelled(reason),
       acknowledged: (_session, ack) => this.callerAnswers(ack),
     };
     invite.accept(caller, passage.content(newcomer.request));

@@ -102,7 +102,7 @@ function takeTalking(b2b: B2bCall, call: LocalCall, old: Session, far: Session):
     failed: (status) => invite.refuse(shownStatus(status)),
   });
   if (attempt === undefined) return refuse(call, 491);
-  invite.user = { cancelled: () => attempt.cancel(), acknowledged() {} };
+  invite.user = { cancelled: (reason) => attempt.cancel(reason), acknowledged() {} };
   return 'talking';
 }
 

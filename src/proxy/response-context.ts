@@ -10,6 +10,7 @@ import type { Millis } from '../base/world.ts';
 import { SipRequest, type SipResponse } from '../sip/message.ts';
 import { parseNameAddr, splitList } from '../sip/name-addr.ts';
 import { parseMessage } from '../sip/parse.ts';
+import { COMPLETED_ELSEWHERE } from '../sip/reason.ts';
 import { printUri, type Uri } from '../sip/uri.ts';
 import type { ServerTransaction, ServerUser } from '../transaction/server-transaction.ts';
 import { TIMER_C } from '../transaction/timers.ts';
@@ -136,8 +137,8 @@ export class ResponseContext implements ServerUser {
     if (this.server.generation === this.serverGeneration) this.server.respond(response.status, text);
     if (!first) return;
     this.options.hooks.finished?.(response.status, 'callee');
-    for (const other of this.branches) other.cancel('SIP;cause=200;text="Call completed elsewhere"');
-    if (user !== this) user?.cancelled(this.server);
+    for (const other of this.branches) other.cancel(COMPLETED_ELSEWHERE);
+    if (user !== this) user?.cancelled(this.server, COMPLETED_ELSEWHERE);
   }
 
   refused(branch: Branch, response: SipResponse): void {
@@ -221,10 +222,10 @@ export class ResponseContext implements ServerUser {
 
   // ─── the caller ──────────────────────────────────────────────────────────────────────────────
 
-  /** §16.10: CANCEL goes to every pending branch; the final answer is what they make of it. */
-  cancelled(): void {
+  /** §16.10: CANCEL goes to every pending branch, and says why; the final answer is what they make of it. */
+  cancelled(_server: ServerTransaction, reason: string): void {
     this.cancelledByCaller = true;
-    this.cancelAll();
+    this.cancelAll(reason);
     if (this.planOver) this.pass();
   }
 
@@ -260,9 +261,9 @@ export class ResponseContext implements ServerUser {
     else this.server.reply(status);
   }
 
-  private cancelAll(): void {
+  private cancelAll(reason = ''): void {
     this.run.stopped = true;
-    for (const branch of this.branches) branch.cancel();
+    for (const branch of this.branches) branch.cancel(reason);
   }
 
   // ─── sending ─────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ import { replyTo } from '../sip/build.ts';
 import { ROUTE } from '../sip/header-table.ts';
 import { SipRequest } from '../sip/message.ts';
 import { type BadMessage, parseMessage } from '../sip/parse.ts';
+import { reasonOf } from '../sip/reason.ts';
 import { checkRequest, checkResponse } from '../sip/sanity.ts';
 import { responseAddress, stampReceived, topVia, type ViaSpan } from '../sip/via.ts';
 import { transactionKey } from '../transaction/key.ts';
@@ -220,7 +221,7 @@ export class Dispatcher {
     incoming.replyStateless(invite === undefined ? 481 : 200);
     if (invite === undefined || invite.status >= 200 || invite.cancelled) return;
     invite.cancelled = true;
-    invite.user?.cancelled(invite);
+    invite.user?.cancelled(invite, reasonOf(incoming.request));
   }
 
   private begin(incoming: Incoming): void {

@@ -49,12 +49,12 @@ export function ackFor(inviteText: string, response: Headers): string {
  * The CANCEL for a pending INVITE: same branch, so that it finds the same transaction. RFC 3261 §9.1.
  * `reason` is the value of a Reason header field (RFC 3326).
  */
-export function cancelFor(inviteText: string, reason?: string): string {
+export function cancelFor(inviteText: string, reason = ''): string {
   return withinTransaction(
     inviteText,
     'CANCEL',
     undefined,
-    reason === undefined ? '' : `Reason: ${reason}\r\n`,
+    reason === '' ? '' : `Reason: ${reason}\r\n`,
   );
 }
 

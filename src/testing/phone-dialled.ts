@@ -1,4 +1,6 @@
 /** A call this phone makes. RFC 3261 §13.2. */
+import { Endpoint } from '../base/endpoint.ts';
+import type { HostPort } from '../base/world.ts';
 import { cancelFor } from '../sip/build.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
@@ -11,6 +13,8 @@ export interface DialOptions {
   /** The session description offered; a plain audio offer by default, none when empty. */
   readonly sdp?: string;
   readonly headers?: readonly HeaderPair[];
+  /** Another proxy than the phone's own. */
+  readonly through?: HostPort;
 }
 
 /** Begins with the INVITE as soon as it is made. */
@@ -20,23 +24,31 @@ export class DialledCall extends Call {
   /** Every response to the INVITE, also those sent again. */
   readonly responses: SipResponse[] = [];
   private readonly uri: string;
+  private readonly hop: Endpoint;
+  /** Whether the INVITE had an offer; if not, the ACK answers the one in the 2xx. RFC 3261 §13.2.1 */
+  private readonly offers: boolean;
   private invite: SipRequest | undefined;
   private cancelWanted = false;
+  private cancelReason = '';
   /** The ACK for each dialog, by the tag of the one who answered. */
   private readonly acks = new Map<string, string>();
 
   constructor(parts: CallParts, from: string, uri: string, options: DialOptions) {
     super(parts, 'calling');
     const { random, net } = parts.world;
+    const { through, sdp = parts.sdp } = options;
     this.uri = uri;
+    this.hop = through === undefined ? parts.hopFor(uri) : new Endpoint(through.host, through.port);
+    this.offers = sdp !== '';
     this.callId = `${random.token(96)}@${net.localAddressFor(uri)}`;
     this.localTag = random.token(48);
     this.sendInvite(`<${from}>;tag=${this.localTag}`, options);
   }
 
   /** Takes the call back before it is answered. Waits for a provisional response first, RFC 3261 §9.1. */
-  cancel(): void {
+  cancel(reason = ''): void {
     if (this.state !== 'calling' && this.state !== 'ringing') return;
+    this.cancelReason = reason;
     this.cancelWanted = true;
     if (this.status >= 100) this.sendCancel();
   }
@@ -60,7 +72,7 @@ export class DialledCall extends Call {
     const draft = {
       method: 'INVITE',
       uri,
-      hop: parts.hopFor(uri),
+      hop: this.hop,
       nextCseq: () => ++cseq,
       headers,
       ...session,
@@ -100,7 +112,8 @@ export class DialledCall extends Call {
   private success(response: SipResponse): void {
     const known = this.acks.get(response.toTag);
     const dialog = this.dialog?.remoteTag === response.toTag ? this.dialog : callersDialog(response);
-    if (this.parts.misbehaves.neverAcks !== true) this.sendAck(dialog, known ?? this.ackText(dialog));
+    const answer = this.offers || response.body === '' ? '' : this.parts.sdp;
+    if (this.parts.misbehaves.neverAcks !== true) this.sendAck(dialog, known ?? this.ackText(dialog, answer));
     if (known !== undefined || this.dialog === dialog) return;
     if (this.dialog !== undefined) this.sendBye(dialog);
     else this.begin(response, dialog);
@@ -118,8 +131,9 @@ export class DialledCall extends Call {
     if (response.body !== '') this.remoteSdp = response.body;
   }
 
-  private ackText(dialog: Dialog): string {
-    const draft = { ...this.draftIn(dialog, 'ACK'), headers: dialogHeaders(dialog) };
+  private ackText(dialog: Dialog, answer: string): string {
+    const session = answer === '' ? {} : { body: answer, contentType: 'application/sdp' };
+    const draft = { ...this.draftIn(dialog, 'ACK'), headers: dialogHeaders(dialog), ...session };
     const { text } = this.parts.asker.build(draft, dialog.cseq);
     this.acks.set(dialog.remoteTag, text);
     return text;
@@ -131,7 +145,7 @@ export class DialledCall extends Call {
 
   private sendCancel(): void {
     if (this.invite === undefined) return;
-    const cancel = parseMessage(cancelFor(this.invite.text));
-    if (cancel.kind === 'request') this.parts.asker.askAsIs(cancel, this.parts.hopFor(this.uri), () => {});
+    const cancel = parseMessage(cancelFor(this.invite.text, this.cancelReason));
+    if (cancel.kind === 'request') this.parts.asker.askAsIs(cancel, this.hop, () => {});
   }
 }

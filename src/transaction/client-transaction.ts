@@ -47,7 +47,7 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
   cancelSlot = -1;
   cancelGeneration = 0;
   private cancelWanted = false;
-  private cancelReason: string | undefined = undefined;
+  private cancelReason = '';
   private flowOut: Flow | undefined = undefined;
   private flowWatch: { cancel(): void } | undefined = undefined;
   private requestKept = NO_TEXT;
@@ -97,7 +97,7 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
     this.upstreamSlot = -1;
     this.cancelSlot = -1;
     this.cancelWanted = false;
-    this.cancelReason = undefined;
+    this.cancelReason = '';
   }
 
   /** Sends the request; its topmost Via is `via(…)`. */
@@ -110,7 +110,7 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
   }
 
   /** Gives up an INVITE: CANCEL goes out as soon as a provisional response allows. RFC 3261 §9.1. */
-  cancel(reason?: string): void {
+  cancel(reason = ''): void {
     if (!this.isInvite || this.cancelWanted) return;
     this.cancelWanted = true;
     this.cancelReason = reason;

@@ -13,8 +13,8 @@ import type { TransactionLayer } from './layer.ts';
 
 /** Who answers the transaction, once somebody relayed its request. */
 export interface ServerUser {
-  /** The caller gave up (§9.2). */
-  cancelled(server: ServerTransaction): void;
+  /** The caller gave up (§9.2). `reason`: the values of Reason in his CANCEL, '' for none. RFC 3326 */
+  cancelled(server: ServerTransaction, reason: string): void;
 }
 
 /** A request that came, until nothing of it can come again. */
