@@ -6,6 +6,7 @@ import type { Millis, Timer } from '../base/world.ts';
 import type { HeaderLine } from '../dialog/dialog.ts';
 import { asBytes, checkedValue } from '../sip/headers.ts';
 import type { Method, SipResponse } from '../sip/message.ts';
+import { retryAfterMs } from '../sip/retry-after.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
 import type { Flow } from '../transport/flow.ts';
@@ -53,8 +54,6 @@ export interface OutgoingUser {
 }
 
 const MAX_FORWARDS_DEFAULT = 70;
-/** The longest Retry-After that is believed. */
-export const RETRY_AFTER_MAX_MS = 600_000;
 
 /** One request on its way. */
 export class OutgoingRequest implements ClientUser {
@@ -242,12 +241,6 @@ export class OutgoingRequest implements ClientUser {
     this.patience?.cancel();
     this.user.ended(end);
   }
-}
-
-/** How long a 503 asks to be left alone; 0 when it does not say: then it is no server that is down. RFC 3261 §21.5.4 */
-function retryAfterMs(response: SipResponse): Millis {
-  const seconds = Number.parseInt(response.headers.get('Retry-After') ?? '', 10);
-  return seconds > 0 ? Math.min(seconds * 1000, RETRY_AFTER_MAX_MS) : 0;
 }
 
 /** RFC 3261 §12.2.1.2: after these nobody is there. */

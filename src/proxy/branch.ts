@@ -1,12 +1,12 @@
 /** One branch of a forked request: a target and its client transaction. */
 import type { Millis } from '../base/world.ts';
 import type { SipResponse } from '../sip/message.ts';
+import { retryAfterMs } from '../sip/retry-after.ts';
 import type { ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
 import { USER_TIMER } from '../transaction/timer-codes.ts';
 import { TIMER_C } from '../transaction/timers.ts';
 import type { Hops } from '../transport/locate.ts';
 import type { Hop } from '../transport/transports.ts';
-import { retryAfterMs } from './fail-over.ts';
 import type { Fork } from './fork.ts';
 import type { Target } from './plan.ts';
 import type { ResponseContext } from './response-context.ts';

@@ -13,13 +13,8 @@
  * to handle the call may have had it ring elsewhere. Wider where a hop is silent: it is given up after `replyMs` and
  * not only after timer B or F, because by then the caller is gone too; a late answer of it still counts.
  */
-import { RETRY_AFTER } from '../sip/header-table.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
-import type { Millis } from '../base/world.ts';
-
-/** The longest Retry-After that is believed. */
-export const RETRY_AFTER_MAX_MS = 600_000;
 
 /** A request of ours as it went to a hop that failed. */
 export interface FailedTry {
@@ -28,13 +23,6 @@ export interface FailedTry {
   readonly recordRoute: string;
   /** The 503, if that was it. */
   readonly response: SipResponse | undefined;
-}
-
-/** How long a 503 asks to be left alone; 0 when it does not say. RFC 3261 §20.33, §21.5.4 */
-export function retryAfterMs(response: SipResponse): Millis {
-  const value = response.headers.raw(RETRY_AFTER) ?? '';
-  const seconds = Number.parseInt(value, 10);
-  return seconds > 0 ? Math.min(seconds * 1000, RETRY_AFTER_MAX_MS) : 0;
 }
 
 /** The request without the Via and Record-Route that we gave it for that hop. Undefined: it was not made by us. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { b2bTo } from '../../src/agent/b2b.ts';
-import { RETRY_AFTER_MAX_MS } from '../../src/agent/outgoing.ts';
+import { RETRY_AFTER_MAX_MS } from '../../src/sip/retry-after.ts';
 import { Router, script } from '../../src/index.ts';
 import { parseUri } from '../../src/sip/uri.ts';
 import { assertQuiet } from '../../src/testing/quiet.ts';
