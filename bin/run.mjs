@@ -93,7 +93,9 @@ function nodeBinary() {
 function run(binary, args) {
   // Types are stripped and code is compiled once, not at each start; Node looks whether a file has changed.
   const cache = { NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'node'), ...process.env };
-  const child = spawn(binary, args, { stdio: 'inherit', env: { ...cache, TANDEM_COMMAND: command() } });
+  // By the channel it notices when we are killed: nobody who kills what he started must find it still running.
+  const stdio = ['inherit', 'inherit', 'inherit', 'ipc'];
+  const child = spawn(binary, args, { stdio, env: { ...cache, TANDEM_COMMAND: command() } });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => fail(`cannot run ${binary}: ${error.message}`));
   child.on('exit', (status, signal) => {

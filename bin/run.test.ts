@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const root = mkdtempSync(join(tmpdir(), 'tandem-run-'));
 after(() => rmSync(root, { recursive: true }));
@@ -125,6 +135,33 @@ for (const [signal, status] of [
 
     assert.deepEqual(await once(launcher, 'exit'), [status, null]);
   });
+}
+
+test('whoever kills the launcher has killed what it runs', async () => {
+  const folder = mkdtempSync(join(root, 'killed-'));
+  const words = ['start', '--demo', '--config', join(folder, 'tandem.toml')];
+  write(
+    join(folder, 'tandem.toml'),
+    `[sip]\nlisten = ["udp:127.0.0.1:0"]\n[data]\nfolder = ${JSON.stringify(join(folder, 'data'))}\n`,
+  );
+  const launcher = spawn(process.execPath, [join(import.meta.dirname, 'run.mjs'), ...words], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(launcher.stdout, 'data');
+  const pid = Number(readFileSync(join(folder, 'data', 'tandem.pid'), 'utf8'));
+  assert.notEqual(pid, launcher.pid);
+
+  launcher.kill('SIGKILL');
+
+  while (isRunning(pid)) await sleep(20); // For as long as the runner lets a test take.
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 test('what was compiled is kept for the next start, unless the folder is named already', () => {

@@ -2,6 +2,9 @@
 import { runCommand } from './program.ts';
 import { Terminal } from './terminal.ts';
 
+// Killed is killed, also where it was the launcher; what was acknowledged is on disk.
+process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.channel?.unref();
 const words = process.argv.slice(2);
 const terminal = new Terminal(process.stdin, process.stdout, process.stderr, process.env);
 // A reader that has seen enough, such as `head`, closes the pipe: no reason to complain.
