@@ -22,6 +22,9 @@ export interface BrokenStream {
 /** A head longer than this is refused. */
 export const HEAD_BYTES_MAX = 65_535;
 
+/** Of a head that cannot be read so many lines are: what an answer is made of stands at the top. RFC 3261 §7.3.1 */
+const FIRST_LINES_MAX = 32;
+
 const CR = 13;
 const LF = 10;
 
@@ -38,6 +41,8 @@ export class Framer {
   /** The length of the message at the front, 0 until its head is complete. */
   private messageLength = 0;
   private lineBreaks = 0;
+  /** The last byte before a start line was a CR, whose LF may be yet to come. */
+  private afterCr = false;
   /** Of the parts that are not joined yet: how many were looked at, and how the last of them ended. */
   private partsSeen = 0;
   private lastSeen = '';
@@ -95,19 +100,26 @@ export class Framer {
     this.messageLength = 0;
   }
 
-  /** Line ends before a start line are skipped (§7.5); two together ask for a pong. */
+  /**
+   * Line ends before a start line are skipped (§7.5); two together ask for a pong. A CR without its LF counts as one:
+   * else whoever sends nothing but these would be heard for ever, and be no ping.
+   */
   private skipKeepAlive(): void {
     let at = 0;
     for (; at < this.text.length; at++) {
       const c = this.text.charCodeAt(at);
-      if (c === LF) this.lineBreaks++;
-      else if (c !== CR) break;
+      if (c !== LF && c !== CR) break;
+      if (c === LF || this.afterCr) this.lineBreaks++;
+      this.afterCr = c === CR;
       if (this.lineBreaks === 2) {
         this.keepAlives++;
         this.lineBreaks = 0;
       }
     }
-    if (at < this.text.length) this.lineBreaks = 0;
+    if (at < this.text.length) {
+      this.lineBreaks = 0;
+      this.afterCr = false;
+    }
     if (at > 0) this.drop(at);
   }
 
@@ -115,13 +127,14 @@ export class Framer {
   private findHead(): boolean {
     const bodyAt = this.bodyStart();
     if (bodyAt < 0) {
-      if (this.length > HEAD_BYTES_MAX) this.break(413, 'the header part is too long', '');
-      return false;
+      return (
+        this.length > HEAD_BYTES_MAX && this.break(513, 'the header part is too long', this.firstLines())
+      );
     }
     const lineFeed = this.text.indexOf('\n');
     const head = this.text.substring(0, bodyAt);
     const index = indexHeaders(head, lineFeed + 1);
-    if (typeof index === 'string') return this.break(400, index, '');
+    if (typeof index === 'string') return this.break(400, index, this.firstLines());
     const headers = new Headers(head, index, lineFeed + 1);
     const place = headers.find(CONTENT_LENGTH);
     if (place < 0) return this.break(400, 'Content-Length is missing on a stream', head);
@@ -147,6 +160,17 @@ export class Framer {
     }
     this.searched = at < 0 ? this.text.length : at;
     return -1;
+  }
+
+  /** A head of the first whole lines: enough to answer most requests whose own cannot be read. */
+  private firstLines(): string {
+    let end = 0;
+    for (let lines = 0; lines < FIRST_LINES_MAX; lines++) {
+      const lineEnd = this.text.indexOf('\n', end);
+      if (lineEnd < 0) break;
+      end = lineEnd + 1;
+    }
+    return `${this.text.substring(0, end)}\r\n`;
   }
 
   private break(status: number, why: string, head: string): false {

@@ -23,6 +23,66 @@ for (const beyond of [0, 1]) {
   });
 }
 
+for (const [what, bytes, chunk] of [
+  ['bare CR', '\r', 1],
+  ['bare CR, many at a time,', '\r', 1_000],
+  ['bare LF', '\n', 1],
+  ['CR CR LF', '\r\r\n', 1],
+] as const) {
+  test(`a connection that brings nothing but ${what} is cut`, async () => {
+    const t = await town(openRegistrar, { people: {} });
+    const connection = new Stranger(t.world, MALLORY, TARGET).connect();
+
+    for (let i = 0; i < 10 * PINGS_AT_ONCE && !connection.closed; i++) {
+      connection.write(bytes.repeat(chunk));
+      await t.run(1);
+    }
+
+    assert.equal(connection.closed, true);
+    t.stop();
+  });
+}
+
+for (const [contacts, status] of [
+  ['Contact: <sip:a@b>\r\n'.repeat(3_000), 400],
+  ['Contact: <sip:a@b>\r\n'.repeat(10_000), 513],
+  [`Contact: ${'<sip:a@b>, '.repeat(10_000)}<sip:a@b>\r\n`, 513],
+] as const) {
+  test(`a REGISTER with ${contacts.length} bytes of Contact is told ${status}`, async () => {
+    const t = await town(openRegistrar, { people: {} });
+    const connection = new Stranger(t.world, MALLORY, TARGET).connect();
+
+    connection.write(
+      request({
+        method: 'REGISTER',
+        uri: 'sip:example.com',
+        to: '<sip:mallory@example.com>',
+        more: contacts,
+      }),
+    );
+    await t.run(100);
+
+    assert.match(connection.bytes, new RegExp(`^SIP/2.0 ${status} `));
+    assert.equal(connection.closed, true);
+    t.stop();
+  });
+}
+
+test('a CR in one piece and its LF in the next are one line end', async () => {
+  const t = await town(openRegistrar, { people: {} });
+  const connection = new Stranger(t.world, MALLORY, TARGET).connect();
+
+  for (const byte of '\r\n\r\n') {
+    connection.write(byte);
+    await t.run(10);
+  }
+  connection.write('\r\n\r\n');
+  await t.run(10);
+
+  assert.equal(connection.bytes, '\r\n\r\n');
+  t.stop();
+});
+
 for (const beyond of [0, 1]) {
   const ends = beyond === 0 ? 'stays' : 'is cut';
   test(`a connection with ${UNHEARD_AT_ONCE + beyond} messages that nobody wants to hear ${ends}`, async () => {
