@@ -5,6 +5,7 @@
 import type { HeaderLine } from '../dialog/dialog.ts';
 import { fullName } from '../sip/header-table.ts';
 import type { Headers } from '../sip/headers.ts';
+import { hidesIdentity } from '../sip/privacy.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 
 /** What the script lets pass beyond the usual. */
@@ -38,6 +39,16 @@ const TELLING: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
+/**
+ * Who somebody is, said by others. That of a caller passes unless he wants it hidden; whoever answers can say what he
+ * likes, and it is for the script to believe it. RFC 3325 §5, §7
+ */
+const IDENTITY: ReadonlySet<string> = new Set([
+  'p-asserted-identity',
+  'p-preferred-identity',
+  'remote-party-id',
+]);
+
 /** What passes from leg to leg of one call. */
 export class Passage {
   private readonly asked: ReadonlySet<string>;
@@ -48,14 +59,9 @@ export class Passage {
     this.hidesOrigin = origin === 'hide';
   }
 
-  /** Everything that is for the far end: identity, content fields, what extensions and scripts added. */
+  /** What of a request is for the far end: identity, content fields, what extensions and scripts added. */
   headers(headers: Headers): HeaderLine[] {
-    const passed: HeaderLine[] = [];
-    for (let place = 0; place < headers.index.length; place += 4) {
-      const name = headers.nameAt(place);
-      if (this.passes(fullName(name))) passed.push([name, headers.value(place)]);
-    }
-    return passed;
+    return this.passed(headers, !hidesIdentity(headers));
   }
 
   /** The same with the fields of the method that the far end needs to understand it. */
@@ -83,20 +89,30 @@ export class Passage {
   } {
     const shown = shownStatus(response.status) === response.status;
     const reason = shown && response.reason !== '' ? { reason: response.reason } : {};
-    return { ...reason, ...this.content(response), headers: this.headers(response.headers) };
+    return { ...reason, ...this.content(response), headers: this.passed(response.headers, false) };
   }
 
   /** A redirection as it is, with where it leads. */
   redirection(response: SipResponse): ReturnType<Passage['parts']> {
     const { reason } = response;
     const contacts = response.headers.all('Contact').map((value): HeaderLine => ['Contact', value]);
-    const headers = [...this.headers(response.headers), ...contacts];
+    const headers = [...this.passed(response.headers, false), ...contacts];
     return { ...this.content(response), reason, headers };
   }
 
-  private passes(name: string): boolean {
+  private passed(headers: Headers, withIdentity: boolean): HeaderLine[] {
+    const passed: HeaderLine[] = [];
+    for (let place = 0; place < headers.index.length; place += 4) {
+      const name = headers.nameAt(place);
+      if (this.passes(fullName(name), withIdentity)) passed.push([name, headers.value(place)]);
+    }
+    return passed;
+  }
+
+  private passes(name: string, withIdentity: boolean): boolean {
     if (OWN.has(name)) return false;
-    return !TELLING.has(name) || this.asked.has(name);
+    if (this.asked.has(name)) return true;
+    return !TELLING.has(name) && (withIdentity || !IDENTITY.has(name));
   }
 }
 

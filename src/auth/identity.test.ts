@@ -9,6 +9,7 @@ import { registrarProxy } from '../testing/town-scripts.ts';
 
 const CARRIER = '192.0.2.51';
 const UNTRUSTED = '203.0.113.9';
+const GUEST = '198.51.100.7';
 const TARGET = { host: EXCHANGE, port: 5060 };
 
 /** Everybody may call everybody: what is looked at is who is said to call. */
@@ -39,9 +40,9 @@ async function start(peers: readonly string[] = [CARRIER], routes = open): Promi
   return { t, carrier, other };
 }
 
-function invite(lines: readonly string[]): string {
+function invite(lines: readonly string[], host = 'example.com'): string {
   return [
-    'INVITE sip:bob@example.com SIP/2.0',
+    `INVITE sip:bob@${host} SIP/2.0`,
     `Via: SIP/2.0/UDP ${CARRIER}:5060;rport;branch=z9hG4bK${lines.join('').length}`,
     'Max-Forwards: 70',
     'From: <sip:+4930100@carrier.example>;tag=c',
@@ -187,6 +188,79 @@ test('a failure route that relays on tells the next peer no more than it may kno
   t.stop();
 });
 
+//  who answers, with                                              who called     what reaches him
+const answers: readonly [string, readonly string[], string, readonly string[]][] = [
+  [UNTRUSTED, [`P-Asserted-Identity: ${FORGED}`], CARRIER, []],
+  [UNTRUSTED, [`p-asserted-identity\t:\r\n ${FORGED}`, 'Privacy: none'], GUEST, ['Privacy: none']],
+  [UNTRUSTED, [`Remote-Party-ID: ${FORGED}`, `P-Preferred-Identity: ${FORGED}`], GUEST, []],
+  [CARRIER, [`P-Asserted-Identity: ${FORGED}`], GUEST, [`P-Asserted-Identity: ${FORGED}`]],
+  [CARRIER, [`Remote-Party-ID: ${FORGED}`], GUEST, [`Remote-Party-ID: ${FORGED}`]],
+  [CARRIER, [`P-Asserted-Identity: ${FORGED}`, 'Privacy: id'], GUEST, ['Privacy: id']],
+  [CARRIER, [`Remote-Party-ID: ${FORGED}`, 'Privacy: user;id'], GUEST, ['Privacy: user;id']],
+  [CARRIER, [`P-Preferred-Identity: ${FORGED}`], GUEST, []],
+];
+
+for (const [callee, lines, caller, expected] of answers) {
+  const seen = expected.length === 0 ? 'nothing of it' : expected.join();
+  test(`${callee} answers with ${JSON.stringify(lines)}: ${caller} sees ${seen}`, async () => {
+    const { t, carrier, other } = await start();
+    const guest = await new Stranger(t.world, GUEST, TARGET).open();
+    const [asks] = [carrier, guest].filter(({ host }) => host === caller);
+    const replies = callee === CARRIER ? carrier : other;
+
+    asks?.send(invite([], callee));
+    await t.run(10);
+    for (const status of ['183 Session Progress', '200 OK']) {
+      replies.send(answerTo(replies.heard[0] ?? '', status, lines));
+      await t.run(10);
+    }
+
+    const heard = asks?.heard.filter((text) => / (183|200) /.test(text)) ?? [];
+    assert.equal(heard.length, 2);
+    for (const text of heard) {
+      const told = text.split('\r\n').filter((line) => /^(p-|remote-party|privacy)/i.test(line));
+      assert.deepEqual(told, expected);
+    }
+    t.stop();
+  });
+}
+
+test('a refusal, and what a failure route relays to, are cleaned alike', async () => {
+  const twice = script(({ auth }) => {
+    const app = new Router();
+    const to = { uri: { scheme: 'sip', user: 'y', host: UNTRUSTED, params: {} } } as const;
+    app.request(auth.identity(), (c) => c.relay(undefined, { onFailure: (f) => f.relay(to) }));
+    return app;
+  });
+  const { t, other } = await start([CARRIER], twice);
+  const guest = await new Stranger(t.world, GUEST, TARGET).open();
+
+  guest.send(invite([], UNTRUSTED));
+  for (const tried of [0, 1]) {
+    await t.run(10);
+    const asked = other.heard.filter((text) => text.startsWith('INVITE'))[tried] ?? '';
+    other.send(answerTo(asked, '486 Busy Here', [`P-Asserted-Identity: ${FORGED}`]));
+  }
+  await t.run(10);
+
+  const refusal = guest.heard.find((text) => text.startsWith('SIP/2.0 486')) ?? FORGED;
+  assert.doesNotMatch(refusal, /boss/);
+  t.stop();
+});
+
+test('a hint of a trusted peer goes no further, and what it says in Remote-Party-ID stays as private', async () => {
+  const { t, carrier } = await start();
+
+  const lines = ['P-Preferred-Identity: <sip:+4930100@carrier.example>', 'Privacy: id'];
+  carrier.send(invite([...lines, 'Remote-Party-ID: <sip:+4930100@carrier.example>']));
+  await t.run(1_000);
+
+  const received = t.phone('bob').incoming[0]?.invite.text ?? '';
+  assert.match(received, /^INVITE sip:bob/);
+  assert.doesNotMatch(received, /preferred|party/i);
+  t.stop();
+});
+
 test('the script that is shipped lets no stranger claim to be somebody', async () => {
   const { t, other } = await start([], registrarProxy);
 
@@ -196,6 +270,13 @@ test('the script that is shipped lets no stranger claim to be somebody', async (
   assert.doesNotMatch(t.phone('bob').incoming[0]?.invite.text ?? FORGED, /boss/);
   t.stop();
 });
+
+/** What a peer answers: the fields that it must copy, and these lines. */
+function answerTo(request: string, status: string, lines: readonly string[]): string {
+  const copied = request.split('\r\n').filter((line) => /^(via|from|call-id|cseq|record-route):/i.test(line));
+  const to = 'To: <sip:bob@example.com>;tag=b';
+  return [`SIP/2.0 ${status}`, ...copied, to, ...lines, 'Content-Length: 0', '\r\n'].join('\r\n');
+}
 
 /** The values of a field in a message as it was sent. */
 function fieldsOf(text: string | undefined, name: string): readonly string[] {

@@ -1,57 +1,103 @@
 /**
  * Who is said to be calling. RFC 3325, RFC 3323
  *
- *   from a trusted peer   P-Asserted-Identity stays as it came
+ *   from a trusted peer   P-Asserted-Identity stays as it came; P-Preferred-Identity was for that peer, and goes
  *   from anybody else     P-Asserted-Identity and Remote-Party-ID are taken out, whatever the spelling; so is
  *                         P-Preferred-Identity, which only chooses among the caller's own identities
  *   to a trusted peer     the identity that the caller has proved is asserted
  *   to anybody else       with `Privacy: id` no asserted identity leaves (§7)
+ *
+ * What a peer answers is treated like what it asks. §5
  */
 import { SipError } from '../base/errors.ts';
-import type { BranchContext, FailureContext, RequestContext } from '../route/context.ts';
-import type {
-  Awaitable,
-  FailureDecision,
-  Pass,
-  Relay,
-  RelayOptions,
-  RequestDecision,
+import type { BranchContext, FailureContext, ReplyContext, RequestContext } from '../route/context.ts';
+import {
+  type Awaitable,
+  type Drop,
+  type FailureDecision,
+  PASS,
+  type Pass,
+  type Relay,
+  type RelayOptions,
+  type RequestDecision,
 } from '../route/decision.ts';
 import type { Middleware } from '../route/router.ts';
 import type { Caller } from '../route/services.ts';
 import { OTHER, P_ASSERTED_IDENTITY } from '../sip/header-table.ts';
 import type { Headers } from '../sip/headers.ts';
 import { parseNameAddr, printNameAddr } from '../sip/name-addr.ts';
+import { hidesIdentity } from '../sip/privacy.ts';
 import { aorOf, NO_PARAMS } from '../sip/uri.ts';
 import type { TrustedPeers } from './trusted.ts';
 
 const ASSERTED = 'P-Asserted-Identity';
 const PREFERRED = 'P-Preferred-Identity';
 const REMOTE_PARTY = 'Remote-Party-ID';
-const PRIVACY = 'Privacy';
 
 const LOWER_CASE = 32;
 const P = 112;
 const R = 114;
 
 /** What is done to the copy of one branch before the script's own branch route sees it. */
-type Shape = (c: BranchContext<never>) => void;
+type ShapeBranch = (c: BranchContext<never>) => void;
+/** What is done to a response before the relay's own reply route sees it. */
+type ShapeReply = (c: ReplyContext<never>) => Pass;
 
-/** The middleware: cleans what came, and sees to it that each branch tells its peer no more than it may know. */
+/** Both. */
+interface Shapes {
+  readonly branch: ShapeBranch | undefined;
+  readonly reply: ShapeReply;
+}
+
+/** The middleware: cleans what came, and sees to it that each peer is told no more than it may know. */
 export function identity(trusted: TrustedPeers): Middleware<{ caller?: Caller | undefined }> {
+  const replies = { toTrusted: cleanReplies(trusted, true), toOthers: cleanReplies(trusted, false) };
   return (c, next) => {
-    const asserted = trusted.hasSent(c.source) ? undefined : provenIdentity(c);
+    const isTrusted = trusted.hasSent(c.source);
+    const asserted = isTrusted ? trustedHint(c.req.headers) : provenIdentity(c);
     const decision = next();
-    const { headers } = c.req;
-    const hides = headers.find(P_ASSERTED_IDENTITY) >= 0 && wantsPrivacy(headers);
-    const asserts = asserted !== undefined && !trusted.isEmpty;
-    if (!hides && !asserts) return decision;
-    const shape: Shape = ({ req, target }) => {
-      if (!trusted.willGet(target)) return hides ? req.headers.remove(ASSERTED) : undefined;
-      if (asserts && !req.headers.has(ASSERTED)) req.headers.set(ASSERTED, asserted);
-    };
-    return shaped(decision, shape);
+    const reply = isTrusted ? replies.toTrusted : replies.toOthers;
+    const branch = shapeBranch(c.req.headers, trusted, asserted);
+    return decision instanceof Promise
+      ? decision.then((done) => shapedRelay(done, { branch, reply }))
+      : shapedRelay(decision, { branch, reply });
   };
+}
+
+/** Undefined when all may know what there is, and there is nothing to add. */
+function shapeBranch(
+  headers: Headers,
+  trusted: TrustedPeers,
+  asserted: string | undefined,
+): ShapeBranch | undefined {
+  const hides = mayAssert(headers) && hidesIdentity(headers);
+  const asserts = asserted !== undefined && !trusted.isEmpty;
+  if (!hides && !asserts) return undefined;
+  return ({ req, target }) => {
+    if (!trusted.willGet(target)) return hides ? removeAsserted(req.headers) : undefined;
+    if (asserts && !req.headers.has(ASSERTED)) req.headers.set(ASSERTED, asserted);
+  };
+}
+
+/** `hears`: whether who called is in the trust domain, and may know who answers even when that is private. */
+function cleanReplies(trusted: TrustedPeers, hears: boolean): ShapeReply {
+  return ({ res: { headers }, target }) => {
+    if (!mayAssert(headers)) return PASS;
+    const isTrusted = trusted.willGet(target);
+    if (headers.has(PREFERRED)) headers.remove(PREFERRED);
+    if (!isTrusted || (!hears && hidesIdentity(headers))) removeAsserted(headers);
+    return PASS;
+  };
+}
+
+/** RFC 3325 §9.2: it was meant for the peer that sent us the request, or for nobody. */
+function trustedHint(headers: Headers): undefined {
+  if (mayClaim(headers)) headers.remove(PREFERRED);
+}
+
+function removeAsserted(headers: Headers): void {
+  headers.remove(ASSERTED);
+  headers.remove(REMOTE_PARTY);
 }
 
 /** Takes out what the sender may not claim. Answers with the identity he has proved, if he has. */
@@ -68,6 +114,11 @@ function provenIdentity(c: RequestContext<{ caller?: Caller | undefined }>): str
   if (caller === undefined) return undefined;
   const own = `${caller.user}@${caller.domain}`;
   return preferredOf(preferred, own) ?? `<sip:${own}>`;
+}
+
+/** Whether somebody may be named in it: a quick no for most messages. */
+function mayAssert(headers: Headers): boolean {
+  return headers.find(P_ASSERTED_IDENTITY) >= 0 || mayClaim(headers);
 }
 
 /** Whether a field is there whose name begins like one of those we take out: most requests have none. */
@@ -93,34 +144,26 @@ function preferredOf(value: string | undefined, own: string): string | undefined
   }
 }
 
-/** RFC 3325 §9.3 */
-function wantsPrivacy(headers: Headers): boolean {
-  return headers
-    .all(PRIVACY)
-    .some((value) => value.split(/[;,]/).some((word) => word.trim().toLowerCase() === 'id'));
-}
-
-function shaped(decision: Awaitable<RequestDecision>, shape: Shape): Awaitable<RequestDecision> {
-  if (decision instanceof Promise) return decision.then((done) => shapedRelay(done, shape));
-  return shapedRelay(decision, shape);
-}
-
 /** What relays again after a failure is shaped too. */
-function shapedRelay<T extends RequestDecision | FailureDecision>(decision: T, shape: Shape): T | Relay {
+function shapedRelay<T extends RequestDecision | FailureDecision>(decision: T, shapes: Shapes): T | Relay {
   if (decision.do !== 'relay') return decision;
-  const { onBranch, onFailure } = decision.options;
+  const { onBranch, onReply, onFailure } = decision.options;
+  const { branch, reply } = shapes;
   const options: RelayOptions<never> = {
     ...decision.options,
-    onBranch: (c): Pass | ReturnType<BranchContext<never>['skip']> => {
-      shape(c);
-      return onBranch === undefined ? c.send() : onBranch(c);
-    },
+    onReply: onReply === undefined ? reply : (c): Pass | Drop => (reply(c), onReply(c)),
+    ...(branch && {
+      onBranch: (c: BranchContext<never>): Pass | Drop => {
+        branch(c);
+        return onBranch === undefined ? PASS : onBranch(c);
+      },
+    }),
     ...(onFailure && {
       onFailure: (c: FailureContext<never>): Awaitable<FailureDecision> => {
         const next = onFailure(c);
         return next instanceof Promise
-          ? next.then((done) => shapedRelay(done, shape))
-          : shapedRelay(next, shape);
+          ? next.then((done) => shapedRelay(done, shapes))
+          : shapedRelay(next, shapes);
       },
     }),
   };

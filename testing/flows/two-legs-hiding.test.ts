@@ -48,7 +48,6 @@ const fields: readonly (readonly [string, string, 'never' | 'asked' | 'always'])
   ['P-Charging-Vector', 'icid-value=1;icid-generated-at=secret.test', 'asked'],
   ['P-Access-Network-Info', 'IEEE-802.11;i-wlan-node-id=secret', 'asked'],
   ['Subject', 'lunch', 'always'],
-  ['P-Asserted-Identity', '<sip:alice@example.com>', 'always'],
   ['X-Account', '17', 'always'],
 ];
 for (const [name, value, when] of fields) {
@@ -74,6 +73,34 @@ for (const [name, value, when] of fields) {
       t.stop();
     }
   });
+}
+
+// [Privacy, pass, whether the callee is told who calls, whether the caller is told who answers]
+const identities: readonly (readonly [string, string[], boolean, boolean])[] = [
+  ['none', [], true, false],
+  ['id', [], false, false],
+  ['user;ID', [], false, false],
+  ['id', ['P-Asserted-Identity', 'P-Preferred-Identity', 'Remote-Party-ID'], true, true],
+];
+for (const field of ['P-Asserted-Identity', 'P-Preferred-Identity', 'Remote-Party-ID']) {
+  for (const [privacy, pass, ofCaller, ofCallee] of identities) {
+    test(`${field} under Privacy: ${privacy}, ${pass.length > 0 ? '' : 'not '}asked for`, async () => {
+      const { t, caller, one } = await townOf({ pass });
+      const lines = [[field, '<sip:boss@example.com>'] as const, ['Privacy', privacy] as const];
+      caller.ask('INVITE', BOB, lines);
+      await t.run(50);
+      one.answer(one.got('INVITE'), 183, 'one', lines);
+      one.answer(one.got('INVITE'), 486, 'one', lines);
+      await t.run(50);
+
+      assert.equal(one.got('INVITE').headers.has(field), ofCaller);
+      assert.deepEqual(
+        caller.answers().flatMap(({ status, headers }) => (status > 100 ? [headers.has(field)] : [])),
+        [ofCallee, ofCallee],
+      );
+      t.stop();
+    });
+  }
 }
 
 for (const origin of ['hide', 'pass'] as const) {
