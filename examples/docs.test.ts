@@ -31,7 +31,13 @@ function blocksOf(page: string): string[] {
   });
 }
 
-const PAGES = ['docs/routing.md', 'docs/registrations.md', 'docs/services.md', 'docs/testing.md'] as const;
+const PAGES = [
+  'docs/routing.md',
+  'docs/registrations.md',
+  'docs/security.md',
+  'docs/services.md',
+  'docs/testing.md',
+] as const;
 const blocks = PAGES.flatMap(blocksOf);
 
 test('every block of the pages for scripts passes the compiler', () => {

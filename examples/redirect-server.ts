@@ -14,7 +14,7 @@ export default script(({ auth, domains, location }) => {
     if (!c.var.caller && !domains.openInbound) return c.reply(403, 'Strangers May Not Call Here');
 
     const phones = await location.lookup(c.uri);
-    return phones.length === 0 ? c.reply(480) : c.redirect(...phones.map(({ uri }) => uri));
+    return phones.length === 0 ? c.reply(480) : c.redirect(...phones);
   });
 
   return app;

@@ -53,6 +53,7 @@ export type {
   PoolEvent,
   TrunkEvent,
 } from './route/events.ts';
+export { RouteError } from './route/route-error.ts';
 export {
   type BranchRoute,
   type ErrorRoute,

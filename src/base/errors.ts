@@ -16,6 +16,8 @@ export const errorCodes = {
   },
   STORE_FAILED: { sip: 503, text: 'the database did not take the change; nothing was acknowledged' },
   OVERLOADED: { sip: 503, text: 'a limit on transactions or memory is reached' },
+  ROUTE_REFUSED: { sip: 500, text: 'a route threw a RouteError; the answer has its status' },
+  ROUTE_SLOW: { sip: 500, text: 'a route took longer than five seconds' },
   HTTP_FAILED: { sip: 500, text: 'an HTTP request of a script had no whole answer' },
   SETTINGS_INVALID: { exit: 5, text: 'a setting is wrong or unknown' },
   CERTIFICATE_INVALID: { exit: 5, text: 'a certificate or key of [tls] cannot be used' },

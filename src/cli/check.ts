@@ -1,5 +1,6 @@
 /** `tandem check`: would it start with these settings and this script? */
 import { checkScript, type ScriptReport } from '../server/script-check.ts';
+import { findCompiler } from '../server/script-types.ts';
 import { TandemError } from '../base/errors.ts';
 import { silentLogger } from '../base/silent-logger.ts';
 import { nodeWorld } from '../world/node-world.ts';
@@ -44,7 +45,7 @@ async function findingsOf(options: StartOptions): Promise<{ findings: Finding[];
       { what: 'settings', ok: true, file: settingsFile },
       ...inScript(file, report),
     ];
-    return { findings, ...(report.typesChecked ? {} : { note: TYPES_UNCHECKED }) };
+    return { findings, ...(findCompiler() === undefined ? { note: TYPES_UNCHECKED } : {}) };
   } catch (error) {
     if (!(error instanceof TandemError)) throw error;
     const { message, hint } = error;

@@ -277,7 +277,7 @@ test('check finds what is wrong with the settings and with the script', async ()
   assert.equal(bySettings.status, 7);
   assert.match(bySettings.err, /wrong\.toml:2: unknown key sip\.lissten; did you mean sip\.listen\?/);
   assert.equal(byScript.status, 7);
-  assert.match(byScript.out, /"message": "line 2: no luck"/);
+  assert.match(byScript.out, /"line": 2,\s+"column": \d+,\s+"message": "no luck"/);
 });
 
 test('version says which release of what', async () => {

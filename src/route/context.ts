@@ -9,6 +9,7 @@ import { parseNameAddr, type NameAddr } from '../sip/name-addr.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { Hop } from '../transport/transports.ts';
+import { checkedProgress, checkedQ, checkedStatus } from './checked.ts';
 import {
   DROP,
   PASS,
@@ -99,10 +100,11 @@ export class RequestContext<V = {}> extends Context<V> {
 
   /** Sends a 1xx at once. */
   progress(status: number, reason?: string): void {
-    this.provisional(status, reason);
+    this.provisional(checkedProgress(status), reason);
   }
 
   reply(status: number, reason?: string, headers?: Readonly<Record<string, string>>, body?: string): Reply {
+    checkedStatus(status, 200);
     this.decides('reply', status);
     return { do: 'reply', status, reason, headers: headers && Object.entries(headers), body };
   }
@@ -119,18 +121,23 @@ export class RequestContext<V = {}> extends Context<V> {
     return this.relay(target, { recordRoute: false, ...options });
   }
 
-  redirect(...to: Uri[]): Redirect {
+  /** 302 with these contacts; a target's `q` tells how much it is preferred. RFC 3261 §8.3, §20.10 */
+  redirect(...to: (Uri | Target)[]): Redirect {
+    for (const contact of to) if ('uri' in contact) checkedQ(contact.q ?? 1);
     this.decides('redirect');
     return { do: 'redirect', to };
   }
 
+  /** An INVITE cannot go so, because its CANCEL and the ACK of a refusal would find nobody. RFC 3261 §16.11 */
   forward(to: Hop): Forward {
+    if (this.method === 'INVITE') throw new TypeError('an INVITE is relayed, not forwarded');
     this.decides('forward');
     return { do: 'forward', to };
   }
 
   /** Be the far end ourselves: the application answers the call. INVITE only. */
   answer(app: LocalApp): Answer {
+    if (this.method !== 'INVITE') throw new TypeError('only an INVITE begins a call');
     this.decides('answer');
     return { do: 'answer', app };
   }
@@ -244,7 +251,7 @@ export class FailureContext<V> extends Context<V> {
     return this.request.relay(plan, options);
   }
 
-  redirect(...to: Uri[]): Redirect {
+  redirect(...to: (Uri | Target)[]): Redirect {
     this.decides('redirect');
     return this.request.redirect(...to);
   }
@@ -302,7 +309,7 @@ export class ErrorContext {
 
   /** Reaches the sender only if it was a request that says whom to answer. */
   reply(status: number, reason?: string): Reply {
-    return { do: 'reply', status, reason };
+    return { do: 'reply', status: checkedStatus(status, 300), reason };
   }
 
   drop(): Drop {

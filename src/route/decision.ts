@@ -1,7 +1,7 @@
 /** What a route may answer. Data: nothing happens until it is returned. */
 import type { LocalApp } from '../agent/local-call.ts';
 import type { Millis } from '../base/world.ts';
-import type { Plan } from '../proxy/plan.ts';
+import type { Plan, Target } from '../proxy/plan.ts';
 import type { SipRequest } from '../sip/message.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Uri } from '../sip/uri.ts';
@@ -28,10 +28,10 @@ export interface Relay {
   readonly options: RelayOptions<never>;
 }
 
-/** 302 with these contacts. */
+/** 302 with these contacts, and their `q` where it is known. */
 export interface Redirect {
   readonly do: 'redirect';
-  readonly to: readonly Uri[];
+  readonly to: readonly (Uri | Target)[];
 }
 
 /** Stateless: no transaction, no forking, no failure route. RFC 3261 §16.11. */

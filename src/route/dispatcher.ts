@@ -23,6 +23,7 @@ import type { TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { CallObserver } from './call-observer.ts';
+import { checkedDecision } from './checked.ts';
 import { ErrorContext, LocalContext, RequestContext } from './context.ts';
 import type { Awaitable, Reply, RequestDecision } from './decision.ts';
 import type { Generation, Generations } from './generation.ts';
@@ -31,7 +32,8 @@ import { Performer } from './perform.ts';
 import { admit } from './preamble.ts';
 import { callingLine, describeFault, errorText, scriptLineOf, shortLine } from './source-line.ts';
 import { aboutDecision, type LineFinder, nameOfDecision, type StepObserver } from './step.ts';
-import { RouteWatch } from './watch.ts';
+import { RouteError } from './route-error.ts';
+import { ROUTE_MS, RouteWatch } from './watch.ts';
 
 /** What the dispatcher stands on. */
 export interface DispatcherParts {
@@ -80,6 +82,7 @@ export class Dispatcher {
       calls: parts.calls,
       log: parts.world.log,
       failed: this.fail,
+      threw: () => void this.counters.scriptErrors++,
       watch: (work, incoming, done) => this.routeWatch.watch(work, incoming, done),
     });
   }
@@ -87,6 +90,11 @@ export class Dispatcher {
   /** The generation of the script that new requests go to. */
   get generation(): Generation {
     return this.generations.current;
+  }
+
+  /** Routes that took longer than they may. */
+  get slowRoutes(): number {
+    return this.routeWatch.timedOut;
   }
 
   /** Requests whose route has not decided yet. */
@@ -242,7 +250,7 @@ export class Dispatcher {
       incoming.mark = mark;
       incoming.loopMark = loopMark;
       c.flowToken = route.user;
-      this.decided(ask(generation, c, mark !== undefined), incoming, c, generation);
+      this.decided(generation.ask(c, mark !== undefined), incoming, c, generation);
     } catch (error) {
       this.fail(incoming, error);
     }
@@ -266,8 +274,9 @@ export class Dispatcher {
     c: RequestContext<never>,
     generation: Generation,
   ): void {
+    checkedDecision(decision);
     this.onStep?.({
-      route: c.req.toTag === '' ? 'request' : 'in dialog',
+      route: incoming.asks,
       callId: c.callId,
       method: c.method,
       generation: generation.number,
@@ -295,13 +304,16 @@ export class Dispatcher {
     // Who gave up meanwhile still waits for the 487 of its INVITE.
     if (incoming.answered) return;
     const known = error instanceof SipError ? error : undefined;
-    if (known === undefined) {
-      this.counters.scriptErrors++;
-      this.world.log.error('a route failed', { call: incoming.request.callId, ...describeFault(error) });
-      this.tellThrown(incoming.request, error);
+    // What a stranger can bring about is no mistake of the script's: it is answered, and fills no log.
+    const isSlow = known?.code === 'ROUTE_SLOW';
+    if (known === undefined || known.status === 500 || known instanceof RouteError) {
+      if (!isSlow) this.counters.scriptErrors++;
+      this.logThrown(incoming, error, isSlow);
+      this.tellThrown(incoming, error);
     }
     const status = known?.status ?? 500;
-    if (known !== undefined && incoming.server === undefined) {
+    const ofScript = known instanceof RouteError ? known.message : undefined;
+    if (known !== undefined && ofScript === undefined && incoming.server === undefined) {
       const reason = status === 400 ? known.message : undefined;
       incoming.replyStateless(status, reason, Object.entries(known.headers));
       return;
@@ -314,13 +326,20 @@ export class Dispatcher {
       () => {},
     );
     const headers = Object.entries(known?.headers ?? {});
-    this.performer.perform({ do: 'reply', status, headers }, incoming, c, this.generation);
+    this.performer.perform({ do: 'reply', status, reason: ofScript, headers }, incoming, c, this.generation);
   }
 
-  private tellThrown(request: SipRequest, error: unknown): void {
+  private logThrown({ request, asks: route }: Incoming, error: unknown, isSlow: boolean): void {
+    const call = request.callId;
+    const { log } = this.world;
+    if (isSlow) log.warn('a route took too long and was answered 500', { call, route, limitMs: ROUTE_MS });
+    else log.error('a route failed', { call, route, ...describeFault(error) });
+  }
+
+  private tellThrown({ request, asks: route }: Incoming, error: unknown): void {
     const place = scriptLineOf(error);
     this.onStep?.({
-      route: request.toTag === '' ? 'request' : 'in dialog',
+      route,
       callId: request.callId,
       method: request.method,
       generation: this.generation.number,
@@ -365,21 +384,5 @@ export class Dispatcher {
     } finally {
       generation.marks?.leave();
     }
-  }
-}
-
-/** Runs the route; for a watchdog it is marked as long as it runs without waiting. */
-function ask(
-  generation: Generation,
-  c: RequestContext<never>,
-  inDialog: boolean,
-): Awaitable<RequestDecision> {
-  const { router, marks } = generation;
-  if (marks === undefined) return inDialog ? router.routeInDialog(c) : router.route(c);
-  marks.enter(inDialog ? 'in dialog' : 'request', generation.number, c);
-  try {
-    return inDialog ? router.routeInDialog(c) : router.route(c);
-  } finally {
-    marks.leave();
   }
 }

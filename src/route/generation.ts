@@ -8,6 +8,8 @@
  */
 import { TandemError } from '../base/errors.ts';
 import type { Clock, Millis, Timer, World } from '../base/world.ts';
+import type { RequestContext } from './context.ts';
+import type { Awaitable, RequestDecision } from './decision.ts';
 import type { EventBus } from './events.ts';
 import type { Router, StartupRoute, TimerRoute } from './router.ts';
 import { describeFault, scriptLineOf, shortLine } from './source-line.ts';
@@ -67,6 +69,18 @@ export class Generation {
     }
     for (const { name, route } of this.router.events) {
       this.endings.push(events.on(name, (event) => this.marked('event', () => route(event))));
+    }
+  }
+
+  /** Runs the route of a request; for a watchdog it is marked as long as it runs without waiting. */
+  ask(c: RequestContext<never>, inDialog: boolean): Awaitable<RequestDecision> {
+    const { router, marks } = this;
+    if (marks === undefined) return inDialog ? router.routeInDialog(c) : router.route(c);
+    marks.enter(inDialog ? 'in dialog' : 'request', this.number, c);
+    try {
+      return inDialog ? router.routeInDialog(c) : router.route(c);
+    } finally {
+      marks.leave();
     }
   }
 
@@ -192,9 +206,11 @@ class RouteTimer {
   }
 }
 
-function guarded(make: () => Router<never>): Router<never> {
+function guarded(make: () => Router<never> | undefined): Router<never> {
   try {
-    return make();
+    const router = make();
+    if (router !== undefined) return router;
+    throw new TandemError('SCRIPT_INVALID', 'the script made no router', { hint: 'end it with: return app' });
   } catch (error) {
     throw startFault(error);
   }
@@ -225,5 +241,9 @@ function startFault(error: unknown): TandemError {
   const place = scriptLineOf(error);
   const where = place === undefined ? '' : ` at ${shortLine(place)}`;
   const why = error instanceof Error ? error.message : String(error);
-  return new TandemError('SCRIPT_INVALID', `the script does not start${where}: ${why}`, { cause: error });
+  const hint = error instanceof TandemError && error.hint !== undefined ? { hint: error.hint } : {};
+  return new TandemError('SCRIPT_INVALID', `the script does not start${where}: ${why}`, {
+    cause: error,
+    ...hint,
+  });
 }

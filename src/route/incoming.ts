@@ -13,6 +13,7 @@ import type { DialogFlow } from '../proxy/flow-routes.ts';
 import type { RouteView } from '../proxy/loose-route.ts';
 import type { RouteMark } from '../proxy/route-signer.ts';
 import type { Flow } from '../transport/flow.ts';
+import type { RouteKind } from './step.ts';
 
 type HeaderLines = readonly (readonly [string, string])[];
 
@@ -43,6 +44,8 @@ export class Incoming {
   loopMark = 0;
   /** How often it was relayed: more than once when a failure route did. */
   relays = 0;
+  /** The kind of route that decides about it. */
+  asks: RouteKind;
   server: ServerTransaction | undefined = undefined;
   private generation = 0;
   private readonly flowBack: Flow;
@@ -65,6 +68,7 @@ export class Incoming {
     this.order = order;
     this.bytes = request.text.length;
     this.isSips = request.isSips;
+    this.asks = request.toTag === '' ? 'request' : 'in dialog';
   }
 
   /** Opens the server transaction, once. Undefined when there is no room: the request has been answered 503. */

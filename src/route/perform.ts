@@ -5,11 +5,13 @@ import { SipError } from '../base/errors.ts';
 import { hasOption } from '../dialog/session-timer.ts';
 import type { Finisher, PlanFailure, RelayHooks } from '../proxy/response-context.ts';
 import type { Proxy } from '../proxy/proxy.ts';
+import type { Target } from '../proxy/plan.ts';
 import { RECURSION_MAX, type RecursionOptions } from '../proxy/recursion.ts';
 import type { SipRequest } from '../sip/message.ts';
-import { printUri } from '../sip/uri.ts';
+import { printUri, type Uri } from '../sip/uri.ts';
 import { isSecure } from '../transport/flow.ts';
 import type { CallObserver } from './call-observer.ts';
+import { checkedDecision } from './checked.ts';
 import { BranchContext, type Context, FailureContext, ReplyContext, RequestContext } from './context.ts';
 import type {
   Answer,
@@ -46,6 +48,8 @@ export interface PerformerParts {
   readonly log: Logger;
   /** Where a script's failure is answered: the error's status, else 500. */
   readonly failed: (incoming: Incoming, error: unknown) => void;
+  /** A branch or reply route threw: for the count. */
+  readonly threw: () => void;
   /** Runs a promise of a script under the route's time limit. */
   readonly watch: <T>(work: Promise<T>, incoming: Incoming, done: (value: T) => void) => void;
 }
@@ -71,16 +75,14 @@ export class Performer {
     if (incoming.server?.cancelled) return this.finish(incoming, 487);
     switch (decision.do) {
       case 'reply':
-        if (decision.status >= 200) this.record(incoming, decision.status);
         this.hangsUp(incoming)?.(decision.status, 'callee');
         incoming.reply(decision.status, decision.reason, decision.headers, decision.body);
+        this.record(incoming, decision.status);
         break;
       case 'redirect':
         if (decision.to.length === 0) return this.finish(incoming, 480); // RFC 3261 §8.3: a 302 has a Contact.
+        incoming.reply(302, undefined, [['Contact', decision.to.map(contactOf).join(', ')]]);
         this.record(incoming, 302);
-        incoming.reply(302, undefined, [
-          ['Contact', decision.to.map((uri) => `<${printUri(uri)}>`).join(', ')],
-        ]);
         break;
       case 'relay':
         this.relay(decision, incoming, c, generation);
@@ -98,6 +100,10 @@ export class Performer {
         if (incoming.server !== undefined && !incoming.server.isInvite) incoming.server.abandon();
         else if (incoming.server !== undefined) incoming.reply(480);
         break;
+      default:
+        throw new TypeError(
+          `a route answered what is no decision: ${JSON.stringify(decision satisfies never)}`,
+        );
     }
   }
 
@@ -157,7 +163,6 @@ export class Performer {
 
   private answer({ app }: Answer, incoming: Incoming, c: RequestContext<never>): void {
     const { request } = incoming;
-    if (request.method !== 'INVITE') throw new SipError('BAD_MESSAGE', 500, 'only an INVITE begins a call');
     const server = incoming.open();
     if (server === undefined) return;
     const { calls, agent } = this.parts;
@@ -242,8 +247,9 @@ export class Performer {
     );
     again.lines = c.lines;
     const asked = new FailureContext(again, failure);
-    const act = (next: FailureDecision): void => {
+    const act = (decided: FailureDecision): void => {
       if (incoming.over) return;
+      const next = checkedDecision(decided);
       if (this.onStep !== undefined) {
         const leads = aboutDecision(next);
         this.step('failure', asked, generation, nameOfDecision(next), String(failure.status), leads);
@@ -252,6 +258,7 @@ export class Performer {
       else this.perform(next, incoming, again, generation);
     };
     const fail = (error: unknown): void => this.parts.failed(incoming, error);
+    incoming.asks = 'failure';
     generation.marks?.enter('failure', generation.number, asked);
     try {
       const next = onFailure(asked);
@@ -322,6 +329,7 @@ export class Performer {
       return run();
     } catch (error) {
       const call = incoming.request.callId;
+      this.parts.threw();
       this.parts.log.error('a branch or reply route threw', { call, route, ...describeFault(error) });
       this.tellThrown(route, incoming, generation, error);
       return otherwise;
@@ -350,13 +358,11 @@ export class Performer {
     this.onStep?.({ route, callId, method, generation: generation.number, decision, about, leads, at: line });
   }
 
-  /** Stateless: an INVITE cannot go so, because its CANCEL and the ACK of a refusal would find nobody. §16.11 */
+  /** Stateless: no transaction, and nothing of it is kept. RFC 3261 §16.11 */
   private forward(decision: Forward, incoming: Incoming): void {
     const { proxy } = this.parts;
     const { request, order } = incoming;
     if (incoming.noHopsLeft) throw noHopsLeft();
-    if (request.method === 'INVITE')
-      throw new SipError('BAD_MESSAGE', 500, 'an INVITE is relayed, not forwarded');
     if (incoming.isSips && !isSecure(decision.to.transport))
       throw new SipError('BAD_HEADER', 480, 'what came for a sips URI goes on by TLS'); // RFC 5630 §5.3
     const route = proxy.routes(request, incoming.route);
@@ -364,6 +370,13 @@ export class Performer {
     if (sent) incoming.server?.forget();
     else throw new SipError('BAD_HEADER', 500, `no listener speaks ${decision.to.transport}`);
   }
+}
+
+/** `<sip:bob@192.0.2.12>;q=0.5` RFC 3261 §20.10: three decimals at most. */
+function contactOf(to: Uri | Target): string {
+  if (!('uri' in to)) return `<${printUri(to)}>`;
+  const q = to.q === undefined ? '' : `;q=${Math.round(to.q * 1000) / 1000}`;
+  return `<${to.uriText ?? printUri(to.uri)}>${q}`;
 }
 
 /** A NOTIFY makes the dialog of its subscriber, whose route set is the one that it brings. RFC 6665 §4.3, §4.4.1 */

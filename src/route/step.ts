@@ -60,7 +60,8 @@ export type LineFinder = (decision: string, status: number) => string | undefine
 /** Where a decision leads: the targets of a plan, `sip:a@b + sip:c@d, then sip:e@f`. */
 export function aboutDecision(decision: RequestDecision | FailureDecision): string | undefined {
   if (decision.do === 'relay') return printPlan(decision.plan);
-  if (decision.do === 'redirect') return decision.to.map(printPlainUri).join(', ');
+  if (decision.do === 'redirect')
+    return decision.to.map((to) => printPlainUri('uri' in to ? to.uri : to)).join(', ');
   return decision.do === 'answer' ? decision.app.name : undefined;
 }
 

@@ -61,7 +61,7 @@ export class RouteWatch {
       if (since > late) return;
       this.pending.delete(incoming);
       this.timedOut++;
-      this.failed(incoming, new SipError('STORE_FAILED', 500, 'the route took longer than five seconds'));
+      this.failed(incoming, new SipError('ROUTE_SLOW', 500, 'the route took longer than five seconds'));
     }
   }
 }

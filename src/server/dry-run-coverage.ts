@@ -73,8 +73,8 @@ function notTaken(
   file: string,
 ): NotTaken[] {
   const block = source.slice(startOffset, endOffset);
-  const begins = block.search(/[^\s{}()?:;]/);
-  if (begins < 0) return [];
+  if (!/[^\s{}()?:;]/.test(block)) return [];
+  const begins = block.search(/[^\s{})?:;]/);
   const line = source.slice(0, startOffset + begins).split('\n').length;
   const [first = ''] = block.slice(begins).split('\n');
   const text = first.length > TEXT_MAX ? `${first.slice(0, TEXT_MAX - 1)}…` : first;

@@ -164,6 +164,21 @@ test('failure routes are walked; targets that are never reached are told', async
   assert.deepEqual([statuses(silent), silent.notTried, silent.heard[0]?.atMs], [[504], [], 12_000]);
 });
 
+test('two servers of one address are told apart by their ports', async () => {
+  const on = (port: number): Target => ({
+    uri: { scheme: 'sip', user: '1', host: '192.0.2.51', port, params: {} },
+  });
+  const routes = script(() => new Router().invite((c) => c.relay(serial(on(5060), on(5070)))));
+  const answers = parseAnswers('192.0.2.51:5060=486,192.0.2.51=603');
+
+  const { asked } = await trial(routes, 'sip:1@example.com', { answers });
+
+  assert.deepEqual(
+    asked.map(({ answer }) => answer),
+    [486, 603],
+  );
+});
+
 test('no socket is opened, no row is written, no HTTP request is made', async (t) => {
   const forbidden = (): never => {
     throw new Error('a dry run stays in its process');
@@ -199,6 +214,12 @@ test('no socket is opened, no row is written, no HTTP request is made', async (t
     ['MESSAGE', 'INVITE'],
   );
   assert.deepEqual(report.fetched, ['GET https://api.example.net/x', 'GET https://billing.example.net/']);
+  assert.deepEqual(
+    report.steps.flatMap((step) =>
+      step.kind === 'service' && step.service === 'http.fetch' ? [`${step.inputs} → ${step.result}`] : [],
+    ),
+    ['https://api.example.net → threw HTTP_FAILED', 'https://billing.example.net → 200'],
+  );
   assert.deepEqual(Object.keys(report.rows), ['openCall', 'answerCall']);
   assert.equal(await tables(), earlier);
 });

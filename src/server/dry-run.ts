@@ -128,6 +128,7 @@ class DryRun {
       script: (services) => this.watched(this.parts.script(this.held(services))),
       stores: this.stores,
       tls: { certificates: [], clients: 'none', authorities: undefined },
+      http: capturedHttp(this.parts.answers, this.fetched),
     });
     let isOpen = false;
     const noteOpen = (): void => {
@@ -223,9 +224,9 @@ class DryRun {
       owner.split('@')[0],
       aorOf(uri),
       uri.user,
+      to.key,
       uri.host,
       this.net.nameOf(to.host),
-      to.key,
       to.host,
     ];
     return names.filter((name) => name !== undefined);
@@ -245,8 +246,7 @@ class DryRun {
       }
       return found;
     };
-    const http = capturedHttp(this.parts.answers, this.fetched);
-    return { ...services, http, location: { ...location, lookup } };
+    return { ...services, location: { ...location, lookup } };
   }
 
   /** Notes every target that the request route plans. */

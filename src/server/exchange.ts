@@ -9,6 +9,7 @@ import { Dispatcher } from '../route/dispatcher.ts';
 import { EventBus } from '../route/events.ts';
 import { Generation, type GenerationParts, Generations } from '../route/generation.ts';
 import { Router, type Script } from '../route/router.ts';
+import type { HttpService } from '../route/services.ts';
 import type { RouteMarks } from '../route/step.ts';
 import { marksOfBoth, StepRecorder } from '../route/steps.ts';
 import { TransactionLayer } from '../transaction/layer.ts';
@@ -60,6 +61,8 @@ export interface ExchangeParts {
   readonly tls?: TlsIdentity | undefined;
   /** Tells a watchdog which route runs. */
   readonly marks?: RouteMarks | undefined;
+  /** Asked in place of our own client, where nothing may leave. */
+  readonly http?: HttpService | undefined;
 }
 
 /** A running exchange. */
@@ -314,7 +317,8 @@ export class Exchange {
       agent,
       registrations,
     });
-    return script(this.steps?.observe(services) ?? services);
+    const all = { ...services, http: this.parts.http ?? services.http };
+    return script(this.steps?.observe(all) ?? all);
   }
 }
 

@@ -17,6 +17,8 @@ function transactionFigures({ layer, dispatcher }: Exchange, say: Say): void {
   say('tandem_responses_total', 'counter', 'Responses that came.', responses);
   say('tandem_bad_messages_total', 'counter', 'What came and was no SIP.', badMessages);
   say('tandem_script_errors_total', 'counter', 'Routes that threw; the log names them.', scriptErrors);
+  const { slowRoutes } = dispatcher;
+  say('tandem_slow_routes_total', 'counter', 'Routes that took over 5 s: answered 500, logged.', slowRoutes);
   const { retransmitted, serverFailed, clientFailed, refused } = layer.counters;
   say(
     'tandem_retransmissions_total',

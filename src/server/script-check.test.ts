@@ -68,6 +68,17 @@ test('a script that is right has nothing said of it', async () => {
   assert.deepEqual(report, { problems: [], typesChecked: compiler !== undefined });
 });
 
+test('what has wrong types is not started: the same mistake would be told twice', withCompiler, async () => {
+  const file = written('twice.ts', 'export default script(() => new Router().inviet((c) => 1));');
+
+  const { problems } = await checkScript(file, settings, clock);
+
+  assert.deepEqual(
+    problems.map(({ message }) => message.slice(0, 6)),
+    ['TS2551', 'TS7006'],
+  );
+});
+
 test('what does not parse is not tried further', async () => {
   const report = await checkScript(written('enum.ts', 'enum A { B }'), settings, clock);
 
@@ -76,34 +87,45 @@ test('what does not parse is not tried further', async () => {
 });
 
 for (const [what, body, expected] of [
-  ['throws at its top level', "throw new Error('no luck');", /^line 2: no luck$/],
+  ['throws at its top level', "throw new Error('no luck');", /^2: no luck$/],
   [
     'throws when it is made',
     "export default script(() => {\n  throw new Error('no luck');\n});",
-    /^line 3: no luck/,
+    /^3: no luck$/,
   ],
   [
     'throws at its start',
     "export default script(() =>\n  new Router().startup(() => { throw new Error('no luck'); }));",
-    /^line 3: no luck/,
+    /^3: no luck$/,
   ],
-  ['has no default export', 'export const a = 1;', /no default export/],
+  ['has no default export', 'export const a = 1;', /^undefined: .*no default export/],
   ['ends the process', 'process.exit(3);', /ended its thread/],
+  ['makes no router', 'export default script((() => {}) as never);', /made no router/],
+  [
+    'misses a pool',
+    "export default script(({ pools }) => (pools.get('x'), new Router()));",
+    /^2: no pool x$/,
+  ],
 ] as const) {
   test(`a dry start says of a script that ${what} where and why`, async () => {
     const { problem, hung } = await dryStart({ file: written('start.ts', body), settings }, clock);
 
-    assert.match(problem?.message ?? '', expected);
+    assert.match(`${problem?.line}: ${problem?.message}`, expected);
     assert.equal(hung, false);
   });
 }
 
-test('a script that loops without end is found, and its thread ended', async () => {
-  const { problem, hung } = await dryStart({ file: written('loop.ts', LOOP), settings }, clock, 1_500);
+for (const [what, body, expected] of [
+  ['loops without end', LOOP, /loop\.ts:2: .*not started after 4 s: it is still here\n {2}end that loop/s],
+  ['waits without end', 'await new Promise(() => {});', /loop\.ts: .* 4 s\n {2}look for a wait/s],
+] as const) {
+  test(`a script that ${what} is found, and its thread ended`, async () => {
+    const { problem, hung } = await dryStart({ file: written('loop.ts', body), settings }, clock, 4_000);
 
-  assert.equal(hung, true);
-  assert.match(problem?.message ?? '', /had not started after 1\.5 s/);
-});
+    assert.equal(hung, true);
+    assert.match(problem === undefined ? '' : printProblem(problem), expected);
+  });
+}
 
 test(
   'a reload is refused for wrong types, not for what only the real stores can tell',

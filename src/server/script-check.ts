@@ -11,13 +11,13 @@ export interface ScriptReport {
   readonly typesChecked: boolean;
 }
 
-/** Forms, then types, then a dry start; what does not even parse is not tried further. */
+/** Forms, then types, then a dry start; what does not parse, or has wrong types, is not tried further. */
 export async function checkScript(file: string, settings: Settings, clock: Clock): Promise<ScriptReport> {
   const { parses, problems: forms } = checkForms(file);
   if (!parses) return { problems: forms, typesChecked: false };
   const compiler = findCompiler();
   const types = compiler === undefined ? [] : await typeProblems(compiler, file);
-  const { problem } = await dryStart({ file, settings }, clock);
+  const { problem } = types.length > 0 ? {} : await dryStart({ file, settings }, clock);
   const problems = [...forms, ...types, ...(problem === undefined ? [] : [problem])];
   return { problems, typesChecked: compiler !== undefined };
 }

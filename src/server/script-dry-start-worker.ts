@@ -55,8 +55,13 @@ function problemOf(error: unknown): Required<DryStarted>['problem'] {
   const cause = error instanceof TandemError && error.cause !== undefined ? error.cause : error;
   const place: SourceLine | undefined = scriptLineOf(cause);
   const why = cause instanceof Error ? cause.message : String(cause);
-  const hint = error instanceof TandemError && error.hint !== undefined ? error.hint : 'mend that line';
-  if (place === undefined) return { message: why, hint };
+  const said = hintOf(error) ?? hintOf(cause);
+  if (place === undefined) return { message: why, hint: said ?? 'look at what it does as it starts' };
+  const hint = said ?? 'mend that line';
   const { line, column } = place;
-  return { line, column, message: `line ${line}: ${why}`, hint };
+  return { line, column, message: why, hint };
+}
+
+function hintOf(error: unknown): string | undefined {
+  return error instanceof TandemError ? error.hint : undefined;
 }

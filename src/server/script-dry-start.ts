@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { Clock, Millis } from '../base/world.ts';
 import { START_MS } from '../route/generation.ts';
 import type { ScriptProblem } from './script-forms.ts';
+import { scriptPlaceInWorker } from './script-place.ts';
 import { LOAD_MS } from './script-loader.ts';
 import type { Settings } from './settings.ts';
 
@@ -35,7 +36,8 @@ export function dryStart(
   limitMs: Millis = DRY_START_MS,
 ): Promise<DryStartEnd> {
   const { file } = trial;
-  const worker = new Worker(new URL('./script-dry-start-worker.ts', import.meta.url), {
+  const url = new URL('./script-dry-start-worker.ts', import.meta.url);
+  const worker = new Worker(url, {
     workerData: trial,
     stdout: true,
     stderr: true,
@@ -48,7 +50,10 @@ export function dryStart(
     };
     const timer = clock.after(limitMs, () => {
       const message = `the script had not started after ${limitMs / 1000} s`;
-      end(true, { message, hint: 'look for a loop without an end, or a wait for what does not come' });
+      void scriptPlaceInWorker(url.href, clock).then((place) => {
+        if (place === undefined) end(true, { message, hint: 'look for a wait for what does not come' });
+        else end(true, { ...place, message: `${message}: it is still here`, hint: 'end that loop' });
+      });
     });
     worker.on('message', ({ problem }: DryStarted) => end(false, problem));
     worker.on('error', (error) => {

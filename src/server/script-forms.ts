@@ -32,11 +32,14 @@ const OURS = fileURLToPath(new URL('..', import.meta.url));
 const SERVICES = 'use what script(…) is given; docs/routing.md, Services';
 const STATE = 'keep it inside script(…), or in a service: a reload begins with nothing';
 const TIMERS = 'use app.timer(…) or app.startup(…)';
+const CLOCK = 'use clock.wall(): in a test, and in tandem sim, it is another time';
+const LOG = 'use log, of what script(…) is given';
 
 /** A global, and what to use in its place. */
 const FORBIDDEN_GLOBALS: ReadonlyMap<string, string> = new Map([
   ...['setTimeout', 'setInterval', 'setImmediate'].map((name) => [name, TIMERS] as const),
   ...['fetch', 'WebSocket', 'EventSource', 'XMLHttpRequest'].map((name) => [name, SERVICES] as const),
+  ['console', LOG],
   ...['process', 'require', 'eval'].map((name) => [name, SERVICES] as const),
 ]);
 /** Modules of Node that only compute. */
@@ -52,35 +55,53 @@ const DECLARING = new Set(['const', 'let', 'var', 'function', 'class']);
 export function checkForms(file: string): ScriptForms {
   const problems: ScriptProblem[] = [];
   let parses = true;
-  const files = [resolve(file)];
-  for (const path of files) {
-    const read = readModule(path);
+  const imports: Import[] = [{ path: resolve(file), from: undefined }];
+  for (const { path, from } of imports) {
+    const read = readModule(path, from);
     if ('message' in read) {
       parses = false;
       problems.push(read);
       continue;
     }
     problems.push(...problemsIn(path, read.tokens));
-    for (const name of importedFiles(path, read.tokens)) {
-      if (!files.includes(name) && files.length < SCRIPT_FILES_MAX) files.push(name);
+    for (const found of importedFiles(path, read.tokens)) {
+      const isKnown = imports.some((known) => known.path === found.path);
+      if (!isKnown && imports.length < SCRIPT_FILES_MAX) imports.push(found);
     }
   }
   return { parses, problems };
 }
 
-function readModule(file: string): { readonly tokens: readonly Token[] } | ScriptProblem {
+/** A file of the script, and where it is imported first. */
+interface Import {
+  readonly path: string;
+  readonly from: { readonly file: string; readonly token: Token } | undefined;
+}
+
+function readModule(
+  file: string,
+  from: Import['from'],
+): { readonly tokens: readonly Token[] } | ScriptProblem {
   try {
     return { tokens: tokensOf(stripTypeScriptTypes(readFileSync(file, 'utf8'), { mode: 'strip' })) };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const code = 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT') return { file, message: 'there is no such file', hint: 'mend the import' };
+    if (code === 'ENOENT') return missing(file, from);
     const erasable = code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX';
     const hint = erasable
       ? 'scripts run as they stand: write it in JavaScript, with types beside it'
       : 'mend the syntax';
     return { file, ...markedPlace(error.stack ?? ''), message: error.message, hint };
   }
+}
+
+function missing(file: string, from: Import['from']): ScriptProblem {
+  if (from === undefined)
+    return { file, message: 'there is no such file', hint: 'name a script that is there' };
+  const { line, column, text } = from.token;
+  const hint = /\.[mc]?[jt]s$/.test(text) ? 'mend the path' : 'relative imports end in .ts';
+  return { file: from.file, line, column, message: `there is no file ${text}`, hint };
 }
 
 /** Node puts the line before the message, then some of the source, and carets under the place. */
@@ -94,6 +115,7 @@ function problemsIn(file: string, tokens: readonly Token[]): ScriptProblem[] {
   return tokens.flatMap((token, i) => {
     const found =
       stateAt(tokens, i) ??
+      timeAt(tokens, i) ??
       (declared.has(token.text) ? undefined : globalAt(tokens, i)) ??
       moduleAt(tokens, i);
     return found === undefined ? [] : [{ file, line: token.line, column: token.column, ...found }];
@@ -107,9 +129,27 @@ function stateAt(tokens: readonly Token[], i: number): Found {
   const { kind, text, depth } = tokens[i]!;
   if (kind !== 'word' || depth > 0) return undefined;
   if (text === 'let' || text === 'var') return { message: `state at module level: ${text}`, hint: STATE };
+  if (text === 'const' && beginsEmpty(tokens, i)) {
+    return { message: `state at module level: ${tokens[i + 1]?.text} begins empty`, hint: STATE };
+  }
   if (text !== 'new' || !COLLECTIONS.has(tokens[i + 1]?.text ?? '')) return undefined;
   if (tokens[i + 2]?.text === '(' && tokens[i + 3]?.text !== ')') return undefined;
   return { message: `state at module level: an empty ${tokens[i + 1]?.text}`, hint: STATE };
+}
+
+/** `const seen = [];`, and not `const seen = [].concat(…)`. */
+function beginsEmpty(tokens: readonly Token[], i: number): boolean {
+  const [assigned, open, close, after] = [2, 3, 4, 5].map((ahead) => tokens[i + ahead]?.text ?? '');
+  const isEmpty = (open === '[' && close === ']') || (open === '{' && close === '}');
+  return assigned === '=' && isEmpty && !['.', '?.', '['].includes(after ?? '');
+}
+
+/** The time as it is, instead of that of the clock that everybody else goes by. */
+function timeAt(tokens: readonly Token[], i: number): Found {
+  if (tokens[i]?.kind !== 'word' || tokens[i]?.text !== 'Date') return undefined;
+  const [before, after, next] = [-1, 1, 2].map((ahead) => tokens[i + ahead]?.text);
+  const isRead = (after === '.' && next === 'now') || (before === 'new' && !(after === '(' && next !== ')'));
+  return isRead ? { message: 'the real time in a script', hint: CLOCK } : undefined;
 }
 
 function globalAt(tokens: readonly Token[], i: number): Found {
@@ -161,9 +201,9 @@ function isImported(tokens: readonly Token[], i: number): boolean {
   return before === '(' && tokens[i - 2]?.text === 'import';
 }
 
-function importedFiles(file: string, tokens: readonly Token[]): string[] {
+function importedFiles(file: string, tokens: readonly Token[]): Import[] {
   return tokens
     .filter((token, i) => isImported(tokens, i) && token.text.startsWith('.'))
-    .map(({ text }) => resolve(dirname(file), text))
-    .filter((path) => !path.startsWith(OURS) && /\.[mc]?[jt]s$/.test(path));
+    .map((token) => ({ path: resolve(dirname(file), token.text), from: { file, token } }))
+    .filter(({ path }) => !path.startsWith(OURS) && !/\.(?:json|node|wasm)$/.test(path));
 }

@@ -22,6 +22,8 @@ const HINTS: ReadonlyMap<string, string> = new Map([
   ['TS2339', 'look at docs/routing.md: what a middleware learned is there only behind it'],
   ['TS2366', DECISION_HINT],
 ]);
+const ROUTER_HINT = 'end the script with: return app';
+const NO_WAIT_HINT = 'branch and reply routes may not wait: ask before the relay, in the request route';
 const ANY_HINT = 'docs/routing.md shows what each route gets and may answer';
 
 /** Where the compiler is; undefined where `typescript` is not installed. */
@@ -113,6 +115,8 @@ function complaintsIn(said: string, folder: string): ScriptProblem[] {
 }
 
 function hintFor(code: string, message: string): string {
+  if (/Promise<(?:Pass|Drop).*'(?:Branch|Reply)Route</.test(message)) return NO_WAIT_HINT;
+  if (/=> (?:void|undefined)'.*=> Router</.test(message)) return ROUTER_HINT;
   const lacksDecision = /=> .*\b(?:void|undefined)\b/.test(message);
   return HINTS.get(code) ?? (lacksDecision ? DECISION_HINT : ANY_HINT);
 }

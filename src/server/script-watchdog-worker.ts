@@ -5,6 +5,7 @@ import { workerData } from 'node:worker_threads';
 import type { Logger, Millis } from '../base/world.ts';
 import { logLines } from '../world/log-lines.ts';
 import { ROUTE_KINDS } from '../route/step.ts';
+import { type Found, placeIn } from './script-place.ts';
 import { BEAT_MS, CELLS, type WatchdogParts } from './script-watchdog.ts';
 
 /** The debugger is not asked more often: to stop the thread costs it a few milliseconds. */
@@ -12,16 +13,9 @@ const ASK_MS = 10_000;
 /** A debugger that has said nothing for so long says nothing. */
 const ANSWER_MS = 2_000;
 const STDERR = 2;
-const GENERATION = /\?generation=[\w.]+/;
 
 type Parsed = InspectorNotification<Debugger.ScriptParsedEventDataType>;
 type Paused = InspectorNotification<Debugger.PausedEventDataType>;
-
-/** Where the other thread is. */
-interface Place {
-  readonly file: string;
-  readonly line: number;
-}
 
 const parts = workerData as WatchdogParts; // `ScriptWatchdog` has made it.
 const { cells, stallMs, level, format } = parts;
@@ -31,6 +25,8 @@ let log: Logger | undefined;
 let beats = 0;
 let beatAt: Millis = performance.now();
 let toldAt: Millis | undefined;
+/** Whether the log has heard of it. */
+let isTold = false;
 let askedAt = -ASK_MS;
 
 setInterval(look, BEAT_MS);
@@ -39,12 +35,13 @@ function look(): void {
   const now = performance.now();
   const seen = Atomics.load(cells, CELLS.beats);
   if (seen !== beats) {
-    if (toldAt !== undefined) openLog().warn('calls go on', { stoodMs: Math.round(now - beatAt) });
+    if (toldAt !== undefined && isTold) openLog().warn('calls go on', { stoodMs: Math.round(now - beatAt) });
     beats = seen;
     beatAt = now;
     toldAt = undefined;
   } else if (toldAt === undefined && now - beatAt >= stallMs) {
     toldAt = now;
+    isTold = false;
     void tell(Math.round(now - beatAt));
   }
 }
@@ -53,10 +50,15 @@ async function tell(stoodMs: number): Promise<void> {
   const route = ROUTE_KINDS[Atomics.load(cells, CELLS.route) - 1];
   const generation = Atomics.load(cells, CELLS.generation);
   const now = performance.now();
-  const place = now - askedAt < ASK_MS ? undefined : await placeOfMainThread();
+  const found = now - askedAt < ASK_MS ? undefined : await placeOfMainThread();
   askedAt = now;
-  const facts = route === undefined ? { stoodMs, ...place } : { stoodMs, route, generation, ...place };
-  openLog().error('every call stands still: the script does not come back', facts);
+  const isScript = found?.isScript ?? route !== undefined;
+  isTold = isScript || Atomics.load(cells, CELLS.serves) === 1;
+  if (!isTold) return;
+  const isOurs = found?.isScript === false;
+  const why = isOurs ? 'the exchange itself is busy' : 'the script does not come back';
+  const facts = route === undefined ? {} : { route, generation };
+  openLog().error(`every call stands still: ${why}`, { stoodMs, ...facts, ...found?.place });
 }
 
 function openLog(): Logger {
@@ -66,14 +68,14 @@ function openLog(): Logger {
 }
 
 /** Stops the main thread for a moment, wherever it is, and reads its stack. */
-function placeOfMainThread(): Promise<Place | undefined> {
+function placeOfMainThread(): Promise<Found | undefined> {
   const session = new Session();
   session.connectToMainThread();
   return new Promise((resolve) => {
-    const end = (place: Place | undefined): void => {
+    const end = (found: Found | undefined): void => {
       clearTimeout(timer);
       session.post('Debugger.resume', () => session.post('Debugger.disable', () => session.disconnect()));
-      resolve(place);
+      resolve(found);
     };
     const timer = setTimeout(() => end(undefined), ANSWER_MS);
     const urls = new Map<string, string>();
@@ -82,20 +84,4 @@ function placeOfMainThread(): Promise<Place | undefined> {
     session.post('Debugger.enable');
     session.post('Debugger.pause');
   });
-}
-
-/** The innermost frame of a script, else the innermost one. */
-function placeIn(
-  frames: readonly Debugger.CallFrame[],
-  urls: ReadonlyMap<string, string>,
-): Place | undefined {
-  const places = frames.map(({ location }) => ({
-    url: urls.get(location.scriptId) ?? '',
-    line: location.lineNumber + 1,
-  }));
-  const place = places.find(({ url }) => GENERATION.test(url)) ?? places[0];
-  if (place === undefined) return undefined;
-  const url = place.url.replace(GENERATION, '');
-  const file = url.startsWith('file://') ? decodeURIComponent(new URL(url).pathname) : url;
-  return { file, line: place.line };
 }

@@ -9,8 +9,14 @@ const folder = mkdtempSync(join(tmpdir(), 'tandem-watchdog-'));
 after(() => rmSync(folder, { recursive: true }));
 const own = (name: string): string => new URL(name, import.meta.url).href;
 
-/** A process with a watchdog, whose script loops for a while; what it wrote to stderr. */
-async function loopFor(loopMs: number, stallMs: number): Promise<string> {
+/** What runs in a route, behind an await of one, and besides any script. */
+const IN_ROUTE = (ms: number): string => `watchdog.enter('request', 7);\n  loop(${ms});\n  watchdog.leave();`;
+const BEHIND_AWAIT = (ms: number): string => `loop(${ms});`;
+const OURS = (ms: number): string =>
+  `const end = performance.now() + ${ms}; while (performance.now() < end);`;
+
+/** A process with a watchdog, which loops for a while; what it wrote to stderr. */
+async function loopFor(work: string, stallMs: number, serves = true): Promise<string> {
   const main = join(folder, 'main.ts');
   writeFileSync(
     join(folder, 'route.ts'),
@@ -31,10 +37,9 @@ const clock = {
   after: (ms, fire) => { const timer = setTimeout(fire, ms); return { cancel: () => clearTimeout(timer) }; },
 };
 const watchdog = new ScriptWatchdog(clock, { stallMs: ${stallMs}, level: 'info', format: 'lines' });
+${serves ? 'watchdog.serves();' : ''}
 setTimeout(() => {
-  watchdog.enter('request', 7);
-  loop(${loopMs});
-  watchdog.leave();
+  ${work}
   setTimeout(async () => { await watchdog.stop(); }, 300);
 }, 600);
 `,
@@ -49,7 +54,7 @@ setTimeout(() => {
 }
 
 test('a route that does not come back is named with its file and line, and so is when calls go on', async () => {
-  const said = await loopFor(1_500, 300);
+  const said = await loopFor(IN_ROUTE(1_500), 300);
 
   const [stands = '', goesOn = '', ...more] = said.trimEnd().split('\n');
   assert.match(
@@ -61,5 +66,43 @@ test('a route that does not come back is named with its file and line, and so is
 });
 
 test('one that comes back in time is not', async () => {
-  assert.equal(await loopFor(200, 1_000), '');
+  assert.equal(await loopFor(IN_ROUTE(200), 1_000), '');
+});
+
+for (const [what, work, serves, expected] of [
+  [
+    'a script behind an await is named with its line',
+    BEHIND_AWAIT(1_500),
+    true,
+    /script does not .*route\.ts {2}line=3$/m,
+  ],
+  [
+    'what holds up calls and is no script is told as ours',
+    OURS(1_500),
+    true,
+    /the exchange itself is busy .*main\.ts/,
+  ],
+  ['what keeps us busy before any call is nobody’s matter', OURS(1_500), false, /^$/],
+] as const) {
+  test(what, async () => {
+    assert.match(await loopFor(work, 300, serves), expected);
+  });
+}
+
+test('a script that loops at its top level while we start is named', { timeout: 30_000 }, async () => {
+  writeFileSync(
+    join(folder, 'top.ts'),
+    `const end = performance.now() + 60_000;\nwhile (performance.now() < end);\nexport default 1;\n`,
+  );
+  writeFileSync(
+    join(folder, 'tandem.toml'),
+    '[sip]\nlisten = ["udp:127.0.0.1:0"]\n[script]\nstall_ms = 300\n',
+  );
+  const words = ['start', '--config', 'tandem.toml', '--script', 'top.ts', '--data', join(folder, 'data')];
+  const flags = ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, '../cli/main.ts')];
+  const child = spawn(process.execPath, [...flags, ...words], { cwd: folder });
+  const said = await new Promise<string>((resolve) => child.stderr.setEncoding('utf8').on('data', resolve));
+  child.kill('SIGKILL');
+
+  assert.match(said, /startup.*top\.ts.*the script does not come back/);
 });

@@ -13,8 +13,11 @@ import type { LogLevel } from '../world/log-lines.ts';
 
 /** How often the SIP thread shows that it lives, and how often the watchdog looks. */
 export const BEAT_MS = 100;
-/** The places in the shared memory. `route` holds a place in ROUTE_KINDS plus one, 0 for none. */
-export const CELLS = { beats: 0, route: 1, generation: 2 } as const;
+/**
+ * The places in the shared memory. `route` holds a place in ROUTE_KINDS plus one, 0 for none; `serves` is 1 once calls
+ * are taken: what keeps us busy until then, but the script, holds up nobody.
+ */
+export const CELLS = { beats: 0, route: 1, generation: 2, serves: 3 } as const;
 
 /** What the watchdog's thread is given. */
 export interface WatchdogParts {
@@ -47,6 +50,11 @@ export class ScriptWatchdog implements RouteMarks {
 
   leave(): void {
     this.cells[CELLS.route] = 0;
+  }
+
+  /** Calls are taken from now on. */
+  serves(): void {
+    this.cells[CELLS.serves] = 1;
   }
 
   async stop(): Promise<void> {

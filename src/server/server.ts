@@ -52,6 +52,8 @@ const BINDINGS_MAX = 4_000_000;
 const DRAIN_MS = 4_000;
 const DRAIN_STEP_MS = 50;
 const SECRET_BYTES = 24;
+/** That of the script we start with. */
+const FIRST_GENERATION = 1;
 
 /** A running exchange, for whoever started it. */
 export interface RunningServer {
@@ -131,9 +133,11 @@ class Server implements RunningServer {
 
   async start(): Promise<void> {
     const { settings, world } = this;
-    this.loaded = await this.loader.load(settings.script.file);
-    const { script } = this.loaded;
     this.watchdog = this.watch();
+    this.watchdog?.enter('startup', FIRST_GENERATION);
+    this.loaded = await this.loader.load(settings.script.file);
+    this.watchdog?.leave();
+    const { script } = this.loaded;
     const place = databaseOf(settings);
     const db = await openDatabase(place);
     this.follower = await this.hearOfChanges(place);
@@ -167,6 +171,7 @@ class Server implements RunningServer {
       reload: async () => ({ generation: await this.reload() }),
     });
     await this.control.start();
+    this.watchdog?.serves();
     await this.startMetrics(this.exchange);
     void this.warmUp.run();
   }

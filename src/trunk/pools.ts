@@ -94,7 +94,9 @@ export class Pools {
   pool(name: string): Pool {
     const entry = this.entries.get(name);
     if (entry !== undefined) return entry.pool;
-    throw new TandemError('NOT_FOUND', `no pool ${name}`, { hint: 'tandem pools ls shows them' });
+    throw new TandemError('NOT_FOUND', `no pool ${name}`, {
+      hint: 'tandem pools ls shows them; [[trunk.pools]] or pools.open(…) makes one',
+    });
   }
 
   /** Throws NOT_FOUND. */
