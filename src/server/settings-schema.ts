@@ -59,7 +59,7 @@ const sip = z
       .min(100)
       .max(4_000_000)
       .default(400_000)
-      .describe('Transactions at once; beyond it new requests are answered 503.'),
+      .describe('Transactions at once; beyond nine in ten new requests are answered 503, beyond all any.'),
     udp: z
       .enum(['batch', 'dgram'])
       .default('batch')

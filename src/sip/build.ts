@@ -50,12 +50,7 @@ export function ackFor(inviteText: string, response: Headers): string {
  * `reason` is the value of a Reason header field (RFC 3326).
  */
 export function cancelFor(inviteText: string, reason = ''): string {
-  return withinTransaction(
-    inviteText,
-    'CANCEL',
-    undefined,
-    reason === '' ? '' : `Reason: ${reason}\r\n`,
-  );
+  return withinTransaction(inviteText, 'CANCEL', undefined, reason === '' ? '' : `Reason: ${reason}\r\n`);
 }
 
 /** Request-URI, topmost Via, From, To, Call-ID, CSeq number and Route of the INVITE, with another method. */

@@ -135,7 +135,9 @@ class Telling {
     const { startedMs, startedWall } = run;
     const then = startedWall - startedMs;
     const sinceMs = this.diskTroubles ? 0 : this.endedBefore(this.runs.indexOf(run)) - JUMP_NOTICED_MS;
-    const late = this.aheads.filter(({ untilMs }) => untilMs >= sinceMs).map(({ byMs }) => byMs - then);
+    // What was seen last held until the end, however long before that was.
+    const held = this.aheads.filter((ahead) => ahead.untilMs >= sinceMs || ahead === this.aheads.at(-1));
+    const late = held.map(({ byMs }) => byMs - then);
     return { soonestMs: soonestMs + Math.min(0, ...late), latestMs: latestMs + Math.max(0, ...late) };
   }
 

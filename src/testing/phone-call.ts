@@ -21,6 +21,8 @@ export interface Misbehaviour {
   refusesBye?: number | undefined;
   /** A CANCEL stays without an answer, and the phone rings on. */
   ignoresCancel?: boolean;
+  /** A REFER is refused with this status. */
+  refusesRefer?: number | undefined;
 }
 
 /** What a call needs of its phone. */
@@ -122,6 +124,8 @@ export abstract class Call {
     this.received.push(request);
     if (request.method === 'BYE') this.receiveBye(request, server);
     else if (request.method === 'INVITE') this.receiveInvite(request, server);
+    else if (request.method === 'REFER')
+      this.respond(request, server, this.parts.misbehaves.refusesRefer ?? 200);
     else this.respond(request, server, 200);
   }
 

@@ -11,6 +11,8 @@ export interface Proof {
   readonly method: string;
   readonly uri: string;
   readonly cnonce: string;
+  /** How often this nonce has been used, this time included; 1 unless given. */
+  readonly count?: number;
 }
 
 /** The value of Authorization for a value of WWW-Authenticate; undefined when we cannot compute it. */
@@ -24,7 +26,8 @@ export function credentialsFor(challenge: string, proof: Proof): string | undefi
   const secret = hash(`${proof.user}:${realm}:${proof.password}`);
   const asked = hash(`${proof.method}:${proof.uri}`);
   const withQop = said.qop?.split(',').some((qop) => qop.trim() === 'auth') === true;
-  const middle = withQop ? `${nonce}:00000001:${proof.cnonce}:auth` : nonce;
+  const count = (proof.count ?? 1).toString(16).padStart(8, '0');
+  const middle = withQop ? `${nonce}:${count}:${proof.cnonce}:auth` : nonce;
   const fields = [
     `username="${proof.user}"`,
     `realm="${realm}"`,
@@ -33,7 +36,7 @@ export function credentialsFor(challenge: string, proof: Proof): string | undefi
     `response="${hash(`${secret}:${middle}:${asked}`)}"`,
     `algorithm=${algorithm}`,
   ];
-  if (withQop) fields.push('qop=auth', 'nc=00000001', `cnonce="${proof.cnonce}"`);
+  if (withQop) fields.push('qop=auth', `nc=${count}`, `cnonce="${proof.cnonce}"`);
   if (said.opaque !== undefined) fields.push(`opaque="${said.opaque}"`);
   return `Digest ${fields.join(', ')}`;
 }

@@ -36,7 +36,7 @@ export interface AskerOptions {
   readonly acknowledges: () => boolean;
 }
 
-/** Told of each response but a challenge that was answered; `undefined` says that none came in time. */
+/** Told of each response but the challenges that were answered; `undefined` says that none came in time. */
 export type Answered = (response: SipResponse | undefined) => void;
 
 /** Sends requests and finds the responses to them. */
@@ -53,13 +53,24 @@ export class Asker {
   }
 
   /** `latest` is told each request that leaves: a second one after a challenge. */
-  ask(draft: Draft, answered: Answered, latest: (request: SipRequest) => void = () => {}): void {
-    const first: Answered = (response) => {
-      const proof = response === undefined ? undefined : this.proofFor(draft, response);
-      if (proof === undefined) answered(response);
-      else this.send(draft, [proof], answered, latest);
+  ask(
+    draft: Draft,
+    answered: Answered,
+    latest: (request: SipRequest) => void = () => {},
+    challenges: readonly HeaderPair[] = [],
+  ): void {
+    const judged: Answered = (response) => {
+      const challenge = response === undefined ? undefined : this.challengeIn(draft, response, challenges);
+      if (challenge === undefined) answered(response);
+      else this.ask(draft, answered, latest, [...challenges, challenge]);
     };
-    this.send(draft, [], first, latest);
+    // A nonce that was answered before is used once more. RFC 7616 §3.4
+    const proofs = challenges.flatMap(([name, challenge], at) => {
+      const cnonce = this.world.random.token(64);
+      const proof = this.prove(draft, String(challenge), cnonce, challenges.length - at);
+      return proof === undefined ? [] : [[name, proof] as const];
+    });
+    this.send(draft, proofs, judged, latest);
   }
 
   /** Sends a request that is whole already: a CANCEL, which has the branch of its INVITE. */
@@ -126,17 +137,31 @@ export class Asker {
     this.clients.set(key, new PhoneClient(this.world.clock, way, request, this.options.acknowledges(), told));
   }
 
-  private proofFor(draft: Draft, response: SipResponse): HeaderPair | undefined {
-    const { user, password } = this.options;
+  /**
+   * The field that answers the first challenge we can answer, and that challenge. Each realm is answered once: proxies
+   * on the way may have one each. RFC 3261 §22.3
+   */
+  private challengeIn(
+    draft: Draft,
+    response: SipResponse,
+    before: readonly HeaderPair[],
+  ): HeaderPair | undefined {
     const fields = challengeFields[response.status];
-    if (fields === undefined || password === undefined) return undefined;
-    const { method, uri } = draft;
-    for (const challenge of response.headers.all(fields.asks)) {
-      const cnonce = this.world.random.token(64);
-      const credentials = credentialsFor(challenge, { user, password, method, uri, cnonce });
-      if (credentials !== undefined) return [fields.answers, credentials];
-    }
-    return undefined;
+    if (fields === undefined) return undefined;
+    const isNew = (challenge: string): boolean => {
+      const [realm = ''] = /realm="[^"]*"/.exec(challenge) ?? [];
+      return !before.some(([name, value]) => name === fields.answers && String(value).includes(realm));
+    };
+    const found = response.headers
+      .all(fields.asks)
+      .find((challenge) => isNew(challenge) && this.prove(draft, challenge, '') !== undefined);
+    return found === undefined ? undefined : [fields.answers, found];
+  }
+
+  private prove({ method, uri }: Draft, challenge: string, cnonce: string, count = 1): string | undefined {
+    const { user, password } = this.options;
+    if (password === undefined) return undefined;
+    return credentialsFor(challenge, { user, password, method, uri, cnonce, count });
   }
 }
 

@@ -34,6 +34,14 @@ export interface PhoneOptions {
   readonly transport?: PhoneTransport;
 }
 
+/** What is unusual about a REGISTER. */
+export interface RegisterOptions {
+  readonly expires?: number;
+  readonly headers?: readonly HeaderPair[];
+  /** Its own Contact unless given; none at all only asks. RFC 3261 §10.2.3 */
+  readonly contacts?: readonly string[];
+}
+
 const EXPIRES_SECONDS = 3_600;
 /** Methods a phone answers 200 to outside a dialog. */
 const ACCEPTED: readonly string[] = ['OPTIONS', 'MESSAGE', 'NOTIFY', 'INFO'];
@@ -98,10 +106,14 @@ export class Phone {
   }
 
   /** Answers the final status; a challenge is answered once. */
-  register(more: { expires?: number; headers?: readonly HeaderPair[] } = {}): Promise<number> {
-    const { contact } = this.opened;
-    const expires = more.expires ?? EXPIRES_SECONDS;
-    return this.sendRegister([['Contact', contact], ['Expires', expires], ...(more.headers ?? [])]);
+  register(more: RegisterOptions = {}): Promise<number> {
+    const { expires = EXPIRES_SECONDS, contacts = [this.opened.contact], headers = [] } = more;
+    const binds = contacts.length > 0 ? [['Expires', expires] as const] : [];
+    return this.sendRegister([
+      ...contacts.map((contact) => ['Contact', contact] as const),
+      ...binds,
+      ...headers,
+    ]);
   }
 
   /** Removes its binding. */

@@ -17,7 +17,8 @@ import { EXCHANGE, PORTS } from './town.ts';
 const HANG_UP_MS = 40_000;
 /** Longer than timer C, a session without a sign of life, and the hold of a pool's channel. */
 const REST_MS = 320_000;
-const DAY_MS = 86_400_000;
+/** The longest time that a binding is acknowledged for, and a moment. */
+const BINDING_MAX_MS = 7_200_000 + 1_000;
 const PROBE_STEP_MS = 500;
 const PROBE_STEPS = 40;
 const CARRIER_ANSWERS_MS = 700;
@@ -272,8 +273,8 @@ export class SwarmTown {
     }
     for (const { phone } of this.residents) this.later(phone.unregister());
     await world.run(HANG_UP_MS);
-    // Whoever was unplugged has left bindings that nobody takes back.
-    world.clock.jumpWall(DAY_MS);
+    // Whoever was unplugged has left bindings that nobody takes back: they end by themselves.
+    if ((this.exchange.current?.location.count ?? 0) > 0) await world.run(BINDING_MAX_MS);
     await world.run(HANG_UP_MS);
     // Carriers are asked whether they live, for ever: this is to be the time between two questions.
     for (let step = 0; step < PROBE_STEPS && this.exchange.current?.exchange.layer.count !== 0; step++) {

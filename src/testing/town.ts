@@ -1,4 +1,5 @@
 /** An exchange and its phones in one process, on a simulated network: whole flows in milliseconds. */
+import { Endpoint } from '../base/endpoint.ts';
 import type { TlsIdentity } from '../base/world.ts';
 import { CallRecords } from '../billing/call-records.ts';
 import { Location } from '../location/location.ts';
@@ -34,8 +35,14 @@ export interface Person {
 /** Who lives in a town, and how its exchange is set. */
 export interface TownOptions {
   readonly seed?: number;
+  /** Where another town is as well; a world of its own unless told. */
+  readonly world?: SimWorld;
+  /** The address of its exchange; `EXCHANGE` unless told. */
+  readonly address?: string;
   readonly domain?: string;
   readonly people: Readonly<Record<string, Person>>;
+  /** Accounts that have no phone here: the password of each user. */
+  readonly accounts?: Readonly<Record<string, string>>;
   /** Carriers by name, with the address of each; they answer until they are told otherwise. */
   readonly carriers?: Readonly<Record<string, string>>;
   /** What the exchange speaks beside UDP, TCP and what its people speak. */
@@ -73,6 +80,8 @@ export async function town(script: Script, options: TownOptions): Promise<Town> 
 export class Town {
   readonly world: SimWorld;
   readonly domain: string;
+  /** Where its exchange is. */
+  readonly address: string;
   private readonly options: TownOptions;
   private readonly phones = new Map<string, TownPhone>();
   private readonly carriers = new Map<string, Carrier>();
@@ -84,7 +93,8 @@ export class Town {
 
   constructor(options: TownOptions) {
     this.options = options;
-    this.world = simWorld(options.seed ?? 1);
+    this.world = options.world ?? simWorld(options.seed ?? 1);
+    this.address = options.address ?? EXCHANGE;
     this.domain = options.domain ?? 'example.com';
   }
 
@@ -124,7 +134,7 @@ export class Town {
   /** Everything that was sent so far: the first phone, the exchange, the other phones. `steps`: what the script did. */
   ladder(steps: readonly Step[] = []): string {
     const [first, ...others] = Object.entries(this.hosts);
-    const columns = [...(first === undefined ? [] : [first]), [EXCHANGE, 'tandem'], ...others];
+    const columns = [...(first === undefined ? [] : [first]), [this.address, 'tandem'], ...others];
     return ladder(this.net.trace.entries, Object.fromEntries(columns), { by: 'tandem', steps });
   }
 
@@ -143,12 +153,13 @@ export class Town {
 
   /** Opens everything; `town` has done it. */
   async start(script: Script): Promise<void> {
-    const world = this.world.host(EXCHANGE);
+    const { address } = this;
+    const world = this.world.host(address);
     const { sip, ...others } = this.options.settings ?? {};
     const { people, transports = [] } = this.options;
     const spoken = Object.values(people).map(({ transport = 'udp' }) => transport);
     const listen = [...new Set<PhoneTransport>(['udp', 'tcp', ...transports, ...spoken])].map(
-      (transport) => `${transport}:${EXCHANGE}:${PORTS[transport]}`,
+      (transport) => `${transport}:${new Endpoint(address, PORTS[transport]).key}`,
     );
     const settings = settingsSchema.parse({
       ...others,
@@ -156,7 +167,7 @@ export class Town {
       tls: { certificates: [{ certificate: 'simulated', key: 'simulated' }] },
     });
     const tls: TlsIdentity = this.options.tls ?? {
-      certificates: [simCertificate(this.domain, EXCHANGE)],
+      certificates: [simCertificate(this.domain, address)],
       clients: 'none',
       authorities: undefined,
     };
@@ -179,6 +190,9 @@ export class Town {
       await subscribers.add({ user: name, domain: this.domain, password: person.password ?? secretOf(name) });
       await this.addPhone(name, person);
     }
+    for (const [user, password] of Object.entries(this.options.accounts ?? {})) {
+      await subscribers.add({ user, domain: this.domain, password });
+    }
     for (const [name, host] of Object.entries(this.options.carriers ?? {})) {
       const phone = await this.addPhone(name, { host });
       this.carriers.set(name, new Carrier(phone).does('answers'));
@@ -199,7 +213,7 @@ export class Town {
     const phone = new TownPhone(this.world, host, {
       name,
       at: { host, port: SIP_PORT },
-      server: { host: EXCHANGE, port: PORTS[transport] },
+      server: { host: this.address, port: PORTS[transport] },
       aor: `sip:${name}@${this.domain}`,
       password: person.phonePassword ?? person.password ?? secretOf(name),
       transport,

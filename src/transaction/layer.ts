@@ -17,6 +17,8 @@ import { serverTimer } from './timer-codes.ts';
 import { TimerRings, TRYING_AFTER } from './timers.ts';
 
 const SLAB_BYTES_MAX = 2 * 1024 ** 3;
+/** The part of all transactions, one in so many, that new requests leave to dialogs that stand and to CANCEL. */
+const RESERVED_PART = 10;
 /**
  * Transactions of each kind made at the start: what would be made under load would grow old under load, and every
  * object that the collector moves to its old space costs the calls of that moment some of their time.
@@ -60,6 +62,8 @@ export class TransactionLayer {
   private readonly freeClients: number[] = [];
   private readonly timers: TimerRings;
   private readonly transactionsMax: number;
+  /** Beyond this only requests within a dialog and CANCELs are taken. */
+  private readonly newMax: number;
   private readonly world: World;
   /** Begins our To tags, which anybody may see: no part of `branchPrefix`. */
   private readonly tagPrefix: string;
@@ -68,6 +72,7 @@ export class TransactionLayer {
   constructor(world: World, options: { transactionsMax: number }) {
     this.world = world;
     this.transactionsMax = options.transactionsMax;
+    this.newMax = options.transactionsMax - Math.floor(options.transactionsMax / RESERVED_PART);
     this.tagPrefix = world.random.token(36);
     this.branchPrefix = `z9hG4bK${world.random.token(36)}`;
     this.keys = new KeyTable(world.random.below(0x7fffffff));
@@ -114,8 +119,9 @@ export class TransactionLayer {
     flowBack: Flow,
     order: number,
   ): ServerTransaction | undefined {
+    const full = this.count >= this.newMax && this.hasNoRoomFor(request); // Before a slot is taken: it counts.
     const slot = this.freeServers.pop() ?? this.servers.length;
-    if (this.count >= this.transactionsMax || !this.keys.add(key, slot)) {
+    if (full || !this.keys.add(key, slot)) {
       if (slot < this.servers.length) this.freeServers.push(slot);
       this.counters.refused++;
       return undefined;
@@ -124,6 +130,12 @@ export class TransactionLayer {
     server.generation = this.nextGeneration();
     server.begin(request, flowBack, order);
     return server;
+  }
+
+  /** Who fills the table with new calls must not keep those that stand from ending. */
+  private hasNoRoomFor(request: SipRequest): boolean {
+    if (this.count >= this.transactionsMax) return true;
+    return request.toTag === '' && request.method !== 'CANCEL';
   }
 
   serverAt(slot: number, generation: number): ServerTransaction | undefined {

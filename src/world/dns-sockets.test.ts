@@ -74,3 +74,25 @@ test('what is not there rejects with the code of it', async () => {
   await assert.rejects(net(port).resolve('a.test', 'NAPTR'), { code: 'ENODATA' });
   await assert.rejects(net(port).resolve('b.test', 'A'), { code: 'ENOTFOUND' });
 });
+
+test('an answer from somebody else, right in every octet, is not heard', async () => {
+  const forger = createSocket('udp4');
+  forger.bind(0, '127.0.0.1');
+  await once(forger, 'listening');
+  const silent = createSocket('udp4', (question, from) => {
+    forger.send(server.answer(question, true), from.port, from.address);
+  });
+  silent.bind(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const servers = [{ host: '127.0.0.1', port: silent.address().port }];
+  const names = nodeWorld({
+    log: silentLogger,
+    udp: 'dgram',
+    names: { servers, timeoutMs: 100, attempts: 1 },
+  });
+
+  await assert.rejects(names.net.resolve('a.test', 'A'), { code: 'ETIMEOUT' });
+
+  forger.close();
+  silent.close();
+});

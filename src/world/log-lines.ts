@@ -1,10 +1,8 @@
 import { createRequire } from 'node:module';
 import type * as Pino from 'pino';
+import { escapeControls } from '../base/escape-controls.ts';
 import type { Logger } from '../base/world.ts';
 import { BackgroundLines } from './background-lines.ts';
-
-// oxlint-disable-next-line no-control-regex -- control characters are what this is about
-const CONTROLS = /[\0-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 const STDERR = 2;
 
@@ -94,13 +92,4 @@ function jsonOf(value: object): string {
 
 function plainOrQuoted(text: string): string {
   return /^[\w.:@/<>;?,+*$&()[\]-]+$/.test(text) ? text : escapeControls(JSON.stringify(text));
-}
-
-/** C0 and C1 controls, DEL, line separators, and the marks that turn the direction of writing, as `\u….` */
-function escapeControls(text: string): string {
-  return text.replace(CONTROLS, escaped);
-}
-
-function escaped(control: string): string {
-  return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

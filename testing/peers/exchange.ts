@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { Endpoint } from '../../src/base/endpoint.ts';
 import { type Authority, makeAuthority } from '../../src/testing/certificates.ts';
 import { freePorts, startPeer, waitForPort } from './peer.ts';
 
@@ -33,7 +34,10 @@ export interface CallRecord {
 
 /** A running exchange with its own folder. */
 export interface Exchange {
+  readonly pid: number;
   readonly domain: string;
+  /** The loopback address that it and its peers use. */
+  readonly host: string;
   readonly port: number;
   /** Where it listens for what else, when it was started with `streams`. */
   readonly ports: { readonly tls: number; readonly ws: number; readonly wss: number };
@@ -61,6 +65,8 @@ export function passwordOf(user: string): string {
 export interface ExchangeOptions {
   /** Listens for TLS, WebSocket and secure WebSocket as well. */
   readonly streams?: boolean;
+  /** Where it listens, and its peers: 127.0.0.1 unless given. */
+  readonly host?: string;
   /** The script it runs; the default one unless given. */
   readonly script?: string;
   /** Further sections of its settings. */
@@ -70,7 +76,7 @@ export interface ExchangeOptions {
 /** Starts the exchange with the default script, and adds the users. */
 export async function startExchange(
   users: readonly string[],
-  { streams = false, script = DEFAULT_SCRIPT, settings = '' }: ExchangeOptions = {},
+  { streams = false, host = '127.0.0.1', script = DEFAULT_SCRIPT, settings = '' }: ExchangeOptions = {},
 ): Promise<Exchange> {
   const folder = mkdtempSync(join(tmpdir(), 'tandem-peers-'));
   const domain = 'tandem.test';
@@ -81,8 +87,9 @@ export async function startExchange(
   const signer = makeAuthority();
   writeFileSync(authority, signer.pem);
   const more = streams ? writeCertificate(folder, signer, domain) : '';
-  const listen = [`udp:127.0.0.1:${port}`, `tcp:127.0.0.1:${port}`];
-  if (streams) for (const [kind, at] of Object.entries(ports)) listen.push(`${kind}:127.0.0.1:${at}`);
+  const keyOf = (at: number): string => new Endpoint(host, at).key;
+  const listen = [`udp:${keyOf(port)}`, `tcp:${keyOf(port)}`];
+  if (streams) for (const [kind, at] of Object.entries(ports)) listen.push(`${kind}:${keyOf(at)}`);
   writeFileSync(config, configuration(domain, listen, folder, script) + more + settings);
   const server = startPeer(process.execPath, [...NODE, 'start', '--config', config], folder);
   const stop = async (): Promise<void> => {
@@ -99,7 +106,9 @@ export async function startExchange(
     throw error;
   }
   return {
+    pid: server.pid,
     domain,
+    host,
     port,
     ports,
     authority,

@@ -1,6 +1,7 @@
 /** SIPp with the scenarios of sipp/: phones that do exactly what their file says, and log it. */
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Endpoint } from '../../src/base/endpoint.ts';
 import { type Exchange, passwordOf } from './exchange.ts';
 import { freePorts, type Peer, startPeer, waitForPort } from './peer.ts';
 
@@ -55,15 +56,23 @@ export interface Registration {
   readonly q?: number;
   /** Unless given, the right one. */
   readonly password?: string;
-  /** A TCP port that leads to the exchange, by a program that speaks TLS; by UDP and without one unless given. */
+  /**
+   * A TCP port that leads to the exchange, its own or that of a program that speaks TLS; by UDP and without one
+   * unless given.
+   */
   readonly through?: number;
+  /** What it wants to be called by; UDP unless given. */
+  readonly transport?: SippTransport;
 }
 
 /** Registers a contact with digest. */
 export async function register(exchange: Exchange, phone: Registration): Promise<SippRun> {
-  const { user, port, q = 1, password, through } = phone;
-  const contact = ['-key', 'contactPort', String(port), '-key', 'q', q.toFixed(1)];
-  const args = ['-s', user, ...credentials(user, password), ...contact, '-m', '1'];
+  const { user, port, q = 1, password, through, transport = 'udp' } = phone;
+  const at = transport === 'tcp' ? `${port};transport=tcp` : String(port);
+  const contact = ['-key', 'contactPort', at, '-key', 'q', q.toFixed(1)];
+  // Else SIPp's answer names the server's address, and an IPv6 one without its brackets.
+  const asked = ['-auth_uri', exchange.domain];
+  const args = ['-s', user, ...credentials(user, password), ...asked, ...contact, '-m', '1'];
   return runCaller(exchange, 'register', args, through);
 }
 
@@ -103,7 +112,12 @@ async function runCaller(
   through?: number,
 ): Promise<SippRun> {
   const [port = 0] = await freePorts(1);
-  const target = [`127.0.0.1:${through ?? exchange.port}`, '-key', 'domain', exchange.domain];
+  const target = [
+    new Endpoint(exchange.host, through ?? exchange.port).key,
+    '-key',
+    'domain',
+    exchange.domain,
+  ];
   const transport = through === undefined ? [] : BY_TCP;
   return finish(await startSipp(exchange, scenario, port, [...target, ...transport, ...args]));
 }
@@ -127,7 +141,7 @@ async function startSipp(
       '-sf',
       join(scenarios, `${scenario}.xml`),
       '-i',
-      '127.0.0.1',
+      exchange.host,
       '-p',
       String(port),
       '-t',
