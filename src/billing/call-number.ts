@@ -42,6 +42,11 @@ export class CallNumbers {
     return this.last * NODES_MAX + this.node;
   }
 
+  /** Whether another node gave this number. Those that were counted may be anybody's. */
+  isOthers(number: number): boolean {
+    return this.node !== undefined && number >= TIMED_MIN && number % NODES_MAX !== this.node;
+  }
+
   /**
    * Gives none from now on that is not larger than this one of an earlier run, `leftOut` more left out where they are
    * counted: rows that a crash kept from the disk had them. Those of the clock are past.

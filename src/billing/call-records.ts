@@ -152,11 +152,14 @@ export class CallRecords {
 
   /**
    * Takes up the calls of an earlier run: see `readUnfinishedCalls`. Time that passed is that of the wall
-   * clock.
+   * clock. Calls of another node are its own business, unless they are so old that it would have closed them: then
+   * it is gone for good, and somebody has to.
    */
   restore(unfinished: UnfinishedCalls): void {
     if (unfinished.lastId > 0) this.numbers.goBeyond(unfinished.lastId, IDS_LEFT_OUT);
+    const othersMs = this.limits.callMs + 2 * SWEEP_MS;
     for (const row of unfinished.rows) {
+      if (this.numbers.isOthers(row.id) && this.clock.wall() - row.started_at <= othersMs) continue;
       const slot = this.calls.take(row.id);
       if (slot < 0) {
         this.log.error('too many unfinished calls to take up', { limit: this.limits.callsMax });

@@ -3,7 +3,6 @@
  * to its database. What reads records goes to the database always: the exchange's one thread has better
  * things to do than to search a million calls.
  */
-import { existsSync } from 'node:fs';
 import { silentLogger } from '../base/silent-logger.ts';
 import type { Clock } from '../base/world.ts';
 import { accountCommands } from '../server/control-accounts.ts';
@@ -14,13 +13,14 @@ import { provisionCommands } from '../server/control-provisions.ts';
 import { databaseOf } from '../server/database-settings.ts';
 import { readProvisions } from '../server/provisions-store.ts';
 import type { Settings } from '../server/settings.ts';
-import { openDatabase, openDatabaseToRead, openWriter } from '../store/database.ts';
+import { openDatabase, openDatabaseIfThere, openDatabaseToRead, openWriter } from '../store/database.ts';
 import type { DatabasePlace } from '../store/database-place.ts';
 import type { WatchedTable } from '../store/change-triggers.ts';
+import { MemoryWriter } from '../store/memory-writer.ts';
 import { readSubscribers } from '../store/sqlite.ts';
 import type { Database } from '../store/sqlite.ts';
 import type { Writer } from '../store/writer.ts';
-import { kinds } from '../subscriber/provisions.ts';
+import { kinds, Provisions } from '../subscriber/provisions.ts';
 import { Subscribers } from '../subscriber/subscribers.ts';
 import { logLines } from '../world/log-lines.ts';
 import { nodeWorld } from '../world/node-world.ts';
@@ -46,18 +46,13 @@ export class Commands {
 
   /** Looks something up in the database. */
   async read<T>(query: (db: Database) => Promise<T>): Promise<T> {
-    const db = await openDatabaseToRead(this.place);
-    try {
-      return await query(db);
-    } finally {
-      await db.destroy();
-    }
+    return closing(await openDatabaseToRead(this.place), query);
   }
 
   /** The same, where no database is as good as an empty one. */
   async readIfThere<T>(query: (db: Database) => Promise<T>, empty: T): Promise<T> {
-    const { place } = this;
-    return place.dialect !== 'sqlite' || existsSync(place.file) ? this.read(query) : empty;
+    const db = await openDatabaseIfThere(this.place);
+    return db === undefined ? empty : closing(db, query);
   }
 
   /** Asks the running exchange; undefined when none runs. */
@@ -76,6 +71,18 @@ export class Commands {
     return this.changes(command, (change) => change(command, args));
   }
 
+  /** What such a change would come to: it is made to a copy in memory, which is then forgotten. */
+  async tryChange(command: string, args: unknown): Promise<unknown> {
+    const { clock } = this;
+    const writer = new MemoryWriter(clock);
+    const onCopy = async (db?: Database): Promise<readonly [unknown]> => {
+      const handlers = await handlersOn(command, writer, db);
+      return [await handlers[command]?.(args)];
+    };
+    const [result] = (await this.readIfThere(onCopy, undefined)) ?? (await onCopy());
+    return result;
+  }
+
   /** Several changes of one kind, such as `users.import`, by one way: all by the exchange, or all without it. */
   async changes<T>(kind: string, use: (change: Change) => Promise<T>): Promise<T> {
     const client = await ControlClient.open(controlSocketPath(this.settings.data.folder));
@@ -87,17 +94,9 @@ export class Commands {
     }
   }
 
-  /** Reads what such a change looks at, and no more: there may be millions of rows. */
   private changesWithoutExchange<T>(kind: string, use: (change: Change) => Promise<T>): Promise<T> {
     return this.write(async (writer, db) => {
-      const { clock, random } = nodeWorld({ log: silentLogger, udp: 'dgram' });
-      const rows = kind.startsWith('users.') ? await readSubscribers(db) : [];
-      const subscribers = new Subscribers({ writer, clock, random, rows });
-      // All that a user has goes with him.
-      const table = kinds.find(({ name }) => kind.startsWith(`${name}.`))?.table;
-      const isNeeded = (one: WatchedTable): boolean => kind === 'users.rm' || one === table;
-      const provisions = await readProvisions(db, { writer, clock, log: silentLogger }, isNeeded);
-      const handlers = { ...accountCommands(subscribers, provisions), ...provisionCommands(provisions) };
+      const handlers = await handlersOn(kind, writer, db);
       return use(async (command, args) => handlers[command]?.(args));
     });
   }
@@ -130,5 +129,32 @@ export class Commands {
   /** Real time. */
   get clock(): Clock {
     return nodeWorld({ log: logLines({ level: 'error' }), udp: 'dgram' }).clock;
+  }
+}
+
+/** Reads what such a change looks at, and no more: there may be millions of rows. Without a database all is empty. */
+async function handlersOn(
+  kind: string,
+  writer: Writer,
+  db: Database | undefined,
+): Promise<Readonly<Record<string, (args: unknown) => Promise<unknown>>>> {
+  const { clock, random } = nodeWorld({ log: silentLogger, udp: 'dgram' });
+  const rows = db !== undefined && kind.startsWith('users.') ? await readSubscribers(db) : [];
+  const subscribers = new Subscribers({ writer, clock, random, rows });
+  // All that a user has goes with him.
+  const table = kinds.find(({ name }) => kind.startsWith(`${name}.`))?.table;
+  const isNeeded = (one: WatchedTable): boolean => kind === 'users.rm' || one === table;
+  const provisions =
+    db === undefined
+      ? new Provisions({ writer, clock, unreadable: () => {} })
+      : await readProvisions(db, { writer, clock, log: silentLogger }, isNeeded);
+  return { ...accountCommands(subscribers, provisions), ...provisionCommands(provisions) };
+}
+
+async function closing<T>(db: Database, query: (db: Database) => Promise<T>): Promise<T> {
+  try {
+    return await query(db);
+  } finally {
+    await db.destroy();
   }
 }

@@ -1,9 +1,12 @@
-/** Rows as CSV, which `csv.ts` reads. RFC 4180 */
+/** Rows as CSV, which `csv.ts` reads; no spreadsheet carries out what stands in it. RFC 4180 */
+import { markFormula } from './csv-formula.ts';
 import { valueText } from './provisioned-kinds.ts';
 
 /** A line with the names, and one for each row. */
 export function csvOf(names: readonly string[], rows: readonly Readonly<Record<string, unknown>>[]): string {
-  const lines = rows.map((row) => names.map((name) => quotedIfNeeded(valueText(row[name]))).join(','));
+  const lines = rows.map((row) =>
+    names.map((name) => quotedIfNeeded(markFormula(valueText(row[name])))).join(','),
+  );
   return [names.join(','), ...lines].join('\n');
 }
 

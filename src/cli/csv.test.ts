@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseCsv } from './csv.ts';
+import { csvOf } from './csv-write.ts';
 
 const rows: [what: string, text: string, records: Record<string, string>[]][] = [
   [
@@ -49,4 +50,34 @@ test('a record knows its line, also after one of several lines', () => {
     parseCsv('a\n"1\n2"\n3\n').map(({ line }) => line),
     [2, 4],
   );
+});
+
+//    a value                             how it is written
+const cells: [string, string][] = [
+  ['=HYPERLINK("http://x","y")', `"'=HYPERLINK(""http://x"",""y"")"`],
+  ["=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"],
+  ['@SUM(A1)', "'@SUM(A1)"],
+  ['-2+3', "'-2+3"],
+  ['+4930*', "'+4930*"],
+  ['\uff1dA1', "'\uff1dA1"],
+  ["'=A1", "''=A1"],
+  ["''+1", "'''+1"],
+  ['+4930123456', '+4930123456'],
+  ['-1.5', '-1.5'],
+  ["O'Hara", "O'Hara"],
+  ["'quoted'", "'quoted'"],
+  ['alice@example.com', 'alice@example.com'],
+];
+
+for (const [value, written] of cells) {
+  test(`${value} is exported as ${written}, and comes back`, () => {
+    const csv = csvOf(['a', 'b'], [{ a: value, b: value }]);
+
+    assert.equal(csv, `a,b\n${written},${written}`);
+    assert.deepEqual(parseCsv(csv)[0]?.fields, { a: value, b: value });
+  });
+}
+
+test('a password keeps its apostrophe', () => {
+  assert.deepEqual(parseCsv("user,password\nalice,'=x\n")[0]?.fields, { user: 'alice', password: "'=x" });
 });

@@ -1,5 +1,6 @@
 /** CSV as spreadsheets write it. RFC 4180. */
 import { TandemError } from '../base/errors.ts';
+import { unmarkFormula } from './csv-formula.ts';
 
 /** One record: its fields by the names in the first line, and the line it began on. */
 export interface CsvRecord {
@@ -21,8 +22,14 @@ export function parseCsv(text: string): CsvRecord[] {
         `line ${line}: ${names.length} fields expected, ${fields.length} found`,
       );
     }
-    return { line, fields: Object.fromEntries(names.map((name, i) => [name, fields[i]!.trim()])) };
+    return { line, fields: Object.fromEntries(names.map((name, i) => [name, meant(name, fields[i]!)])) };
   });
+}
+
+/** A password is what it is: none is ever exported. */
+function meant(name: string, cell: string): string {
+  const value = cell.trim();
+  return name === 'password' ? value : unmarkFormula(value);
 }
 
 interface Row {

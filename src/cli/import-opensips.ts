@@ -1,4 +1,5 @@
 /** `tandem import opensips`: the tables of an OpenSIPS database, compared first, then written. */
+import { escapeControls } from '../base/escape-controls.ts';
 import { openForeign } from '../store/foreign-database.ts';
 import type { ForeignDatabase } from '../store/foreign-database.ts';
 import type { Schema } from '../store/schema.ts';
@@ -181,14 +182,25 @@ function differences(how: TableImport, old: Row, row: Row): readonly string[] {
   return compared.filter((column) => (old[column] ?? null) !== (row[column] ?? null));
 }
 
+/** Columns that are one name together. */
+const PAIRS = [
+  ['username', 'domain'],
+  ['alias_username', 'alias_domain'],
+] as const;
+
 /** Secrets are no part of a name. */
 function nameOf(how: TableImport, row: Readonly<Record<string, unknown>>): string {
-  const parts = how.key
-    .map((column) => row[column])
-    .filter((value) => typeof value === 'string' || typeof value === 'number');
-  return how.key[0] === 'username' && how.key[1] === 'domain'
-    ? [`${String(parts[0])}@${String(parts[1] ?? '')}`, ...parts.slice(2)].join(' ')
-    : parts.join(' ');
+  // OpenSIPS pads nothing, but CHAR columns of PostgreSQL do.
+  const part = (column: string): string => {
+    const value = row[column];
+    return typeof value === 'string' || typeof value === 'number'
+      ? escapeControls(String(value).trimEnd())
+      : '';
+  };
+  const [user, domain] = PAIRS.find((pair) => pair.every((column) => how.key.includes(column))) ?? [];
+  const others = how.key.filter((column) => column !== user && column !== domain).map(part);
+  const owner = user === undefined ? '' : `${part(user)}@${part(domain)}`;
+  return [owner, ...others].filter((text) => text !== '').join(' ');
 }
 
 async function countLeftOut(source: ForeignDatabase): Promise<Report['leftOut']> {

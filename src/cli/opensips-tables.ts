@@ -1,8 +1,12 @@
 /** OpenSIPS's tables → rows of ours, column by column. Older layouts lack columns: then our defaults hold. */
+import { SipError, TandemError } from '../base/errors.ts';
 import { digestHa1 } from '../sip/digest.ts';
+import { parseUri } from '../sip/uri.ts';
 import type { ForeignRow } from '../store/foreign-database.ts';
 import type { StatementName } from '../store/statements.ts';
 import type { Value } from '../store/writer.ts';
+import { accountProblem } from '../subscriber/account-name.ts';
+import { anyKinds } from './provisioned-kinds.ts';
 
 /** What an import is told beside the rows. */
 export interface ImportContext {
@@ -111,11 +115,27 @@ function plain(
 ): TableImport {
   const map = (row: ForeignRow, context: ImportContext): Mapped => {
     const mapped: Record<string, Value> = {};
-    for (const column of columns) mapped[column] = plainValue(column, row[column], context);
+    for (const column of columns) mapped[column] = plainValue(table, column, row[column], context);
     const empty = key.find((column) => KEYS.has(column) && mapped[column] === '');
-    return empty === undefined ? mapped : { leftOut: noDomain(empty) };
+    return empty === undefined ? (problemOf(table, mapped) ?? mapped) : { leftOut: noDomain(empty) };
   };
   return { table, statement, columns, key, ignored: MODIFIED, map };
+}
+
+/** What no command of ours would take is not taken from others either: it would reach scripts, and SIP. */
+function problemOf(table: string, columns: Readonly<Record<string, Value>>): Mapped | undefined {
+  const kind = anyKinds.find((one) => one.table === table);
+  if (kind === undefined) return undefined;
+  try {
+    const row = kind.rowOf(columns);
+    // Texts for people may be left out, and harm nobody.
+    for (const [name, { optional, read }] of Object.entries(kind.fields))
+      if (!optional) read(row[name], name);
+    return undefined;
+  } catch (error) {
+    if (error instanceof TandemError) return { leftOut: error.message };
+    throw error;
+  }
 }
 
 /** Columns that make no sense empty. */
@@ -130,17 +150,20 @@ const NUMBERS: Readonly<Record<string, number>> = {
 };
 const NULLS = new Set(['attrs', 'pattern', 'context_info']);
 
-function plainValue(column: string, value: unknown, { domain, nowWall }: ImportContext): Value {
+function plainValue(
+  table: string,
+  column: string,
+  value: unknown,
+  { domain, nowWall }: ImportContext,
+): Value {
   if (column === 'last_modified') return millis(value) ?? nowWall;
   if (KEYS.has(column)) return text(value) === '' ? domain : text(value).toLowerCase();
-  if (column in NUMBERS && !isName(value)) return number(value, NUMBERS[column] ?? 0);
+  // `grp` is a number in one table and a name in the other, also when it has digits alone.
+  if (column in NUMBERS && table !== 'grp') return number(value, NUMBERS[column] ?? 0);
   const written = text(value);
+  // OpenSIPS's default: the preference of nobody, and so of the whole domain.
+  if (table === 'usr_preferences' && column === 'username' && written === '0') return '';
   return written === '' && NULLS.has(column) ? null : written;
-}
-
-/** `grp` is a number in one table and a name in the other. */
-function isName(value: unknown): boolean {
-  return typeof value === 'string' && value !== '' && Number.isNaN(Number(value));
 }
 
 function subscriber(row: ForeignRow, context: ImportContext): Mapped {
@@ -148,6 +171,8 @@ function subscriber(row: ForeignRow, context: ImportContext): Mapped {
   const domain = domainOf(row, context);
   if (username === '') return { leftOut: 'no username' };
   if (domain === '') return { leftOut: noDomain('domain') };
+  const wrong = accountProblem(username, domain);
+  if (wrong !== '') return { leftOut: wrong };
   const password = text(row['password']);
   const ha1 = text(row['ha1']).toLowerCase();
   const sha256 = text(row['ha1_sha256']).toLowerCase();
@@ -172,11 +197,14 @@ function location(row: ForeignRow, context: ImportContext): Mapped {
   if (expires === undefined || expires === 0)
     return { leftOut: 'a permanent contact; write it into a script' };
   if (expires <= context.nowWall) return { leftOut: 'expired' };
+  const [username, contact] = [text(row['username']), text(row['contact'])];
+  const wrong = accountProblem(username, domain) || contactProblem(contact);
+  if (wrong !== '') return { leftOut: wrong };
   const q = number(row['q'], 1);
   return {
-    username: text(row['username']),
+    username,
     domain,
-    contact: text(row['contact']),
+    contact,
     received: textOrNull(row['received']),
     path: textOrNull(row['path']),
     expires,
@@ -191,6 +219,16 @@ function location(row: ForeignRow, context: ImportContext): Mapped {
     sip_instance: textOrNull(text(row['sip_instance']).replaceAll('"', '')),
     reg_id: null,
   };
+}
+
+function contactProblem(contact: string): string {
+  try {
+    parseUri(contact);
+    return '';
+  } catch (error) {
+    if (error instanceof SipError) return error.message;
+    throw error;
+  }
 }
 
 function domainOf(row: ForeignRow, { domain }: ImportContext): string {

@@ -1,5 +1,7 @@
 /** How results and errors look, for people and, with `--json`, for programs. */
 import { errorCodes, TandemError } from '../base/errors.ts';
+import { escapeControls } from '../base/escape-controls.ts';
+import { csvOf } from './csv-write.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Wrong usage. */
@@ -32,6 +34,17 @@ export function printResult<T>(
   terminal.result(json ? JSON.stringify(value, undefined, 2) : text(value));
 }
 
+/** An export: one JSON document, or CSV. */
+export function printExport(
+  terminal: Terminal,
+  json: boolean,
+  names: readonly string[],
+  rows: readonly Readonly<Record<string, unknown>>[],
+): void {
+  if (json) terminal.result(JSON.stringify(rows, undefined, 2));
+  else terminal.file(csvOf(names, rows));
+}
+
 /** An aligned table. In a terminal it never wraps: columns are left out, and it says so. */
 export function printTable<T>(
   terminal: Terminal,
@@ -55,7 +68,7 @@ export function tableLines<T>(rows: readonly T[], columns: readonly Column<T>[])
       .trimEnd();
   return [
     line(columns.map(({ title }) => title)),
-    ...rows.map((row) => line(columns.map(({ cell }) => cell(row)))),
+    ...rows.map((row) => line(columns.map((column) => cellOf(column, row)))),
   ];
 }
 
@@ -75,8 +88,13 @@ function fitting<T>(
   return shown;
 }
 
+/** On one line, whatever is in it. */
+function cellOf<T>({ cell }: Column<T>, row: T): string {
+  return escapeControls(cell(row));
+}
+
 function widthOf<T>(rows: readonly T[], column: Column<T>): number {
-  return rows.reduce((widest, row) => Math.max(widest, column.cell(row).length), column.title.length);
+  return rows.reduce((widest, row) => Math.max(widest, cellOf(column, row).length), column.title.length);
 }
 
 /** `2026-11-21 14:03:07`, UTC. */

@@ -29,6 +29,14 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   addresses: 'udp:198.51.100.0/24 4 --context pbx@example.com',
 };
 
+/** The option of every command that changes something. */
+export const DRY_RUN = ['--dry-run', 'say what would be done, and do nothing'] as const;
+
+/** Whether it was given. */
+export function isDryRun(options: Words): boolean {
+  return options['dryRun'] === true;
+}
+
 /** Declares `add`, `set`, `ls`, `show`, `rm`, `import` and `export` of every kind. */
 export function declareProvisions(program: Command, declaring: Declaring): void {
   for (const kind of anyKinds) {
@@ -77,6 +85,7 @@ function declareChanging(command: Command, kind: AnyKind, { common, act }: Decla
   const load = () => import('./provisions.ts');
   withFields(common(command.command('add')), kind, (name) => !isOptional(kind, name))
     .description('add one')
+    .option(...DRY_RUN)
     .addHelpText('after', `\nExample:\n  tandem ${kind.name} add ${EXAMPLES[kind.name] ?? ''}`)
     .action((...typed: unknown[]) =>
       act(optionsIn(typed), async (session) =>
@@ -85,11 +94,13 @@ function declareChanging(command: Command, kind: AnyKind, { common, act }: Decla
           kind,
           'add',
           fieldsIn(kind, typed, (name) => !isOptional(kind, name)),
+          isDryRun(optionsIn(typed)),
         ),
       ),
     );
   withFields(common(command.command('set')), kind, (name) => isKey(kind, name))
     .description('change one')
+    .option(...DRY_RUN)
     .action((...typed: unknown[]) =>
       act(optionsIn(typed), async (session) =>
         (await load()).changeOne(
@@ -97,28 +108,28 @@ function declareChanging(command: Command, kind: AnyKind, { common, act }: Decla
           kind,
           'set',
           fieldsIn(kind, typed, (name) => isKey(kind, name)),
+          isDryRun(optionsIn(typed)),
         ),
       ),
     );
   named(common(command.command('rm')), kind)
     .description('remove one')
     .option('--yes', 'do not ask')
+    .option(...DRY_RUN)
     .action((...typed: unknown[]) =>
       act(optionsIn(typed), async (session) =>
-        (await load()).removeOne(session, kind, keyIn(kind, typed), optionsIn(typed)['yes'] === true),
+        (await load()).removeOne(session, kind, keyIn(kind, typed), {
+          yes: optionsIn(typed)['yes'] === true,
+          dryRun: isDryRun(optionsIn(typed)),
+        }),
       ),
     );
   common(command.command('import').argument('<file>'))
     .description('from CSV or JSON, as export writes it')
-    .option('--dry-run', 'say what would be done, and do nothing')
+    .option(...DRY_RUN)
     .action((file: string, options: Words) =>
       act(options, async (session) =>
-        (await import('./import-provisions.ts')).importProvisions(
-          session,
-          kind,
-          file,
-          options['dryRun'] === true,
-        ),
+        (await import('./import-provisions.ts')).importProvisions(session, kind, file, isDryRun(options)),
       ),
     );
 }

@@ -2,12 +2,12 @@
 import type { Command } from 'commander';
 import { TandemError } from '../base/errors.ts';
 import { EXIT_USAGE, printError } from './output.ts';
-import { type Declaring, declareProvisions, declareUsersShown } from './program-provisions.ts';
+import { type Declaring, declareProvisions, declareUsersShown, DRY_RUN } from './program-provisions.ts';
 import { declareRegs } from './program-regs.ts';
 import { declareSwarm } from './swarm-words.ts';
 import type { Terminal } from './terminal.ts';
 import type { SimOptions } from './sim-request.ts';
-import type { PasswordOption, Session } from './users.ts';
+import type { Session, UserOptions } from './users.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 unexpected, 2 wrong usage, 3 not found, 5 refused, 6 exchange not reachable,
@@ -20,6 +20,11 @@ interface CommonOptions {
   readonly json?: boolean;
   readonly wide?: boolean;
   readonly color: boolean;
+}
+
+interface DevOptions extends CommonOptions {
+  readonly script?: string;
+  readonly port?: number;
 }
 
 type Act = (session: Session) => Promise<number>;
@@ -123,27 +128,24 @@ function declareUsers(program: Command, run: Run): void {
   password(common(users.command('add').argument('<name@domain>')))
     .description('make one; asks for the password, or reads it from stdin')
     .addHelpText('after', example('tandem users add alice@example.com'))
-    .action((user: string, options: CommonOptions & { password: PasswordOption }) =>
-      run.act(options, async (session) =>
-        (await import('./users.ts')).addUser(session, user, options.password),
-      ),
+    .option(...DRY_RUN)
+    .action((user: string, options: CommonOptions & UserOptions) =>
+      run.act(options, async (session) => (await import('./users.ts')).addUser(session, user, options)),
     );
   password(common(users.command('set').argument('<name@domain>')))
     .description('give it another password')
     .addHelpText('after', example('tandem users set alice@example.com'))
-    .action((user: string, options: CommonOptions & { password: PasswordOption }) =>
-      run.act(options, async (session) =>
-        (await import('./users.ts')).setUser(session, user, options.password),
-      ),
+    .option(...DRY_RUN)
+    .action((user: string, options: CommonOptions & UserOptions) =>
+      run.act(options, async (session) => (await import('./users.ts')).setUser(session, user, options)),
     );
   common(users.command('rm').argument('<name@domain>'))
     .description('remove it')
     .option('--yes', 'do not ask')
     .addHelpText('after', example('tandem users rm alice@example.com --yes'))
-    .action((user: string, options: CommonOptions & { yes?: boolean }) =>
-      run.act(options, async (session) =>
-        (await import('./users.ts')).removeUser(session, user, options.yes === true),
-      ),
+    .option(...DRY_RUN)
+    .action((user: string, options: CommonOptions & UserOptions) =>
+      run.act(options, async (session) => (await import('./users.ts')).removeUser(session, user, options)),
     );
   declareUsersShown(users, declaring(run));
   declareImport(users, run);
@@ -256,8 +258,9 @@ function declarePools(program: Command, run: Run): void {
 function declareCheck(program: Command, run: Run): void {
   common(program.command('check').argument('[script]'))
     .description('would it start with these settings and this script?')
+    .option('--script <file>', 'the same, as tandem start takes it')
     .addHelpText('after', example('tandem check my-route.ts'))
-    .action(async (script: string | undefined, options: CommonOptions) => {
+    .action(async (script: string | undefined, options: CommonOptions & { script?: string }) => {
       const { check } = await import('./check.ts');
       const asked = script === undefined ? options : { ...options, script };
       run.status = await check(run.terminal, options.json === true, asked);
@@ -278,9 +281,10 @@ function declareReload(program: Command, run: Run): void {
 function declareDev(program: Command, run: Run): void {
   common(program.command('dev').argument('[script]'))
     .description('run the exchange, load the script at every change, say a line for each call')
+    .option('--script <file>', 'the same, as tandem start takes it')
     .option('--port <number>', 'the port to listen on, instead of that of the settings', portNumber)
     .addHelpText('after', example('tandem dev my-route.ts'))
-    .action(async (script: string | undefined, options: CommonOptions & { port?: number }) => {
+    .action(async (script: string | undefined, options: DevOptions) => {
       const [{ dev }, { startServer }] = await Promise.all([
         import('./dev.ts'),
         import('../server/server.ts'),

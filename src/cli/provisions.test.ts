@@ -90,6 +90,47 @@ for (const kind of anyKinds) {
   });
 }
 
+for (const kind of anyKinds) {
+  test(`${kind.name}: with --dry-run each change is told, with its refusals, and none is made`, async () => {
+    const folder = newFolder();
+    const words = EACH[kind.name] ?? [];
+    const key = words.slice(0, kind.keyFields);
+    const named = `${kind.one} ${key.join(' ')}\n`;
+
+    const before = await tandem(folder, kind.name, 'add', ...words, '--dry-run');
+    const missing = await tandem(folder, kind.name, 'rm', ...key, '--dry-run');
+    await tandem(folder, kind.name, 'add', ...words);
+    const there = await tandem(folder, kind.name, 'export');
+    const again = await tandem(folder, kind.name, 'add', ...words, '--dry-run');
+    const set = await tandem(folder, kind.name, 'set', ...key, '--dry-run');
+    const removed = await tandem(folder, kind.name, 'rm', ...key, '--dry-run');
+
+    assert.deepEqual([before.status, before.out], [0, `would be added ${named}`], before.err);
+    assert.deepEqual([missing.status, again.status], [3, 5]);
+    assert.equal(set.out, `would be changed ${named}`, set.err);
+    assert.equal(removed.out, `would be removed ${named}`, removed.err);
+    assert.equal((await tandem(folder, kind.name, 'export')).out, there.out);
+  });
+}
+
+test('users: with --dry-run each change is told, with its refusals, and none is made', async () => {
+  const folder = newFolder();
+  const alice = 'alice@example.com';
+
+  const added = await tandem(folder, 'users', 'add', alice, '--dry-run');
+  const missing = await tandem(folder, 'users', 'set', alice, '--dry-run');
+  await tandem(folder, 'users', 'add', alice);
+  const there = await tandem(folder, 'users', 'export', '--hashes');
+  const again = await tandem(folder, 'users', 'add', alice, '--dry-run');
+  const set = await tandem(folder, 'users', 'set', alice, '--password', 'another', '--dry-run');
+  const removed = await tandem(folder, 'users', 'rm', alice, '--dry-run');
+
+  assert.deepEqual([added.status, added.out], [0, `would be added ${alice}\n`], added.err);
+  assert.deepEqual([missing.status, again.status], [3, 5]);
+  assert.deepEqual([set.out, removed.out], [`would be changed ${alice}\n`, `would be removed ${alice}\n`]);
+  assert.equal((await tandem(folder, 'users', 'export', '--hashes')).out, there.out);
+});
+
 test('set changes one field and leaves the others', async () => {
   const folder = newFolder();
   await tandem(folder, 'forwards', 'add', ...(EACH['forwards'] ?? []));
@@ -138,7 +179,7 @@ test('a user is shown with what he has, and takes it along when he goes', async 
 
   assert.match(
     shown.out,
-    /^user {2}alice@example\.com\nsince .*\nnumbers .*\ngroups {2}international\nforwards .*/,
+    /^user {6}alice@example\.com\nsince {5}\d.* UTC\nnumbers {3}.*\ngroups {4}international\nforwards {2}.*/,
   );
   assert.equal(removed.status, 0, removed.err);
   assert.equal(left.out, '[]\n');

@@ -2,10 +2,9 @@
 import { TandemError } from '../base/errors.ts';
 import type { AnyKind } from './provisioned-kinds.ts';
 import { confirm } from './confirm.ts';
-import { type Column, printResult, printTable } from './output.ts';
+import { type Column, printExport, printResult, printTable } from './output.ts';
 import { keyText, matches, type Row, valueText } from './provisioned-kinds.ts';
 import { readKind } from './provisions-read.ts';
-import { csvOf } from './csv-write.ts';
 import type { Session } from './users.ts';
 
 /** Fields by their names, as they were typed. */
@@ -17,11 +16,19 @@ export async function changeOne(
   kind: AnyKind,
   verb: 'add' | 'set' | 'rm',
   typed: Typed,
+  dryRun: boolean,
 ): Promise<number> {
-  const row = (await session.commands.change(`${kind.name}.${verb}`, typed)) as Row;
-  const done = { add: 'added', set: 'changed', rm: 'removed' }[verb];
+  const { commands } = session;
+  const command = `${kind.name}.${verb}`;
+  const row = (await (dryRun ? commands.tryChange(command, typed) : commands.change(command, typed))) as Row;
+  const done = doneText(verb, dryRun);
   printResult(session.terminal, session.json, row, () => `${done} ${kind.one} ${keyText(kind, row)}`);
   return 0;
+}
+
+/** `added`, or `would be added`. */
+export function doneText(verb: 'add' | 'set' | 'rm', dryRun: boolean): string {
+  return (dryRun ? 'would be ' : '') + { add: 'added', set: 'changed', rm: 'removed' }[verb];
 }
 
 /** `forwards rm`: asks first, or wants `--yes`. */
@@ -29,11 +36,11 @@ export async function removeOne(
   session: Session,
   kind: AnyKind,
   typed: Typed,
-  yes: boolean,
+  { yes, dryRun }: { readonly yes: boolean; readonly dryRun: boolean },
 ): Promise<number> {
   const named = Object.values(typed).join(' ');
-  if (!yes) await confirm(session.terminal, `Remove ${kind.one} ${named}?`);
-  return changeOne(session, kind, 'rm', typed);
+  if (!yes && !dryRun) await confirm(session.terminal, `Remove ${kind.one} ${named}?`);
+  return changeOne(session, kind, 'rm', typed, dryRun);
 }
 
 /** `forwards ls [OWNER]`: whose they are, or what stands anywhere in them. */
@@ -70,7 +77,7 @@ export async function showOne(session: Session, kind: AnyKind, typed: Typed): Pr
 export async function exportKind(session: Session, kind: AnyKind): Promise<number> {
   const rows = await session.commands.readIfThere((db) => readKind(db, kind), []);
   const names = Object.keys(kind.fields);
-  printResult(session.terminal, session.json, rows, (all) => csvOf(names, all));
+  printExport(session.terminal, session.json, names, rows);
   return 0;
 }
 

@@ -2,8 +2,7 @@
 import { TandemError } from '../base/errors.ts';
 import { listRegistrations } from '../server/control-queries.ts';
 import type { RegistrationDocument } from '../server/control-documents.ts';
-import { csvOf } from './csv-write.ts';
-import { printResult } from './output.ts';
+import { printExport, printResult } from './output.ts';
 import { type Row, valueText } from './provisioned-kinds.ts';
 import type { Session } from './users.ts';
 
@@ -29,7 +28,7 @@ export async function showRegs(session: Session, user: string): Promise<number> 
 export async function exportRegs(session: Session, user: string | undefined): Promise<number> {
   const found: readonly Row[] = (await registrationsOf(session, user)).map((one) => ({ ...one }));
   const names = [...new Set(['user', 'contact', 'expiresAt', ...found.flatMap((row) => Object.keys(row))])];
-  printResult(session.terminal, session.json, found, (all) => csvOf(names, all));
+  printExport(session.terminal, session.json, names, found);
   return 0;
 }
 

@@ -8,6 +8,7 @@ import { after, test } from 'node:test';
 import { databaseFile } from '../server/settings.ts';
 import { open } from '../store/sqlite.ts';
 import { runCommand } from './program.ts';
+import { printTable } from './output.ts';
 import { Terminal } from './terminal.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tandem-cli-regs-'));
@@ -99,4 +100,31 @@ test('a user is forgotten only after a yes, and nobody else with him', async () 
     ['bob@example.com'],
   );
   assert.equal(again.status, 3);
+});
+
+test('what a stranger wrote steers no terminal, wherever it is shown', async () => {
+  const hostile = 'x\u001b[2J\u009b1m\rroot';
+  const [out, err] = [new PassThrough(), new PassThrough()];
+  const terminal = new Terminal(new PassThrough(), Object.assign(out, { isTTY: true }), err, {});
+  const columns = [{ title: 'NAME', rank: 0, cell: (row: string) => row }];
+
+  printTable(terminal, [`${hostile}\n`], columns, true);
+  terminal.result(hostile);
+  terminal.file(hostile);
+  terminal.note(hostile);
+  terminal.complaint(hostile);
+  out.end();
+  err.end();
+
+  const shown = 'x\\u001b[2J\\u009b1m\\u000droot';
+  assert.equal(await text(out), `NAME\n${shown}\\u000a\n${shown}\n${shown}\n`);
+  assert.equal(await text(err), `${shown}\n${shown}\n`);
+});
+
+test('an export into a file has what there is', async () => {
+  const out = new PassThrough();
+  new Terminal(new PassThrough(), out, new PassThrough(), {}).file('a\u009b');
+  out.end();
+
+  assert.equal(await text(out), 'a\u009b\n');
 });

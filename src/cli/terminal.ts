@@ -6,6 +6,7 @@ import { closeSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { TandemError } from '../base/errors.ts';
+import { escapeWithinLines } from '../base/escape-controls.ts';
 
 /** A terminal that does not say how wide it is. */
 const COLUMNS_USUAL = 80;
@@ -13,14 +14,15 @@ const COLUMNS_USUAL = 80;
 const LINE_CHARACTERS_MAX = 4096;
 /** Ends a question that is answered with Ctrl-C. */
 const EXIT_INTERRUPTED = 130;
-const OUR_COMMAND = /\btandem (?=(?:start|users|regs|calls|sim|check|reload|dev|swarm|version|help)\b)/g;
+/** The name of this program before a word of its own: at the start of a line, or after blanks that set it off. */
+const OUR_COMMAND = /(?<=^| {2}|: +)tandem (?=[a-z])/gm;
 
 /** Stdin, or what stands in for it. */
 export type Input = NodeJS.ReadableStream & { readonly isTTY?: boolean };
 /** Stdout or stderr, or what stands in for them. */
 export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** Stdin, stdout and stderr, and what may be done with them. */
+/** Stdin, stdout and stderr, and what may be done with them. No text of a stranger steers what they lead to. */
 export class Terminal {
   /** Set by `--no-color`. */
   plain = false;
@@ -36,19 +38,25 @@ export class Terminal {
     this.env = env;
   }
 
-  /** A line of the result. */
+  /** A line of the result, or several. */
   result(text: string): void {
-    this.stdout.write(`${text}\n`);
+    this.stdout.write(`${escapeWithinLines(text)}\n`);
+  }
+
+  /** What goes into a file goes there as it is; somebody who only looks at it is shown it like any result. */
+  file(text: string): void {
+    if (this.stdout.isTTY) this.result(text);
+    else this.stdout.write(`${text}\n`);
   }
 
   /** A line for the person: progress, hints, warnings. */
   note(text: string): void {
-    this.stderr.write(`${this.asTyped(text)}\n`);
+    this.stderr.write(`${escapeWithinLines(this.asTyped(text))}\n`);
   }
 
   /** The error itself in red, where colour is wanted. */
   complaint(text: string): void {
-    const [first = '', ...rest] = this.asTyped(text).split('\n');
+    const [first = '', ...rest] = escapeWithinLines(this.asTyped(text)).split('\n');
     this.stderr.write(`${[this.paint(first), ...rest].join('\n')}\n`);
   }
 

@@ -3,8 +3,7 @@ import { TandemError } from '../base/errors.ts';
 import { userDocument } from '../server/control-documents.ts';
 import { readSubscribers } from '../store/sqlite.ts';
 import { splitAccount } from '../subscriber/field.ts';
-import { csvOf } from './csv-write.ts';
-import { printResult } from './output.ts';
+import { printExport, printResult, printTime } from './output.ts';
 import { type AnyKind, anyKinds, type Row, valueText } from './provisioned-kinds.ts';
 import { readKind } from './provisions-read.ts';
 import type { Session } from './users.ts';
@@ -43,13 +42,16 @@ function userText(
   document: { user: string; createdAt: string },
   has: Record<string, readonly Row[]>,
 ): string {
+  const { user, createdAt } = document;
   const lines = Object.entries(has).flatMap(([kind, rows]) =>
     rows.map((row) => {
       const values = Object.values(row).map(valueText);
-      return `${kind}  ${values.filter((value) => value !== '' && value !== document.user).join(' ')}`;
+      return [kind, values.filter((value) => value !== '' && value !== user).join(' ')] as const;
     }),
   );
-  return [`user  ${document.user}`, `since  ${document.createdAt}`, ...lines].join('\n');
+  const all = [['user', user], ['since', `${printTime(createdAt)} UTC`], ...lines] as const;
+  const width = Math.max(...all.map(([name]) => name.length));
+  return all.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
 }
 
 /** `users export`: with `--hashes` as another exchange can import them; they are as good as passwords. */
@@ -60,6 +62,6 @@ export async function exportUsers(session: Session, withHashes: boolean): Promis
     return withHashes ? { user, ha1, ha1_sha256 } : { user, createdAt };
   });
   const names = withHashes ? ['user', 'ha1', 'ha1_sha256'] : ['user', 'createdAt'];
-  printResult(session.terminal, session.json, rows, (them) => csvOf(names, them));
+  printExport(session.terminal, session.json, names, rows);
   return 0;
 }

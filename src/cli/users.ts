@@ -6,6 +6,7 @@ import type { Commands } from './commands.ts';
 import { confirm } from './confirm.ts';
 import { printResult, printTable, printTime } from './output.ts';
 import type { Column } from './output.ts';
+import { doneText } from './provisions.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every command of this kind works with. */
@@ -19,25 +20,26 @@ export interface Session {
 /** `--password` alone asks for it; without a terminal it is read from stdin. */
 export type PasswordOption = string | true | undefined;
 
+/** What `users add`, `set` and `rm` were told beside whom. */
+export interface UserOptions {
+  readonly password?: PasswordOption;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+}
+
 const COLUMNS: readonly Column<UserDocument>[] = [
   { title: 'USER', rank: 0, cell: ({ user }) => user },
   { title: 'SINCE (UTC)', rank: 1, cell: ({ createdAt }) => printTime(createdAt) },
 ];
 
 /** `users add NAME@DOMAIN`. */
-export async function addUser(session: Session, user: string, given: PasswordOption): Promise<number> {
-  const password = await passwordOf(session, given);
-  const added = (await session.commands.change('users.add', { user, password })) as UserDocument;
-  printResult(session.terminal, session.json, added, () => `added ${added.user}`);
-  return 0;
+export function addUser(session: Session, user: string, options: UserOptions): Promise<number> {
+  return changeUser(session, 'add', user, options);
 }
 
 /** `users set NAME@DOMAIN`: another password. */
-export async function setUser(session: Session, user: string, given: PasswordOption): Promise<number> {
-  const password = await passwordOf(session, given);
-  const changed = (await session.commands.change('users.set', { user, password })) as UserDocument;
-  printResult(session.terminal, session.json, changed, () => `changed ${changed.user}`);
-  return 0;
+export function setUser(session: Session, user: string, options: UserOptions): Promise<number> {
+  return changeUser(session, 'set', user, options);
 }
 
 /** `users ls [DOMAIN]`. */
@@ -50,10 +52,24 @@ export async function listAllUsers(session: Session, domain: string | undefined)
 }
 
 /** `users rm NAME@DOMAIN`: asks first, or wants `--yes`. */
-export async function removeUser(session: Session, user: string, yes: boolean): Promise<number> {
-  if (!yes) await confirm(session.terminal, `Remove ${user} and its password?`);
-  const removed = (await session.commands.change('users.rm', { user })) as UserDocument;
-  printResult(session.terminal, session.json, removed, () => `removed ${removed.user}`);
+export async function removeUser(session: Session, user: string, options: UserOptions): Promise<number> {
+  const { yes = false, dryRun = false } = options;
+  if (!yes && !dryRun) await confirm(session.terminal, `Remove ${user} and its password?`);
+  return changeUser(session, 'rm', user, options);
+}
+
+async function changeUser(
+  session: Session,
+  verb: 'add' | 'set' | 'rm',
+  user: string,
+  { password: given, dryRun = false }: UserOptions,
+): Promise<number> {
+  const { commands, terminal, json } = session;
+  const args = verb === 'rm' ? { user } : { user, password: await passwordOf(session, given) };
+  const command = `users.${verb}`;
+  const asked = dryRun ? commands.tryChange(command, args) : commands.change(command, args);
+  const account = (await asked) as UserDocument;
+  printResult(terminal, json, account, () => `${doneText(verb, dryRun)} ${account.user}`);
   return 0;
 }
 

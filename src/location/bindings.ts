@@ -171,7 +171,10 @@ export class Bindings {
       assert(row !== NO_ROW, 'a row was reserved for this binding');
       return { kind: 'remove', old: { row, contact, order: table.order(row) } };
     }
+    const until = table.expiresAt(old.row);
     table.update(old.row, contact);
+    // While the row was on its way the phone was told to come back, and stays until it does.
+    if (until > old.contact.expiresAt) table.stay(old.row, until);
     return { kind: 'put', contact: old.contact, old: { ...old, contact } };
   }
 

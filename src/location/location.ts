@@ -25,6 +25,7 @@ import {
   planRegister,
   refusalOf,
   type RegisterOutcome,
+  renewedBy,
 } from './registrar.ts';
 import { STORE_MS, type StoreWait, StoreWaits } from './store-waits.ts';
 import { BINDING_TEXT_MAX, LocationTable, NO_ROW, textLength } from './table.ts';
@@ -68,6 +69,8 @@ const REMOVED_A_SWEEP_MAX = 1000;
 const ROWS_A_PAGE_MAX = 10_000;
 /** While a change has been on its way to disk for longer, nobody else is let in. */
 export const BEHIND_MS = STORE_MS / 2;
+/** How long the binding of a phone stays that was told to come back; it does so sooner, and then again. */
+export const STAY_MS = 300_000;
 /** Who is sent away comes back within this, each at another moment. */
 const RETRY_SECONDS_MIN = 5;
 const RETRY_SECONDS_SPREAD = 26;
@@ -132,12 +135,13 @@ export class Location {
       const register = readRegister(request, source, this.settings, this.random);
       if (mayRegister?.(register.aor) === false) return NOT_THEIRS;
       const asksOnly = register.contacts.length === 0 && !register.all;
-      if (!asksOnly && this.isBehind) return this.sentAway();
+      if (!asksOnly && this.isBehind) return this.comesBack(register, this.sentAway());
       const wait: StoreWait = { over: false };
       const perform = (): RegisterOutcome | Promise<RegisterOutcome> =>
         wait.over ? this.overloaded() : this.perform(register, source);
       const outcome = this.turns.take(register.aor, perform) ?? this.overloaded();
-      return outcome instanceof Promise ? this.waits.bound(wait, outcome) : outcome;
+      if (!(outcome instanceof Promise)) return outcome;
+      return this.waits.bound(wait, outcome).then((told) => this.comesBack(register, told));
     } catch (error) {
       if (error instanceof SipError) return refusalOf(error);
       throw error;
@@ -333,6 +337,20 @@ export class Location {
   private get isBehind(): boolean {
     const { bindings } = this;
     return bindings.waiting >= this.settings.waitingRowsMax || bindings.oldestMs > BEHIND_MS;
+  }
+
+  /** Who is told to come back is there: what he had stays until he does, in memory alone, and nobody is told so. */
+  private comesBack(register: Register, outcome: RegisterOutcome): RegisterOutcome {
+    if (outcome.status !== 503) return outcome;
+    const { now, table } = this;
+    for (const [{ row }, expiresMs] of renewedBy(
+      register,
+      this.bindings.of(register.aor),
+      now,
+      this.settings,
+    ))
+      table.stay(row, now + Math.min(expiresMs, STAY_MS));
+    return outcome;
   }
 
   private sentAway(): RegisterOutcome {

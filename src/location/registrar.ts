@@ -57,6 +57,20 @@ export function planRegister(
   return withinLimit(changes, bindings, now, limits);
 }
 
+/** The bindings that a request would renew: those that hold, and are asked for once more. */
+export function renewedBy(
+  register: Register,
+  bindings: readonly Binding[],
+  now: Millis,
+  limits: PlanLimits,
+): readonly (readonly [old: Binding, expiresMs: Millis])[] {
+  const live = bindings.filter(({ contact }) => contact.expiresAt > now);
+  return register.contacts.flatMap((asked) => {
+    const old = asked.expires === 0 ? undefined : boundBefore(asked, register, live, [], limits);
+    return old === undefined ? [] : [[old, asked.expires * 1000]];
+  });
+}
+
 /**
  * The binding that a contact stands for. A flow of a device is known by device and flow, whatever its URI (RFC 5626
  * §6). Any other contact is known by its URI, and where the operator says so, by its device or its Call-ID: then a

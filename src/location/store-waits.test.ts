@@ -7,7 +7,7 @@ import type { StatementName } from '../store/statements.ts';
 import { PHONE, registerOf, USUAL } from '../testing/registering.ts';
 import { SimClock } from '../testing/sim-clock.ts';
 import { SimRandom } from '../testing/sim-random.ts';
-import { BEHIND_MS, Location } from './location.ts';
+import { BEHIND_MS, Location, STAY_MS } from './location.ts';
 import type { RegisterOutcome } from './registrar.ts';
 import { STORE_MS } from './store-waits.ts';
 
@@ -79,6 +79,10 @@ function register({ clock, location }: Bench, contact: string, cseq: number): He
     heard.atMs = clock.now();
   });
   return heard;
+}
+
+function statusOf(outcome: RegisterOutcome | Promise<RegisterOutcome>): number | undefined {
+  return outcome instanceof Promise ? undefined : outcome.status;
 }
 
 function inMemory({ location }: Bench): string[] {
@@ -203,6 +207,113 @@ test('while the disk is silent others are sent away at once, and a query is answ
   b.disk.takesMs = 1;
   assert.equal((alice(3, []) as RegisterOutcome).status, 200);
   assert.equal((await b.clock.until(Promise.resolve(alice(4, ['Contact: <sip:c@h>'])))).status, 200);
+  b.location.close();
+});
+
+//  bob comes back with this, after so many seconds, while the disk is silent; bound so many seconds after the first
+const comesBack: readonly [
+  line: string,
+  atSeconds: readonly number[],
+  bound: readonly [number, boolean][],
+][] = [
+  [
+    'Contact: <sip:1@h>',
+    [],
+    [
+      [59, true],
+      [61, false],
+    ],
+  ],
+  [
+    'Contact: <sip:1@h>',
+    [50],
+    [
+      [61, true],
+      [109, true],
+      [111, false],
+    ],
+  ],
+  [
+    'Contact: <sip:1@h>',
+    [30, 80],
+    [
+      [61, true],
+      [139, true],
+      [141, false],
+    ],
+  ],
+  [
+    'Contact: <sip:1@h>;expires=3600',
+    [50],
+    [
+      [61, true],
+      [50 + STAY_MS / 1000 - 1, true],
+      [51 + STAY_MS / 1000, false],
+    ],
+  ],
+  [
+    'Contact: <sip:2@h>',
+    [50],
+    [
+      [59, true],
+      [61, false],
+    ],
+  ],
+  [
+    'Contact: <sip:1@h>;expires=0',
+    [50],
+    [
+      [59, true],
+      [61, false],
+    ],
+  ],
+  ['Contact: <sip:1@h>', [61], [[62, false]]],
+  ['', [50], [[61, false]]],
+];
+
+for (const [line, atSeconds, bound] of comesBack) {
+  const when = atSeconds.length === 0 ? 'never' : `after ${atSeconds.join(' and ')} s`;
+  test(`bob registers for 60 s, the disk falls silent, he comes back ${when} with ${line || 'a query'}`, async () => {
+    const b = bench();
+    const save = (lines: readonly string[], cseq: number) =>
+      b.location.save(registerOf({ lines: [...lines, 'Expires: 60'], cseq }), PHONE);
+    void save(['Contact: <sip:1@h>'], 1);
+    await b.clock.run(1);
+    b.disk.takesMs = 3_600_000;
+    // Somebody else's row is on its way, and does not arrive.
+    const other = registerOf({ lines: ['Contact: <sip:x@h>'] });
+    other.headers.set('To', '<sip:alice@example.com>');
+    void b.location.save(other, PHONE);
+    let cseq = 1;
+    const due = [...atSeconds.map((at) => [at] as const), ...bound].toSorted(([a], [c]) => a - c);
+    for (const [at, isBound] of due) {
+      await b.clock.run(at * 1000 - b.clock.now());
+      if (isBound !== undefined) assert.equal(inMemory(b).includes('sip:1@h'), isBound, `after ${at} s`);
+      else assert.equal(statusOf(save(line === '' ? [] : [line], ++cseq)), line === '' ? 200 : 503);
+    }
+    b.location.close();
+  });
+}
+
+test('who was told to come back stays, though his change is over when it is carried out at last', async () => {
+  const b = bench();
+  register(b, '<sip:1@h>;expires=60', 1);
+  await b.clock.run(1);
+  b.disk.takesMs = 90_000;
+  register(b, '<sip:1@h>;expires=60', 2);
+  for (const cseq of [3, 4, 5]) {
+    await b.clock.run(25_000);
+    register(b, '<sip:1@h>;expires=60', cseq);
+  }
+
+  await b.clock.run(20_000); // The row of the second one, of which a minute is over, has arrived.
+
+  assert.deepEqual(inMemory(b), ['sip:1@h']);
+  b.disk.takesMs = 1;
+  register(b, '<sip:1@h>;expires=60', 6);
+  await b.clock.run(10);
+  await b.clock.run(60_000);
+  assert.deepEqual(inMemory(b), []);
   b.location.close();
 });
 

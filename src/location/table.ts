@@ -11,7 +11,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { NO_TEXT, Slab } from '../base/slab.ts';
-import type { Random } from '../base/world.ts';
+import type { Millis, Random } from '../base/world.ts';
 import { AorIndex } from './aor-index.ts';
 import { Contact, type ContactParts } from './contact.ts';
 import { KeyedHash } from '../base/keyed-hash.ts';
@@ -137,6 +137,11 @@ export class LocationTable {
       this.readRow = NO_ROW;
     }
     this.setNumbers(row, contact);
+  }
+
+  /** It lives until then at least; nothing else of it changes. */
+  stay(row: number, until: Millis): void {
+    if (this.expiries[row]! < until) this.expiries[row] = until;
   }
 
   remove(row: number): void {

@@ -19,6 +19,8 @@ export class ControlClient {
   private readonly socket: Socket;
   private waiter: Waiter | undefined;
   private nextId = 1;
+  /** Whether it was given more time than an exchange needs to answer by itself. */
+  private isLong = false;
 
   private constructor(socket: Socket, path: string) {
     this.socket = socket;
@@ -29,7 +31,9 @@ export class ControlClient {
     );
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => reader.push(text));
-    socket.on('timeout', () => this.fail(notRunning(path, 'it does not answer')));
+    socket.on('timeout', () =>
+      this.fail(this.isLong ? unanswered(path) : notRunning(path, 'it does not answer')),
+    );
     socket.on('error', (error) => this.fail(notRunning(path, error.message)));
     socket.on('close', () => this.fail(notRunning(path, 'it closed the connection')));
   }
@@ -51,6 +55,7 @@ export class ControlClient {
   ask(command: string, args: unknown, answerMs = CONTROL_ANSWER_MS): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.waiter = { resolve, reject };
+      this.isLong = answerMs > CONTROL_ANSWER_MS;
       this.socket.setTimeout(answerMs);
       this.socket.write(`${JSON.stringify({ id: this.nextId++, command, args })}\n`);
     });
@@ -79,6 +84,13 @@ export class ControlClient {
 export function notRunning(path: string, why: string): TandemError {
   return new TandemError('NOT_RUNNING', `cannot reach the exchange at ${path}\n${why}`, {
     hint: 'start it:   tandem start',
+  });
+}
+
+/** It runs, but what it was asked to change has not come to its disk. */
+function unanswered(path: string): TandemError {
+  return new TandemError('NOT_RUNNING', `the exchange at ${path} has not answered in time`, {
+    hint: 'what was asked may still be done: its log says whether its database is away',
   });
 }
 

@@ -5,6 +5,7 @@ import { Migrator } from 'kysely/migration';
 import { dialectOf } from './dialect.ts';
 import { migrationProvider } from './migrations.ts';
 import { textOf } from './order.ts';
+import { refuseForeignTables } from './ownership.ts';
 import type { Schema } from './schema.ts';
 
 /** A migration, and when it was done; null when it is not. */
@@ -13,8 +14,9 @@ export interface MigrationState {
   readonly doneAt: Date | null;
 }
 
-/** Runs what is missing; throws the reason when that fails, and when a newer release was here. */
+/** Runs what is missing; throws the reason when that fails, and when a newer release or another program was here. */
 export async function migrate(db: Kysely<Schema>): Promise<void> {
+  await refuseForeignTables(db);
   // Servers have locks of their own, which kysely takes; an SQLite file is locked by its transaction.
   const inFile = dialectOf(db) === 'sqlite';
   if (inFile) await sql`begin immediate`.execute(db);

@@ -32,6 +32,19 @@ test('a new file gets every table, and opening it again changes nothing', async 
   );
 });
 
+test('tables of another program are refused, and left as they are', async () => {
+  const file = join(folder, 'opensips.db');
+  const theirs = new DatabaseSync(file);
+  theirs.exec('create table subscriber (username char(64)); create table version (table_name char(32))');
+  const schema = (): unknown => theirs.prepare('select name, sql from sqlite_schema').all();
+  const before = schema();
+
+  await assert.rejects(open(file), { code: 'DATABASE', message: /another program: subscriber/ });
+
+  assert.deepEqual(schema(), before);
+  theirs.close();
+});
+
 test('a migration that fails leaves nothing behind, and the next start does it', async () => {
   const file = join(folder, 'half.db');
   const broken = new DatabaseSync(file);

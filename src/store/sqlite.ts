@@ -25,6 +25,7 @@ export async function open(file: string, options: { synchronous?: Synchronous } 
     return db;
   } catch (error) {
     await db.destroy();
+    if (error instanceof TandemError) throw error;
     throw new TandemError(
       'DATA_FOLDER',
       `the tables in ${file} cannot be brought up to date: ${textOf(error)}`,

@@ -12,11 +12,17 @@ import type { StatusDocument } from '../../src/server/control-documents.ts';
 import { loadSettings } from '../../src/server/settings.ts';
 import { watchChanges } from '../../src/store/changes.ts';
 import type { RowChange } from '../../src/store/changes.ts';
-import { openDatabase, openDatabaseToRead, openWriter } from '../../src/store/database.ts';
+import {
+  openDatabase,
+  openDatabaseIfThere,
+  openDatabaseToRead,
+  openWriter,
+} from '../../src/store/database.ts';
 import { serverPlace } from '../../src/store/database-place.ts';
-import type { DatabasePlace } from '../../src/store/database-place.ts';
+import type { DatabasePlace, ServerPlace } from '../../src/store/database-place.ts';
 import { textIn } from '../../src/store/dialect.ts';
 import { migrationStates } from '../../src/store/migrate.ts';
+import { openServer } from '../../src/store/server-database.ts';
 import { PART_ROWS, readRows } from '../../src/store/read-rows.ts';
 import { secret } from '../../src/store/sqlite.ts';
 import type { Database } from '../../src/store/sqlite.ts';
@@ -57,6 +63,7 @@ export function serverLaws(dialect: DatabaseServer['dialect']): void {
     writerLaws(name, makeTrial);
     databaseLaws(name, makeTrial);
     tableLaws();
+    ownershipLaws();
     watchLaws();
     exchangeLaws();
     lossLaws();
@@ -65,7 +72,7 @@ export function serverLaws(dialect: DatabaseServer['dialect']): void {
   });
 }
 
-async function makePlace(): Promise<DatabasePlace> {
+async function makePlace(): Promise<ServerPlace> {
   return serverPlace(await server.makeDatabase());
 }
 
@@ -121,10 +128,6 @@ function tableLaws(): void {
     await assert.rejects(openDatabase(place), { code: 'DATABASE', hint: /newer release/ });
   });
 
-  test('a database without our tables is not read from', async () => {
-    await assert.rejects(openDatabaseToRead(await makePlace()), { code: 'DATABASE' });
-  });
-
   test('every statement runs on the tables', async () => {
     const db = await openHere(await makePlace());
 
@@ -162,6 +165,30 @@ function tableLaws(): void {
       );
     });
   }
+}
+
+function ownershipLaws(): void {
+  test('a database without our tables is not read from', async () => {
+    await assert.rejects(openDatabaseToRead(await makePlace()), { code: 'DATABASE' });
+    assert.equal(await openDatabaseIfThere(await makePlace()), undefined);
+  });
+
+  test('tables of another program are refused, and left as they are', async () => {
+    const place = await makePlace();
+    const theirs = await openServer(place);
+    opened.push(() => theirs.destroy());
+    await sql`create table subscriber (username char(64))`.execute(theirs);
+
+    const refusal = { code: 'DATABASE', message: /another program: subscriber/ };
+    await assert.rejects(openDatabase(place), refusal);
+
+    const left = await theirs.introspection.getTables({ withInternalKyselyTables: true });
+    assert.deepEqual(
+      left.map(({ name, columns }) => [name, columns.length]),
+      [['subscriber', 1]],
+    );
+    assert.equal(await openDatabaseIfThere(place), undefined);
+  });
 }
 
 function watchLaws(): void {

@@ -3,8 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -42,6 +43,12 @@ export function missing(...programs: readonly string[]): string | false {
   if (absent.length === 0) return false;
   const packages = absent.map((program) => PACKAGES[program] ?? program);
   return `needs ${absent.join(', ')}: apt-get install ${packages.join(' ')}`;
+}
+
+/** Why a test that needs IPv6 is skipped; false where this machine has it. */
+export function missingIPv6(): string | false {
+  const { lo = [] } = networkInterfaces();
+  return lo.some(({ address }) => address === '::1') ? false : 'needs IPv6 on loopback';
 }
 
 /** Starts a program in a folder. */
@@ -114,7 +121,8 @@ async function isFree(port: number): Promise<boolean> {
 /** The kernel's own table; asking by a connection would disturb the program. */
 function isBound(transport: 'udp' | 'tcp', port: number): boolean {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  const rows = readFileSync(`/proc/net/${transport}`, 'utf8').split('\n').slice(1);
+  const tables = [`/proc/net/${transport}`, `/proc/net/${transport}6`].filter((table) => existsSync(table));
+  const rows = tables.flatMap((table) => readFileSync(table, 'utf8').split('\n').slice(1));
   return rows.some((row) => row.trim().split(/\s+/)[1]?.endsWith(`:${hex}`));
 }
 
