@@ -4,7 +4,7 @@ import { notRunning } from '../server/control-client.ts';
 import { parseDuration } from './calls.ts';
 import { printResult, printTable, printTime } from './output.ts';
 import type { Column } from './output.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 const COLUMNS: readonly Column<BanDocument>[] = [
   { title: 'SOURCE', rank: 0, cell: ({ source }) => source },

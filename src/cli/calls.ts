@@ -8,7 +8,7 @@ import { whyItFailed } from '../server/control-steps-verdict.ts';
 import { printResult, printTable, printTime } from './output.ts';
 import type { Column } from './output.ts';
 import { printable, printSteps, rowOf } from './steps-table.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 /** The exchange looks through all that it keeps, and lets calls have their turn meanwhile. */
 const STEPS_ANSWER_MS = 10_000;

@@ -8,7 +8,7 @@ import type { Value, Writer } from '../store/writer.ts';
 import { tableImports, tablesLeftOut } from './opensips-tables.ts';
 import type { ImportContext, TableImport } from './opensips-tables.ts';
 import { EXIT_REFUSED, printResult } from './output.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 /** Options of the command. */
 export interface ImportOpensipsOptions {

@@ -7,7 +7,7 @@ import { Provisions } from '../subscriber/provisions.ts';
 import { type Imported, inParts, type Placed, readRecords, report } from './import-records.ts';
 import { type AnyKind, keyText } from './provisioned-kinds.ts';
 import type { Typed } from './provisions.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 /** `forwards import FILE` */
 export async function importProvisions(

@@ -5,7 +5,7 @@ import type { ImportDocument } from '../server/control-documents.ts';
 import type { Clock } from '../base/world.ts';
 import { parseCsv } from './csv.ts';
 import { EXIT_REFUSED, printResult } from './output.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 /** A file to import is read whole. */
 const IMPORT_BYTES_MAX = 64 << 20;

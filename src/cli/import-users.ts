@@ -7,7 +7,7 @@ import { readSubscribers } from '../store/sqlite.ts';
 import { Subscribers } from '../subscriber/subscribers.ts';
 import { nodeWorld } from '../world/node-world.ts';
 import { type Imported, inParts, readRecords, report } from './import-records.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 /** `users import FILE`: exit 5 when a record was refused; the others are taken all the same. */
 export async function importFile(session: Session, file: string, dryRun: boolean): Promise<number> {

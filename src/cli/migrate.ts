@@ -2,7 +2,7 @@
 import { migrationStates } from '../store/migrate.ts';
 import { EXIT_FOUND_PROBLEMS, printResult, printTable, printTime } from './output.ts';
 import type { Column } from './output.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 interface MigrationDocument {
   readonly name: string;

@@ -2,7 +2,7 @@
 import { notRunning } from '../server/control-client.ts';
 import type { PoolDocument, PoolServerDocument } from '../server/control-pools.ts';
 import { type Column, printResult, printTable, printTime } from './output.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 const POOLS: readonly Column<PoolDocument>[] = [
   { title: 'POOL', rank: 0, cell: ({ name }) => name },

@@ -1,7 +1,7 @@
 /** The words of `tandem forwards`, `tandem numbers` and their like, made of the kinds there are. */
 import type { Command } from 'commander';
 import { type AnyKind, anyKinds } from './provisioned-kinds.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 /** What every command is declared with. */
 export interface Declaring {

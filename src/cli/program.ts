@@ -7,7 +7,8 @@ import { declareRegs } from './program-regs.ts';
 import { declareSwarm } from './swarm-words.ts';
 import type { Terminal } from './terminal.ts';
 import type { SimOptions } from './sim-request.ts';
-import type { Session, UserOptions } from './users.ts';
+import type { Session } from './session.ts';
+import type { UserOptions } from './users.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 unexpected, 2 wrong usage, 3 not found, 5 refused, 6 exchange not reachable,

@@ -5,7 +5,7 @@ import { confirm } from './confirm.ts';
 import { type Column, printExport, printResult, printTable } from './output.ts';
 import { keyText, matches, type Row, valueText } from './provisioned-kinds.ts';
 import { readKind } from './provisions-read.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 /** Fields by their names, as they were typed. */
 export type Typed = Readonly<Record<string, unknown>>;

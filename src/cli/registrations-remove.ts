@@ -6,7 +6,7 @@ import { CHANGE_ANSWER_MS } from './commands.ts';
 import { confirm } from './confirm.ts';
 import { printResult } from './output.ts';
 import { notThere, registrationsOf } from './registrations-shown.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 /** What `regs rm` was told beside whom. */
 export interface RemoveRegsOptions {

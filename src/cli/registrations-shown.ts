@@ -4,7 +4,7 @@ import { listRegistrations } from '../server/control-queries.ts';
 import type { RegistrationDocument } from '../server/control-documents.ts';
 import { printExport, printResult } from './output.ts';
 import { type Row, valueText } from './provisioned-kinds.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 /** Those of one user, or all: from the running exchange's memory, else what the disk has kept. */
 export async function registrationsOf(

@@ -3,7 +3,7 @@ import { listRegistrations } from '../server/control-queries.ts';
 import type { RegistrationDocument } from '../server/control-documents.ts';
 import { printResult, printTable, printTime } from './output.ts';
 import type { Column } from './output.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 /** Those that say nothing of any registration are left out. A device is told by its end, unless there is room. */
 function columnsOf(

@@ -14,7 +14,7 @@ import { reasonPhrase } from '../sip/words.ts';
 import { printResult, printTime } from './output.ts';
 import { parseFacts, type SimOptions, type SimRequest, simRequest, uriIn } from './sim-request.ts';
 import { printable, printSteps, row, rowOf, signed, type StepRow } from './steps-table.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 /** What `--json` prints. */
 interface SimDocument extends DryRunReport {

@@ -1,7 +1,7 @@
 /** The steps of a script, and what came of them, as a table. */
 import type { RouteDocument, StepDocument } from '../server/control-steps.ts';
 import { type Column, printTable } from './output.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 /** One line of such a table. */
 export interface StepRow {

@@ -6,7 +6,7 @@ import { splitAccount } from '../subscriber/field.ts';
 import { printExport, printResult, printTime } from './output.ts';
 import { type AnyKind, anyKinds, type Row, valueText } from './provisioned-kinds.ts';
 import { readKind } from './provisions-read.ts';
-import type { Session } from './users.ts';
+import type { Session } from './session.ts';
 
 /** `users show NAME@DOMAIN` */
 export async function showUser(session: Session, name: string): Promise<number> {

@@ -2,20 +2,11 @@
 import { TandemError } from '../base/errors.ts';
 import type { UserDocument } from '../server/control-documents.ts';
 import { listUsers } from '../server/control-queries.ts';
-import type { Commands } from './commands.ts';
 import { confirm } from './confirm.ts';
 import { printResult, printTable, printTime } from './output.ts';
 import type { Column } from './output.ts';
 import { doneText } from './provisions.ts';
-import type { Terminal } from './terminal.ts';
-
-/** What every command of this kind works with. */
-export interface Session {
-  readonly commands: Commands;
-  readonly terminal: Terminal;
-  readonly json: boolean;
-  readonly wide: boolean;
-}
+import type { Session } from './session.ts';
 
 /** `--password` alone asks for it; without a terminal it is read from stdin. */
 export type PasswordOption = string | true | undefined;

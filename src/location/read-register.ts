@@ -6,13 +6,12 @@ import { EXPIRES, PATH, REQUIRE, SUPPORTED, TO, USER_AGENT } from '../sip/header
 import type { Headers } from '../sip/headers.ts';
 import type { SipRequest } from '../sip/message.ts';
 import { splitList } from '../sip/name-addr.ts';
-import { aorOf } from '../sip/uri.ts';
+import { aorOf, parseUri, type Uri } from '../sip/uri.ts';
 import { type ContactValue, readContacts, seconds, uriOfAddress } from './contact-field.ts';
 import { isLoopback } from '../transport/reach.ts';
 import { allowedMethods } from './methods.ts';
 import { isContactTranslated, isRelayed, isViaTranslated, receivedOf, type RegisterSource } from './nat.ts';
 import { pushProviderOf } from './push-address.ts';
-import { parsedUri } from './registrar.ts';
 
 /** What the operator allows. Times in seconds. */
 export interface RegisterLimits {
@@ -251,4 +250,14 @@ function bounded(name: string, value: string, lengthMax: number): string {
   if (value.length > lengthMax)
     throw new SipError('BAD_HEADER', 400, `${name} is longer than ${lengthMax} characters`);
   return value;
+}
+
+/** Throws SipError 400: RFC 3261 §21.4.14 keeps 416 for the Request-URI. */
+export function parsedUri(text: string, field: string): Uri {
+  try {
+    return parseUri(text);
+  } catch (error) {
+    if (!(error instanceof SipError)) throw error;
+    throw new SipError('BAD_HEADER', 400, `${field} without a valid URI`);
+  }
 }

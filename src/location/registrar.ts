@@ -7,10 +7,10 @@
  */
 import { SipError } from '../base/errors.ts';
 import type { Millis } from '../base/world.ts';
-import { parseUri, sameUri, type Uri } from '../sip/uri.ts';
+import { sameUri, type Uri } from '../sip/uri.ts';
 import { diskUri } from './binding-row.ts';
 import { Contact } from './contact.ts';
-import type { AskedContact, Register, RegisterLimits } from './read-register.ts';
+import { type AskedContact, parsedUri, type Register, type RegisterLimits } from './read-register.ts';
 
 /** What a REGISTER is answered. */
 export interface RegisterOutcome {
@@ -248,18 +248,8 @@ export function refusalOf(error: SipError): RegisterOutcome {
   return { status: error.status, reason: error.message, headers: Object.entries(error.headers) };
 }
 
-/** Parses when first asked, once. RFC 3261 §21.4.14 keeps 416 for the Request-URI: elsewhere it is malformed. */
+/** Parses when first asked, once. */
 function lazyUri(text: string): () => Uri {
   let uri: Uri | undefined;
   return () => (uri ??= parsedUri(text, 'Contact'));
-}
-
-/** Throws SipError 400. */
-export function parsedUri(text: string, field: string): Uri {
-  try {
-    return parseUri(text);
-  } catch (error) {
-    if (!(error instanceof SipError)) throw error;
-    throw new SipError('BAD_HEADER', 400, `${field} without a valid URI`);
-  }
 }
