@@ -47,7 +47,10 @@ export interface B2bOptions extends RedirectOptions, PassageOptions {
    * Whom a transfer to this URI rings; undefined forbids it. Unless given, only a transfer to somebody the referrer
    * already talks with through us is carried out: anything else would let a caller dial where no route allows it.
    */
-  readonly transfer?: (to: Uri, refer: SipRequest) => CalleePlan | undefined;
+  readonly transfer?: (
+    to: Uri,
+    refer: SipRequest,
+  ) => CalleePlan | undefined | Promise<CalleePlan | undefined>;
 }
 
 const REPLY_MS = 5_000;

@@ -14,13 +14,15 @@ import type { Uri } from '../sip/uri.ts';
 import { reasonPhrase } from '../sip/words.ts';
 import type { Asked } from './asked.ts';
 import type { B2bCall } from './b2b.ts';
-import { hunt, type Callee, type HuntStep } from './hunt.ts';
+import { type Callee, type CalleePlan, hunt, type HuntStep } from './hunt.ts';
 import type { AttemptUser, InviteAttempt } from './invite-attempt.ts';
 import { parseReplaces, replacedSession, replacesIn } from './replaces.ts';
 import type { Session } from './session.ts';
 
 /** How long the referrer is told, at most. RFC 3515 §2.4.4 */
 const SUBSCRIPTION_SECONDS = 180;
+/** How long a route may look for whom to ring. */
+const PLAN_MS = 5_000;
 
 /** One REFER, until the referrer knows what became of it. */
 export class Transfer {
@@ -70,10 +72,38 @@ export class Transfer {
     );
   }
 
+  /** The route says whom to ring, perhaps after it has looked for him. */
   private blind(far: Session, to: Uri): void {
-    const plan = this.b2b.options.transfer?.({ ...to, headers: undefined }, this.asked.request);
-    if (plan === undefined) return this.asked.reply(403);
+    const { asked, b2b } = this;
+    const { clock, log } = b2b.core.world;
+    const late = clock.after(PLAN_MS, () => asked.reply(500));
+    const asks = async (): Promise<CalleePlan | undefined> =>
+      b2b.options.transfer?.({ ...to, headers: undefined }, asked.request);
+    asks().then(
+      (plan) => {
+        late.cancel();
+        this.decided(far, plan);
+      },
+      (error: unknown) => {
+        late.cancel();
+        const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        log.error('a route for transfers failed', { callId: asked.request.callId, why });
+        asked.reply(error instanceof SipError ? error.status : 500);
+      },
+    );
+  }
+
+  private decided(far: Session, plan: CalleePlan | undefined): void {
+    const { asked, referrer } = this;
+    if (!asked.pending) return;
+    if (plan === undefined) return asked.reply(403);
+    // Meanwhile a call may have ended, or begun to change.
+    if (referrer.peer !== far || far.changing || far.isOver) return asked.reply(491);
     this.accept();
+    this.ring(far, plan);
+  }
+
+  private ring(far: Session, plan: CalleePlan): void {
     let last = 480;
     const ring = (callee: Callee): Promise<HuntStep> => {
       const { promise, resolve } = Promise.withResolvers<HuntStep>();

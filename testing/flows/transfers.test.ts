@@ -133,9 +133,63 @@ test('a referrer that wants to hear nothing is told nothing', async () => {
   await over(t);
 });
 
+test('a route that looks for whom a transfer rings finds its phone', async () => {
+  const t = await townOf({ transfer: async (to) => phoneOf((await Promise.resolve(to)).user) });
+  const alice = await talking(t, 'alice', 'bob');
+
+  const status = await t.world.until(
+    alice.request('REFER', { headers: [['Refer-To', '<sip:carol@example.com>']] }),
+  );
+  await t.run(3_000);
+
+  assert.equal(status, 202);
+  assert.deepEqual([alice.state, lastCall(t, 'carol').state], ['ended', 'talking']);
+  lastCall(t, 'carol').hangUp();
+  await t.run(1_000);
+  await over(t);
+});
+
+test('who hangs up while the route looks for whom to ring has rung nobody', async () => {
+  const { promise, resolve } = Promise.withResolvers<Callee>();
+  const t = await townOf({ transfer: () => promise });
+  const alice = await talking(t, 'alice', 'bob');
+
+  void alice.request('REFER', { headers: [['Refer-To', '<sip:carol@example.com>']] });
+  await t.run(1_000);
+  alice.hangUp();
+  await t.run(1_000);
+  resolve(phoneOf('carol'));
+  await t.run(1_000);
+
+  assert.deepEqual(t.phone('carol').calls, []);
+  await over(t);
+});
+
 const refused: readonly (readonly [string, readonly (readonly [string, string])[], B2bOptions, number])[] = [
   ['nobody was allowed', [['Refer-To', '<sip:carol@example.com>']], {}, 403],
   ['the route forbids it', [['Refer-To', '<sip:carol@example.com>']], { transfer: () => undefined }, 403],
+  [
+    'the route throws',
+    [['Refer-To', '<sip:carol@example.com>']],
+    {
+      transfer: () => {
+        throw new Error('on purpose');
+      },
+    },
+    500,
+  ],
+  [
+    'the route fails',
+    [['Refer-To', '<sip:carol@example.com>']],
+    { transfer: () => Promise.reject(new Error('on purpose')) },
+    500,
+  ],
+  [
+    'the route says nothing for five seconds',
+    [['Refer-To', '<sip:carol@example.com>']],
+    { transfer: () => new Promise(() => {}) },
+    500,
+  ],
   ['it names nobody', [], anywhere, 400],
   [
     'it names two',
