@@ -149,18 +149,32 @@ async function openAgent(): Promise<{ agent: Agent; stop(): void }> {
 }
 
 const REGISTRAR = 'carrier.test';
-for (const { name, password, state, status } of [
+for (const { name, algorithm, password, state, status } of [
   {
     name: 'enrols at Kamailio, which wants longer registrations',
+    algorithm: 'MD5',
     password: 'secret',
     state: 'enrolled',
     status: 200,
   },
-  { name: 'gives up at Kamailio with a wrong password', password: 'wrong', state: 'waiting', status: 401 },
-]) {
+  {
+    name: 'enrols at Kamailio, which takes SHA-256 alone',
+    algorithm: 'SHA-256',
+    password: 'secret',
+    state: 'enrolled',
+    status: 200,
+  },
+  {
+    name: 'gives up at Kamailio with a wrong password',
+    algorithm: 'MD5',
+    password: 'wrong',
+    state: 'waiting',
+    status: 401,
+  },
+] as const) {
   test(`an agent ${name}`, { skip: skipKamailio, timeout: 30_000 }, async () => {
     const { agent, stop } = await openAgent();
-    const kamailio = await startKamailio(REGISTRAR, 'secret');
+    const kamailio = await startKamailio(REGISTRAR, 'secret', algorithm);
     try {
       const { promise, resolve } = Promise.withResolvers<string>();
       const enrolment = agent.enrol({

@@ -32,6 +32,10 @@ export interface PhoneAccount {
   readonly transport?: PhoneTransport;
   /** What else its account has, in baresip's words. */
   readonly more?: readonly string[];
+  /** Talks to browsers: ICE, DTLS-SRTP, Opus. */
+  readonly isWebPhone?: boolean;
+  /** Prints every SIP message. */
+  readonly prints?: boolean;
 }
 
 /** A softphone. */
@@ -44,6 +48,8 @@ export interface Phone {
   event(type: string): Promise<PhoneEvent>;
   /** A command of baresip's menu: dial, accept, hangup, reginfo. */
   command(name: string, params?: string): void;
+  /** What it printed so far. */
+  printed(): string;
   stop(): Promise<void>;
 }
 
@@ -53,10 +59,10 @@ export async function startPhone(t: TestContext, exchange: Exchange, phone: Phon
   const tls = phone.transport === 'tls' ? `sip_cafile ${exchange.authority}\n` : '';
   const folder = join(exchange.folder, `baresip-${phone.user}`);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'config'), configuration(sipPort, controlPort) + tls);
+  writeFileSync(join(folder, 'config'), configuration(sipPort, controlPort, phone) + tls);
   writeFileSync(join(folder, 'accounts'), account(exchange, phone));
   writeFileSync(join(folder, 'contacts'), '');
-  const peer = startPeer('baresip', ['-f', folder], folder);
+  const peer = startPeer('baresip', [...(phone.prints === true ? ['-s'] : []), '-f', folder], folder);
   t.after(() => peer.stop());
   await waitForPort(peer, 'tcp', controlPort);
   const socket = connect(controlPort, '127.0.0.1');
@@ -109,6 +115,10 @@ class ControlledPhone implements Phone {
     this.socket.write(`${Buffer.byteLength(json)}:${json},`);
   }
 
+  printed(): string {
+    return this.output();
+  }
+
   async stop(): Promise<void> {
     this.socket.destroy();
     await this.stopProgram();
@@ -149,10 +159,16 @@ class ControlledPhone implements Phone {
   }
 }
 
+/** No ICE candidate is made of a loopback address: media goes by another address of this machine to itself. */
+const WEB_MODULES = `module opus.so
+module dtls_srtp.so
+module ice.so
+rtcp_mux yes`;
+
 /** Sound is a tone in and nothing out: `ausine` knows 48 kHz and two channels only. */
-function configuration(sipPort: number, controlPort: number): string {
+function configuration(sipPort: number, controlPort: number, { isWebPhone = false }: PhoneAccount): string {
   return `sip_listen 127.0.0.1:${sipPort}
-net_interface 127.0.0.1
+${isWebPhone ? WEB_MODULES : 'net_interface 127.0.0.1'}
 audio_source ausine,440
 ausrc_srate 48000
 ausrc_channels 2
@@ -169,7 +185,8 @@ ctrl_tcp_listen 127.0.0.1:${controlPort}
 `;
 }
 
-function account(exchange: Exchange, { user, answers, transport = 'udp', more = [] }: PhoneAccount): string {
+function account(exchange: Exchange, phone: PhoneAccount): string {
+  const { user, answers, transport = 'udp', more = [], isWebPhone = false } = phone;
   const { domain } = exchange;
   const port = transport === 'tls' ? exchange.ports.tls : exchange.port;
   const settings = [
@@ -177,7 +194,9 @@ function account(exchange: Exchange, { user, answers, transport = 'udp', more = 
     `auth_pass=${passwordOf(user)}`,
     `answermode=${answers}`,
     'regint=600',
-    'audio_codecs=PCMU/8000/1',
+    ...(isWebPhone
+      ? ['audio_codecs=opus/48000/2', 'mediaenc=dtls_srtp', 'medianat=ice']
+      : ['audio_codecs=PCMU/8000/1']),
     `outbound="sip:127.0.0.1:${port};transport=${transport};lr"`,
     ...more,
   ];

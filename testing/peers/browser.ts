@@ -18,9 +18,10 @@ const ARGUMENTS = [
   '--disable-sync',
   '--use-fake-device-for-media-stream',
   '--use-fake-ui-for-media-stream',
-  '--allow-loopback-in-peer-connection',
   '--autoplay-policy=no-user-gesture-required',
 ];
+/** Without it sound goes by the other addresses of this machine. */
+const LOOPBACK = '--allow-loopback-in-peer-connection';
 const WAIT_MS = 15_000;
 
 /** What runs in the page: `phone` with all that happened to it. */
@@ -92,8 +93,8 @@ export interface PhoneBrowser {
   close(): Promise<void>;
 }
 
-/** Starts it. */
-export async function startBrowser(): Promise<PhoneBrowser> {
+/** Starts it; `loopback` false for peers that take no loopback address for sound. */
+export async function startBrowser(loopback = true): Promise<PhoneBrowser> {
   const script = browserBundle('JsSIP', join(import.meta.dirname, '..', '..')) + PAGE_SCRIPT;
   const site = createServer((request, response) => {
     const isScript = request.url === '/phone.js';
@@ -102,7 +103,8 @@ export async function startBrowser(): Promise<PhoneBrowser> {
   }).listen(0, '127.0.0.1');
   await once(site, 'listening');
   const { port } = site.address() as AddressInfo; // It listens on a port, not on a path.
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  const args = loopback ? [...ARGUMENTS, LOOPBACK] : ARGUMENTS;
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args });
   const origin = `http://127.0.0.1:${port}`;
   return {
     origin,

@@ -32,6 +32,12 @@ export interface CallRecord {
   readonly state: string;
 }
 
+/** Where a certificate lies. */
+export interface IssuedFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 /** A running exchange with its own folder. */
 export interface Exchange {
   readonly pid: number;
@@ -49,6 +55,8 @@ export interface Exchange {
   records(callIds: ReadonlySet<string>): Promise<readonly CallRecord[]>;
   /** What a command of the command line answers. */
   command(words: readonly string[]): Promise<string>;
+  /** A certificate of its authority for somebody else: the files of the chain and of the key. */
+  issue(name: string): IssuedFiles;
   /** Puts a certificate for another name into its place, and has everything read again by SIGHUP. */
   renewCertificate(name: string): void;
   /** What it logged. */
@@ -71,13 +79,21 @@ export interface ExchangeOptions {
   readonly script?: string;
   /** Further sections of its settings. */
   readonly settings?: string;
+  /** Further lines of `[sip]`, and of `[tls]`. */
+  readonly sip?: string;
+  readonly tls?: string;
+  /** Another name that it has a certificate for, beside its domain. */
+  readonly alsoNamed?: string;
+  /** Further places where it listens, without a port: `udp:[::1]`. They have that of its first one. */
+  readonly listen?: readonly string[];
 }
 
 /** Starts the exchange with the default script, and adds the users. */
 export async function startExchange(
   users: readonly string[],
-  { streams = false, host = '127.0.0.1', script = DEFAULT_SCRIPT, settings = '' }: ExchangeOptions = {},
+  options: ExchangeOptions = {},
 ): Promise<Exchange> {
+  const { streams = false, host = '127.0.0.1', script = DEFAULT_SCRIPT, settings = '' } = options;
   const folder = mkdtempSync(join(tmpdir(), 'tandem-peers-'));
   const domain = 'tandem.test';
   const [port = 0, tls = 0, ws = 0, wss = 0] = await freePorts(4);
@@ -86,11 +102,12 @@ export async function startExchange(
   const authority = join(folder, 'authority.pem');
   const signer = makeAuthority();
   writeFileSync(authority, signer.pem);
-  const more = streams ? writeCertificate(folder, signer, domain) : '';
+  const more = streams ? writeCertificates(folder, signer, domain, options) : '';
   const keyOf = (at: number): string => new Endpoint(host, at).key;
   const listen = [`udp:${keyOf(port)}`, `tcp:${keyOf(port)}`];
   if (streams) for (const [kind, at] of Object.entries(ports)) listen.push(`${kind}:${keyOf(at)}`);
-  writeFileSync(config, configuration(domain, listen, folder, script) + more + settings);
+  for (const place of options.listen ?? []) listen.push(`${place}:${port}`);
+  writeFileSync(config, configuration(domain, listen, folder, script, options.sip ?? '') + more + settings);
   const server = startPeer(process.execPath, [...NODE, 'start', '--config', config], folder);
   const stop = async (): Promise<void> => {
     await server.stop();
@@ -98,6 +115,7 @@ export async function startExchange(
   };
   try {
     await waitForPort(server, 'udp', port);
+    for (const at of streams ? [port, tls, ws, wss] : [port]) await waitForPort(server, 'tcp', at);
     for (const user of users) {
       await command(config, ['users', 'add', `${user}@${domain}`, '--password', passwordOf(user)]);
     }
@@ -115,8 +133,9 @@ export async function startExchange(
     folder,
     records: (ids) => closedRecords(config, ids),
     command: (words) => command(config, words),
+    issue: (name) => issue(folder, signer, name),
     renewCertificate: (name) => {
-      writeCertificate(folder, signer, name);
+      issue(folder, signer, name, 'chain');
       process.kill(server.pid, 'SIGHUP');
     },
     output: () => server.output(),
@@ -124,10 +143,17 @@ export async function startExchange(
   };
 }
 
-function configuration(domain: string, listen: readonly string[], folder: string, script: string): string {
+function configuration(
+  domain: string,
+  listen: readonly string[],
+  folder: string,
+  script: string,
+  sip: string,
+): string {
   return `[sip]
 listen = ${JSON.stringify(listen)}
 domains = [${JSON.stringify(domain)}]
+${sip}
 
 [data]
 folder = ${JSON.stringify(join(folder, 'data'))}
@@ -137,16 +163,33 @@ file = ${JSON.stringify(script)}
 `;
 }
 
-/** A certificate for the domain and for loopback; what the settings say of it. */
-function writeCertificate(folder: string, signer: Authority, domain: string): string {
-  const { chain, key } = signer.issue({ dns: [domain, 'localhost'], ips: ['127.0.0.1'] });
-  const [chainFile, keyFile] = [join(folder, 'chain.pem'), join(folder, 'key.pem')];
-  writeFileSync(chainFile, chain);
-  writeFileSync(keyFile, key, { mode: 0o600 });
+/** Certificates for the domain and for whatever else it is called; what the settings say of them. */
+function writeCertificates(
+  folder: string,
+  signer: Authority,
+  domain: string,
+  { alsoNamed, tls = '' }: ExchangeOptions,
+): string {
+  const issued = [issue(folder, signer, domain, 'chain')];
+  if (alsoNamed !== undefined) issued.push(issue(folder, signer, alsoNamed));
+  const tables = issued.map(
+    ({ certificate, key }) =>
+      `{ certificate = ${JSON.stringify(certificate)}, key = ${JSON.stringify(key)} }`,
+  );
   return `
 [tls]
-certificates = [{ certificate = ${JSON.stringify(chainFile)}, key = ${JSON.stringify(keyFile)} }]
+certificates = [${tables.join(', ')}]
+${tls}
 `;
+}
+
+/** For a name and for loopback. */
+function issue(folder: string, signer: Authority, name: string, file = name): IssuedFiles {
+  const { chain, key } = signer.issue({ dns: [name, 'localhost'], ips: ['127.0.0.1'] });
+  const files = { certificate: join(folder, `${file}.pem`), key: join(folder, `${file}-key.pem`) };
+  writeFileSync(files.certificate, chain);
+  writeFileSync(files.key, key, { mode: 0o600 });
+  return files;
 }
 
 /** Records are written soon after, not while, a call ends. */

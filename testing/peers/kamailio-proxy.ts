@@ -13,6 +13,16 @@ export interface KamailioProxyOptions {
   readonly side: 'caller' | 'callee';
   /** The port that calls go to. */
   readonly next: number;
+  /** It speaks TLS with us, on a port of its own; `transport` is what the phone on its side speaks. */
+  readonly secure?: SecureSide;
+}
+
+/** Its certificate, and whom it believes. */
+export interface SecureSide {
+  readonly port: number;
+  readonly certificate: string;
+  readonly key: string;
+  readonly authority: string;
 }
 
 /** Starts it. */
@@ -39,8 +49,9 @@ export async function startKamailioProxy(options: KamailioProxyOptions): Promise
  * A phone's Contact says nothing of TCP, so whoever is next to the phone writes down how it is reached: in front of the
  * caller that is the Contact of requests, before the callee that of replies.
  */
-function configuration({ port, transport, side, next }: KamailioProxyOptions): string {
-  const target = `sip:127.0.0.1:${next};transport=${transport}`;
+function configuration({ port, transport, side, next, secure }: KamailioProxyOptions): string {
+  const onwardBy = secure !== undefined && side === 'caller' ? 'tls' : transport;
+  const target = `sip:127.0.0.1:${next};transport=${onwardBy}`;
   const onward =
     side === 'caller' ? `$du = "${target}";` : `$ru = "sip:callee@127.0.0.1:${next};transport=${transport}";`;
   const noteCaller = side === 'caller' ? 'add_contact_alias();' : '';
@@ -50,7 +61,7 @@ debug=1
 log_stderror=yes
 children=1
 tcp_children=1
-${transport === 'udp' ? 'disable_tcp=yes' : ''}
+${transport === 'udp' && secure === undefined ? 'disable_tcp=yes' : ''}
 auto_aliases=no
 listen=${transport}:127.0.0.1:${port}
 loadmodule "tm.so"
@@ -60,6 +71,7 @@ loadmodule "rr.so"
 loadmodule "textops.so"
 loadmodule "siputils.so"
 loadmodule "nathelper.so"
+${secure === undefined ? '' : tlsLines(secure)}
 request_route {
   if (is_method("CANCEL")) {
     if (t_check_trans()) t_relay();
@@ -93,4 +105,16 @@ onreply_route[back] {
   ${noteCallee === '' ? 'return;' : noteCallee}
 }
 `;
+}
+
+/** It shows its certificate, and looks at ours. */
+function tlsLines({ port, certificate, key, authority }: SecureSide): string {
+  return `enable_tls=yes
+loadmodule "tls.so"
+listen=tls:127.0.0.1:${port}
+modparam("tls", "tls_method", "TLSv1.2+")
+modparam("tls", "certificate", "${certificate}")
+modparam("tls", "private_key", "${key}")
+modparam("tls", "ca_list", "${authority}")
+modparam("tls", "verify_certificate", 1)`;
 }

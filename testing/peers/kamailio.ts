@@ -12,11 +12,15 @@ export interface Kamailio {
 }
 
 /** Starts it; it serves this domain, and logs each binding that is made or taken back. */
-export async function startKamailio(domain: string, password: string): Promise<Kamailio> {
+export async function startKamailio(
+  domain: string,
+  password: string,
+  algorithm: 'MD5' | 'SHA-256' = 'MD5',
+): Promise<Kamailio> {
   const folder = mkdtempSync(join(tmpdir(), 'tandem-kamailio-'));
   const [port = 0] = await freePorts(1);
   const config = join(folder, 'kamailio.cfg');
-  writeFileSync(config, configuration(domain, password, port));
+  writeFileSync(config, configuration(domain, password, algorithm, port));
   const args = ['-f', config, '-Y', folder, '-P', join(folder, 'pid'), '-DD', '-E', '-m', '64', '-M', '8'];
   const peer = startPeer('kamailio', args, folder);
   const stop = async (): Promise<void> => {
@@ -32,7 +36,7 @@ export async function startKamailio(domain: string, password: string): Promise<K
   return { port, output: () => peer.output(), stop };
 }
 
-function configuration(domain: string, password: string, port: number): string {
+function configuration(domain: string, password: string, algorithm: string, port: number): string {
   return `#!KAMAILIO
 debug=1
 log_stderror=yes
@@ -52,6 +56,7 @@ loadmodule "auth.so"
 loadmodule "xlog.so"
 modparam("usrloc", "db_mode", 0)
 modparam("registrar", "min_expires", 120)
+modparam("auth", "algorithm", "${algorithm}")
 request_route {
   if (is_method("OPTIONS")) { sl_send_reply("200", "OK"); exit; }
   if (!is_method("REGISTER")) { sl_send_reply("405", "Method Not Allowed"); exit; }
