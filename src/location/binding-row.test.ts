@@ -38,6 +38,7 @@ const rows: readonly [what: string, change: Partial<BindingRow>, isBinding: bool
   ['with an empty Path',               { path: '' },                                           false],
   ['with a Contact that is none',      { contact: 'garbage' },                                 false],
   ['with an empty Contact',            { contact: '' },                                        false],
+  ['with a Contact of another scheme', { contact: 'mailto:bob@example.com', received: 'udp:192.0.2.7:5062' }, true],
   ['with LF in the Contact',           { contact: 'sip:bob@192.0.2.12\nX-Evil: 1' },           false],
   ['with CR in the Contact',           { contact: 'sip:bob@192.0.2.12\rX-Evil: 1' },           false],
   ['with NUL in the Contact',          { contact: 'sip:b\0b@192.0.2.12' },                     false],
@@ -52,6 +53,7 @@ for (const [what, change, isBinding] of rows) {
     const contact = contactOfRow({ ...ROW, ...change }, new SimClock());
 
     assert.equal(contact !== undefined, isBinding);
-    if (contact !== undefined) assert.equal(contact.uri.host, '192.0.2.12');
+    if (contact?.isOther) assert.equal(contact.hop, undefined);
+    else if (contact !== undefined) assert.equal(contact.uri.host, '192.0.2.12');
   });
 }

@@ -4,7 +4,7 @@ import { isIpAddress } from '../base/endpoint.ts';
 import { SipError } from '../base/errors.ts';
 import type { Clock } from '../base/world.ts';
 import { parseNameAddr, splitList } from '../sip/name-addr.ts';
-import { parseUri } from '../sip/uri.ts';
+import { isOtherUri, parseUri } from '../sip/uri.ts';
 import type { Value } from '../store/writer.ts';
 import { Contact } from './contact.ts';
 
@@ -137,7 +137,7 @@ export function contactOfRow(row: BindingRow, clock: Times): Contact | undefined
     cseq,
     userAgent,
     params,
-    received: received ?? undefined,
+    received: received === null || isOtherUri(row.contact) ? undefined : received,
     path: path ?? undefined,
     socket: socket ?? undefined,
     methods: methods === null ? undefined : methods & METHODS_MASK,
@@ -154,7 +154,7 @@ function isText(value: unknown): boolean {
 function isReachable({ uriText, received, path }: Contact): boolean {
   if (received !== undefined && !isEndpoint(received)) return false;
   try {
-    parseUri(uriText);
+    if (!isOtherUri(uriText)) parseUri(uriText);
     if (path !== undefined) for (const value of splitList(path)) parseNameAddr(value);
     return path !== '';
   } catch (error) {

@@ -1,6 +1,6 @@
 /** One binding of an address-of-record, made when someone looks it up. RFC 3261 §10. */
 import type { Millis } from '../base/world.ts';
-import { parseUri, type Uri } from '../sip/uri.ts';
+import { isOtherUri, parseUri, type Uri } from '../sip/uri.ts';
 import type { Hop } from '../transport/transports.ts';
 import { type PushAddress, pushAddressOf } from './push-address.ts';
 
@@ -63,6 +63,16 @@ export class Contact implements ContactParts {
     this.methods = parts.methods;
   }
 
+  /** Whether it has a URI such as `mailto:`, which nobody here can ring: it has no `uri`. RFC 3261 §10.2.1 */
+  get isOther(): boolean {
+    return isOtherUri(this.uriText);
+  }
+
+  /** Whoever registered it chose where it leads. */
+  get isChosen(): true {
+    return true;
+  }
+
   get uri(): Uri {
     return (this.parsedUri ??= parseUri(this.uriText));
   }
@@ -119,7 +129,7 @@ export class Contact implements ContactParts {
 
   /** How to wake it; undefined when it does not sleep. RFC 8599 */
   get push(): PushAddress | undefined {
-    return this.uriText.includes(PUSH) ? pushAddressOf(this.uri) : undefined;
+    return this.uriText.includes(PUSH) && !this.isOther ? pushAddressOf(this.uri) : undefined;
   }
 }
 

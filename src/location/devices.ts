@@ -1,4 +1,5 @@
 /** A phone with several flows is one phone. RFC 5626 §7 */
+import type { Uri } from '../sip/uri.ts';
 import type { Contact } from './contact.ts';
 
 /** One contact a device, in their order; it knows the other flows, and each of those the ones after it. */
@@ -13,4 +14,14 @@ export function devices(contacts: readonly Contact[]): readonly Contact[] {
   }
   for (const all of flows.values()) for (const [at, one] of all.entries()) one.others = all.slice(at + 1);
   return contacts.filter((one) => one.regId === undefined || flows.get(one.instance ?? '')?.[0] === one);
+}
+
+/** Nobody is called by a sips URI who cannot be (RFC 5630 §5.3), and by no means one whose URI has another scheme. */
+export function rungBy(scheme: Uri['scheme'], contacts: readonly Contact[]): readonly Contact[] {
+  if (scheme === 'sips') return contacts.filter(({ bySips }) => bySips);
+  return contacts.some(isOther) ? contacts.filter((contact) => !contact.isOther) : contacts;
+}
+
+function isOther(contact: Contact): boolean {
+  return contact.isOther;
 }

@@ -52,9 +52,9 @@ export class Gruus {
   }
 
   /** Both, the temporary one new at each call; undefined where there can be none. */
-  of({ aor, instance, callId }: Contact): DeviceGruus | undefined {
+  of({ aor, instance, callId, isOther }: Contact): DeviceGruus | undefined {
     const at = aor.lastIndexOf('@');
-    if (instance === undefined || at < 0) return undefined;
+    if (instance === undefined || at < 0 || isOther) return undefined;
     const domain = aor.substring(at + 1);
     const temporary = this.seal(aor.substring(0, at), domain, marksOf(instance, callId));
     const name = escaped(nameOf(instance));

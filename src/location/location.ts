@@ -13,7 +13,7 @@ import { type BindingRow, contactOfRow } from './binding-row.ts';
 import { Bindings, type LocationEvent } from './bindings.ts';
 import { BoundFlows } from './bound-flows.ts';
 import type { Contact } from './contact.ts';
-import { devices } from './devices.ts';
+import { devices, rungBy } from './devices.ts';
 import { type DeviceGruus, Gruus } from './gruu.ts';
 import { LOCATION_DEFAULTS, type LocationInput, type LocationSettings } from './location-settings.ts';
 import type { RegisterSource } from './nat.ts';
@@ -164,13 +164,12 @@ export class Location {
   /**
    * What can be rung for a URI: its parameters and needless escapes say nothing about whose it is, but a GRUU names one
    * device. Of each device the flow that was registered last stands for all: the others are for when it is gone.
-   * Nobody is called by a sips URI who cannot be: RFC 5630 §5.3.
    */
   contactsOf(uri: Uri): readonly Contact[] {
     const owner = uri.params['gr'] === undefined ? undefined : this.gruus?.ownerOf(uri);
     if (uri.params['gr'] !== undefined && owner === undefined) return NO_CONTACTS;
     const all = owner === undefined ? this.lookup(aorOf(uri)) : this.lookup(owner.aor).filter(owner.owns);
-    return devices(uri.scheme === 'sips' ? all.filter(({ bySips }) => bySips) : all);
+    return devices(rungBy(uri.scheme, all));
   }
 
   /**

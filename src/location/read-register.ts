@@ -6,7 +6,7 @@ import { EXPIRES, PATH, REQUIRE, SUPPORTED, TO, USER_AGENT } from '../sip/header
 import type { Headers } from '../sip/headers.ts';
 import type { SipRequest } from '../sip/message.ts';
 import { splitList } from '../sip/name-addr.ts';
-import { aorOf, parseUri, type Uri } from '../sip/uri.ts';
+import { aorOf, isOtherUri, parseUri, type Uri } from '../sip/uri.ts';
 import { type ContactValue, readContacts, seconds, uriOfAddress } from './contact-field.ts';
 import { isLoopback } from '../transport/reach.ts';
 import { allowedMethods } from './methods.ts';
@@ -178,10 +178,11 @@ class Asking {
     const params = bounded('Contact parameters', value.params, PARAMS_LENGTH_MAX);
     if (instance !== undefined) bounded('+sip.instance', instance, INSTANCE_LENGTH_MAX);
     const expires = this.granted(value.expires);
-    if (expires > 0) this.checkPush(uriText);
-    const regId = this.flowOf(value, path);
+    if (expires > 0 && !isOtherUri(uriText)) this.checkPush(uriText);
+    // RFC 5626 §6: a flow leads to a SIP URI alone.
+    const regId = isOtherUri(uriText) ? undefined : this.flowOf(value, path);
     if (regId !== undefined) bounded('Contact', uriText, URI_LENGTH_MAX - FLOW_SUFFIX_MAX);
-    const received = this.received(uriText, regId);
+    const received = isOtherUri(uriText) ? undefined : this.received(uriText, regId);
     const socket = received === undefined ? undefined : this.source.sentBy;
     const kept = regId === undefined ? params : `${params};reg-id=${regId}`;
     return { uriText, params: kept, q, expires, received, socket, instance, regId };

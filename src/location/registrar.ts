@@ -7,7 +7,7 @@
  */
 import { SipError } from '../base/errors.ts';
 import type { Millis } from '../base/world.ts';
-import { sameUri, type Uri } from '../sip/uri.ts';
+import { isOtherUri, sameUri, type Uri } from '../sip/uri.ts';
 import { diskUri } from './binding-row.ts';
 import { Contact } from './contact.ts';
 import { type AskedContact, parsedUri, type Register, type RegisterLimits } from './read-register.ts';
@@ -94,10 +94,13 @@ function boundBefore(
   // Who takes a flow away may forget to say which one.
   if (asked.expires === 0)
     return bindings.find((one) => isOfCall(one, register) && isSame(one.contact, asked.uriText, uri));
-  if (matching === 'uri') return undefined;
+  if (matching === 'uri' || isOtherUri(asked.uriText)) return undefined;
   const free = bindings.filter(
     (one) =>
-      one.contact.regId === undefined && !changes.some(({ old }) => old === one) && !isNamed(one, register),
+      one.contact.regId === undefined &&
+      !one.contact.isOther &&
+      !changes.some(({ old }) => old === one) &&
+      !isNamed(one, register),
   );
   if (matching === 'call-id') return free.find((one) => isOfCall(one, register));
   return asked.instance === undefined
@@ -169,9 +172,11 @@ function dropEarlier(changes: Change[], old: Binding | undefined, asked: AskedCo
   }
 }
 
-/** RFC 3261 §19.1.4; most refreshes repeat the text, and nothing is parsed. */
-function isSame(contact: Contact, uriText: string, uri: () => Uri): boolean {
-  return contact.uriText === uriText || sameUri(contact.uri, uri());
+/** RFC 3261 §19.1.4; most refreshes repeat the text, and nothing is parsed. Other schemes are compared by it alone. */
+function isSame(contact: Contact, uriText: string, uri: () => Uri | undefined): boolean {
+  if (contact.uriText === uriText) return true;
+  const asked = contact.isOther ? undefined : uri();
+  return asked !== undefined && sameUri(contact.uri, asked);
 }
 
 function bindingOf(asked: AskedContact, register: Register, now: Millis): Contact {
@@ -248,8 +253,8 @@ export function refusalOf(error: SipError): RegisterOutcome {
   return { status: error.status, reason: error.message, headers: Object.entries(error.headers) };
 }
 
-/** Parses when first asked, once. */
-function lazyUri(text: string): () => Uri {
+/** Parses when first asked, once; undefined is a URI of another scheme. Throws SipError 400. */
+function lazyUri(text: string): () => Uri | undefined {
   let uri: Uri | undefined;
-  return () => (uri ??= parsedUri(text, 'Contact'));
+  return () => (isOtherUri(text) ? undefined : (uri ??= parsedUri(text, 'Contact')));
 }

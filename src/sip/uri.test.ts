@@ -72,6 +72,7 @@ const pairs: readonly (readonly [a: string, b: string, same: boolean])[] = [
   ['sip:bob@biloxi.com', 'sip:bob@biloxi.com;transport=udp', false],
   ['sip:carol@chicago.com', 'sip:carol@chicago.com?Subject=next%20meeting', false],
   ['sip:bob@biloxi.com', 'sips:bob@biloxi.com', false],
+  ['sip:bob@biloxi.com', 'sip:bob@biloxi.com.', true],
   ['tel:+1-201-555-0123', 'tel:+12015550123', true],
   ['tel:+12015550123', 'tel:12015550123', false],
 ];
@@ -89,6 +90,8 @@ const aors: readonly (readonly [uri: string, aor: string])[] = [
   ['sip:%00@example.com', '%00@example.com'],
   ['sip:#31#@example.com', '%2331%23@example.com'],
   ['sip:example.com', 'example.com'],
+  ['sip:alice@Example.COM.', 'alice@example.com'],
+  ['sip:alice@example.com.:5070;lr', 'alice@example.com'],
   ['tel:+1-(201)-555.0123', '+12015550123'],
 ];
 

@@ -15,7 +15,7 @@ export interface Uri {
   /** Escaped as it came; the number of a tel URI. */
   readonly user?: string | undefined;
   readonly password?: string | undefined;
-  /** Lower case; an IPv6 address without its brackets; empty in a tel URI. */
+  /** Lower case; an IPv6 address without its brackets, a name without the dot of the root; empty in a tel URI. */
   readonly host: string;
   readonly port?: number | undefined;
   readonly params: Params;
@@ -35,6 +35,7 @@ const HASH = 35;
 const PERCENT = 37;
 const STAR = 42;
 const PLUS = 43;
+const DOT = 46;
 const COLON = 58;
 const SEMICOLON = 59;
 const EQUALS = 61;
@@ -46,6 +47,7 @@ const PARAM_NAME = charSet(`${UNRESERVED}[]/:&+$`);
 /** With `=`, for peers that put unescaped base64 into a Route. */
 const PARAM_VALUE = charSet(`${UNRESERVED}[]/:&+$=`);
 const HEADERS = charSet(`${UNRESERVED}[]/?:+$&=`);
+const URI = charSet(`${UNRESERVED};/?:@&=+$,[]`);
 const SEPARATORS = charSet('-.()');
 
 /** Throws SipError: 416 for a scheme we do not know, 400 when the URI is malformed. */
@@ -74,6 +76,19 @@ export function schemeEndAt(text: string, from: number, to: number): number {
   return at > from && at < to && text.charCodeAt(at) === COLON ? at : -1;
 }
 
+/**
+ * Whether this is a URI of a scheme that is none of ours, such as `mailto:`: something to write down, not to send to.
+ * RFC 3261 §25.1 `absoluteURI`.
+ */
+export function isOtherUri(text: string): boolean {
+  if (text.startsWith('sip:') || text.startsWith('sips:')) return false;
+  const colon = schemeEndAt(text, 0, text.length);
+  if (colon < 0 || OURS.includes(text.substring(0, colon).toLowerCase())) return false;
+  return colon + 1 < text.length && runEndAt(text, colon + 1, text.length, URI) === text.length;
+}
+
+const OURS = ['sip', 'sips', 'tel'];
+
 function parseSipUri(scheme: 'sip' | 'sips', text: string, from: number): Uri {
   const sign = text.indexOf('@', from);
   let user: string | undefined;
@@ -87,7 +102,9 @@ function parseSipUri(scheme: 'sip' | 'sips', text: string, from: number): Uri {
   const hostEnd = hostEndAt(text, hostStart, text.length);
   if (hostEnd < 0) throw malformed('no valid host', text);
   const bracket = text.charCodeAt(hostStart) === OPEN ? 1 : 0;
-  const host = text.substring(hostStart + bracket, hostEnd - bracket).toLowerCase();
+  // A name may end with the dot of the root (RFC 3261 §25.1 `hostname`): it is the same domain.
+  const root = hostEnd > hostStart + 1 && text.charCodeAt(hostEnd - 1) === DOT ? 1 : 0;
+  const host = text.substring(hostStart + bracket, hostEnd - bracket - root).toLowerCase();
   let at = hostEnd;
   let port: number | undefined;
   if (text.charCodeAt(at) === COLON) {
