@@ -69,6 +69,11 @@ const spellings: readonly string[] = [
   `p-preferred-IDENTITY : ${FORGED}`,
   `Remote-Party-ID: ${FORGED};party=calling;screen=yes`,
   `remote-party-id\t:\r\n\t${FORGED}`,
+  `P-Charge-Info: ${FORGED}`,
+  `p-charge-info\t:\r\n ${FORGED};npi=boss`,
+  'P-Asserted-Service: boss',
+  'P-Charging-Vector: icid-value=boss',
+  'P-Charging-Function-Addresses: ccf=boss',
 ];
 
 for (const line of spellings) {
@@ -80,7 +85,7 @@ for (const line of spellings) {
 
     const received = t.phone('bob').incoming[0]?.invite.text ?? '';
     assert.match(received, /^INVITE sip:bob/);
-    assert.doesNotMatch(received, /boss|identity|party/i);
+    assert.doesNotMatch(received, /boss|identity|party|charg/i);
     t.stop();
   });
 }
@@ -104,6 +109,19 @@ test('what a trusted peer asserts passes', async () => {
 
   assert.equal(
     t.phone('bob').incoming[0]?.invite.headers.get('P-Asserted-Identity'),
+    '<sip:+4930100@carrier.example>',
+  );
+  t.stop();
+});
+
+test('what a trusted peer says of who pays passes', async () => {
+  const { t, carrier } = await start();
+
+  carrier.send(invite(['P-Charge-Info: <sip:+4930100@carrier.example>']));
+  await t.run(1_000);
+
+  assert.equal(
+    t.phone('bob').incoming[0]?.invite.headers.get('P-Charge-Info'),
     '<sip:+4930100@carrier.example>',
   );
   t.stop();

@@ -4,6 +4,7 @@
  *   from a trusted peer   P-Asserted-Identity stays as it came; P-Preferred-Identity was for that peer, and goes
  *   from anybody else     P-Asserted-Identity and Remote-Party-ID are taken out, whatever the spelling; so is
  *                         P-Preferred-Identity, which only chooses among the caller's own identities
+ *                         what they say of who pays (`P-Charge-Info` and the like) is taken out too
  *   to a trusted peer     the identity that the caller has proved is asserted
  *   to anybody else       with `Privacy: id` no asserted identity leaves (§7)
  *
@@ -33,6 +34,14 @@ import type { TrustedPeers } from './trusted.ts';
 const ASSERTED = 'P-Asserted-Identity';
 const PREFERRED = 'P-Preferred-Identity';
 const REMOTE_PARTY = 'Remote-Party-ID';
+
+/** Who pays, and for what: only who is in the trust domain may say so. RFC 8496, RFC 6050, RFC 7315 */
+const CHARGING = [
+  'P-Charge-Info',
+  'P-Asserted-Service',
+  'P-Charging-Vector',
+  'P-Charging-Function-Addresses',
+] as const;
 
 const LOWER_CASE = 32;
 const P = 112;
@@ -86,6 +95,7 @@ function cleanReplies(trusted: TrustedPeers, hears: boolean): ShapeReply {
     const isTrusted = trusted.willGet(target);
     if (headers.has(PREFERRED)) headers.remove(PREFERRED);
     if (!isTrusted || (!hears && hidesIdentity(headers))) removeAsserted(headers);
+    if (!isTrusted) removeCharging(headers);
     return PASS;
   };
 }
@@ -100,6 +110,10 @@ function removeAsserted(headers: Headers): void {
   headers.remove(REMOTE_PARTY);
 }
 
+function removeCharging(headers: Headers): void {
+  for (const name of CHARGING) if (headers.has(name)) headers.remove(name);
+}
+
 /** Takes out what the sender may not claim. Answers with the identity he has proved, if he has. */
 function provenIdentity(c: RequestContext<{ caller?: Caller | undefined }>): string | undefined {
   const { headers } = c.req;
@@ -110,6 +124,7 @@ function provenIdentity(c: RequestContext<{ caller?: Caller | undefined }>): str
     preferred = headers.get(PREFERRED);
     headers.remove(PREFERRED);
     headers.remove(REMOTE_PARTY);
+    removeCharging(headers);
   }
   if (caller === undefined) return undefined;
   const own = `${caller.user}@${caller.domain}`;

@@ -32,6 +32,11 @@ export class TrustedPeers {
     return !this.isEmpty && (this.hasProved(flow) || this.hasAddress(flow.remote.host));
   }
 
+  /** Whether this address or name is that of one of them. */
+  has(host: string): boolean {
+    return this.names.has(host) || this.hasAddress(host);
+  }
+
   /** Whether the other end has proved one of the names by its certificate. */
   hasProved({ peerNames }: Pick<Flow, 'peerNames'>): boolean {
     return peerNames !== undefined && peerNames.some((name) => this.names.has(name));

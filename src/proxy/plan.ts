@@ -11,6 +11,8 @@ export interface Target {
   readonly uriText?: string;
   /** Where to send it, when that is not where `uri` resolves: the far side of a NAT, an outbound proxy. */
   readonly hop?: Hop | undefined;
+  /** Somebody who registered chose it: no name leads it to a server that takes calls at our expense. */
+  readonly isChosen?: boolean | undefined;
   /** Route values to put on top: the Path it registered by. RFC 3327. */
   readonly path?: string | undefined;
   /** 0 to 1. RFC 3261 §20.10. */

@@ -272,8 +272,8 @@ export class Proxy {
   }
 
   /** The hops to where a URI lives that a request names which came so. */
-  hops(uri: Uri, order: number, came: Flow): Hops {
-    return this.locator.candidates(uri, order, came.remote.host);
+  hops(uri: Uri, order: number, came: Flow, isChosen = false): Hops {
+    return this.locator.candidates(uri, order, came.remote.host, isChosen);
   }
 
   /** The same for a request that is too long for a datagram, by TCP where that may be; undefined: as it is. */

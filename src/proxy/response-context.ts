@@ -282,7 +282,7 @@ export class ResponseContext implements ServerUser {
     }
     if (target.hop !== undefined) return this.send(branch, request, target.hop);
     const { order, flow } = this.server;
-    const hops = this.proxy.hops(this.nextUri(request, target), order, flow);
+    const hops = this.proxy.hops(this.nextUri(request, target), order, flow, target.isChosen);
     if (hops.mayHaveMore) branch.hops = hops;
     const hop = hops.next();
     if (!(hop instanceof Promise)) return this.send(branch, request, hop, hops);

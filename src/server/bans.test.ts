@@ -4,7 +4,15 @@ import { Endpoint } from '../base/endpoint.ts';
 import { TandemError } from '../base/errors.ts';
 import { silentLogger } from '../base/silent-logger.ts';
 import { SimClock, WALL_START } from '../testing/sim-clock.ts';
-import { type Ban, BAN_SECONDS_MAX, Bans, BANS_MAX, FAILING_SOURCES_MAX, sourceOf } from './bans.ts';
+import {
+  type Ban,
+  BAN_SECONDS_MAX,
+  Bans,
+  BANS_MAX,
+  FAILING_SOURCES_MAX,
+  FORGIVEN_MAX,
+  sourceOf,
+} from './bans.ts';
 
 const LIMITS = { failures: 20, windowMs: 600_000, banMs: 3_600_000 };
 const EXEMPT = '10.0.0.1';
@@ -68,6 +76,36 @@ test('a right password is the end of the count', () => {
   fail(MALLORY, LIMITS.failures - 1);
   bans.proved(new Endpoint(MALLORY, 7));
   fail(MALLORY, LIMITS.failures - 1);
+
+  assert.deepEqual(bans.list(), []);
+});
+
+test('an account of his own does not let anybody guess the passwords of others for ever', () => {
+  const { bans, fail } = start();
+  const most = LIMITS.failures * FORGIVEN_MAX;
+  for (let i = 0; i < most - 1; i++) {
+    fail(MALLORY);
+    bans.proved(new Endpoint(MALLORY, 7));
+  }
+  assert.deepEqual(bans.list(), []);
+
+  fail(MALLORY);
+
+  assert.deepEqual(
+    bans.list().map(({ reason }) => reason),
+    [`${most} failed logins`],
+  );
+});
+
+test('what was forgiven counts no more when the window is over', async () => {
+  const { clock, bans, fail } = start();
+  for (let i = 0; i < 3; i++) {
+    for (let k = 0; k < FORGIVEN_MAX; k++) {
+      fail(MALLORY, LIMITS.failures - 1);
+      bans.proved(new Endpoint(MALLORY, 7));
+    }
+    await clock.run(LIMITS.windowMs + 1);
+  }
 
   assert.deepEqual(bans.list(), []);
 });

@@ -1,6 +1,6 @@
 /**
  * Who is shut out: by hand, or because wrong passwords came from there. A source is an IPv4 address or an IPv6 /64.
- * Whoever logs in rightly is forgiven, so that one mistyped phone shuts no office out.
+ * Whoever logs in rightly is forgiven, so that one mistyped phone shuts no office out; but not without end.
  */
 import { addressWords, mappedIp4 } from '../base/network.ts';
 import { type Endpoint, intToIp4 } from '../base/endpoint.ts';
@@ -11,6 +11,8 @@ import type { Clock, Logger, Millis } from '../base/world.ts';
 export const BANS_MAX = 10_000;
 /** Sources whose failed logins are counted at once; the oldest count is forgotten for one more. */
 export const FAILING_SOURCES_MAX = 65_536;
+/** Right passwords forgive so many times `failures` in a window: who has an account could guess others' for ever. */
+export const FORGIVEN_MAX = 10;
 /** The longest ban, in seconds: a year. */
 export const BAN_SECONDS_MAX = 366 * 86_400;
 /** A reason longer than this is cut. */
@@ -69,7 +71,9 @@ interface Entry {
 
 /** Failed logins of a source, since the first of them. */
 interface Failing {
+  /** Since the last right password from there. */
   count: number;
+  total: number;
   readonly since: Millis;
 }
 
@@ -100,20 +104,23 @@ export class Bans {
     let failing = this.failing.get(source);
     if (failing === undefined || now - failing.since > windowMs) {
       this.failing.delete(source);
-      failing = { count: 0, since: now };
+      failing = { count: 0, total: 0, since: now };
       this.failing.set(source, failing);
       dropOldest(this.failing, FAILING_SOURCES_MAX);
     }
-    if (++failing.count < failures) return;
+    failing.count++;
+    failing.total++;
+    const { count, total } = failing;
+    if (count < failures && total < failures * FORGIVEN_MAX) return;
     this.failing.delete(source);
-    this.enter(source, from.host, `${failures} failed logins`, banMs);
+    this.enter(source, from.host, `${count < failures ? total : count} failed logins`, banMs);
   }
 
   /** A right password came from there. */
   proved(from: Endpoint): void {
     if (this.failing.size === 0) return;
-    const source = sourceOf(from.host);
-    if (source !== undefined) this.failing.delete(source);
+    const failing = this.failing.get(sourceOf(from.host) ?? '');
+    if (failing !== undefined) failing.count = 0;
   }
 
   /** By hand. Throws INVALID for what is no address, and for one that is exempt. */

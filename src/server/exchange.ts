@@ -30,6 +30,7 @@ import { callObserver } from './calls.ts';
 import { withCallEvents } from './script-call-events.ts';
 import { exchangeMetrics } from './metrics.ts';
 import { Protection } from './protection.ts';
+import type { PeerPlaces } from './registered-places.ts';
 import { Registrations } from './registrations.ts';
 import { makeServices } from './services.ts';
 import { makeSharedServices, type SharedServices } from './services-shared.ts';
@@ -120,7 +121,8 @@ export class Exchange {
     });
     const { events, transports, agent } = this;
     const { location } = stores;
-    this.registrations = new Registrations({ world, settings, location, transports, agent, events });
+    const peers = this.peerPlaces();
+    this.registrations = new Registrations({ world, settings, location, transports, agent, events, peers });
     const recorded = settings.calls.records ? callObserver(stores.calls) : noRecords;
     const records = this.shared.authBackEnds.around(recorded);
     const told = withCallEvents(this.shared.pools.calls.around(records), this.events, world.clock);
@@ -251,8 +253,10 @@ export class Exchange {
     );
     return new Locator({
       // Who is on this machine himself means the same by its loopback as we do.
-      isClosed: (host, ledBy) =>
-        closed.has(host) || (ledBy !== undefined && this.transports.isAmbiguous(host) && !isLoopback(ledBy)),
+      isClosed: (host, ledBy, isChosen) =>
+        closed.has(host) ||
+        (ledBy !== undefined && this.transports.isAmbiguous(host) && !isLoopback(ledBy)) ||
+        (isChosen && this.shared.pools.hasServer(host)),
       net,
       clock,
       random,
@@ -261,6 +265,16 @@ export class Exchange {
       deadMs: settings.sip.dead_target_seconds * 1000,
       naptr: settings.dns.naptr,
     });
+  }
+
+  private peerPlaces(): PeerPlaces {
+    const { trusted } = this.protection;
+    const { pools } = this.shared;
+    return {
+      isPeer: (host) => trusted.has(host) || pools.hasServer(host),
+      hasSent: (source) => trusted.hasSent(source) || pools.hasServer(source.remote.host),
+      pathCounts: this.parts.settings.registrar.path !== 'off',
+    };
   }
 
   private makeProxy(): CountingProxy {

@@ -249,7 +249,9 @@ test('phones that were registered when we stopped are no strangers when we start
     binding('192.0.2.11', null),
     binding('10.0.0.7', 'udp:192.0.2.12:1024'),
     binding('a.example', null),
+    { ...binding('b.example', null), contact: 'mailto:x@b.example' },
   ]);
+  assert.equal(location.count, 4);
   const protection = new Protection({
     world,
     settings: settingsSchema.parse({ guard: { source_burst: 1, source_per_second: 1 } }),

@@ -72,8 +72,10 @@ export class Protection implements LoginObserver {
     if (this.guard === undefined) return;
     for (let offset: number | undefined = 0; offset !== undefined;) {
       const page: ContactPage = location.list({ limit: CONTACTS_A_TURN, offset });
-      for (const { hop, uri } of page.contacts) {
-        const host = hop?.host ?? uri.host;
+      for (const contact of page.contacts) {
+        // A URI of another scheme leads to nobody.
+        if (contact.isOther) continue;
+        const host = contact.hop?.host ?? contact.uri.host;
         if (isIpAddress(host)) this.guard.know(new Endpoint(host, 0));
       }
       offset = page.next;

@@ -15,6 +15,7 @@ import type { EventBus } from '../route/events.ts';
 import type { Services } from '../route/services.ts';
 import { aorOf, type Uri } from '../sip/uri.ts';
 import type { Transports } from '../transport/transports.ts';
+import { leadsAstray, type PeerPlaces } from './registered-places.ts';
 import type { Settings } from './settings.ts';
 
 /** Bindings come and go; a refresh is no news to scripts. */
@@ -28,18 +29,21 @@ export interface RegistrationsParts {
   readonly transports: Transports;
   readonly agent: Agent;
   readonly events: EventBus;
+  readonly peers: PeerPlaces;
 }
 
 /** One for the whole exchange. */
 export class Registrations implements PhoneBook {
   readonly keepAlive: KeepAlive;
   private readonly location: Location;
+  private readonly peers: PeerPlaces;
   private readonly wakeUps: WakeUps;
   private readonly subscriptions: RegEvents;
 
-  constructor({ world, settings, location, transports, agent, events }: RegistrationsParts) {
+  constructor({ world, settings, location, transports, agent, events, peers }: RegistrationsParts) {
     const { clock } = world;
     this.location = location;
+    this.peers = peers;
     const { keep_alive: kind, keep_alive_seconds, keep_alive_misses: misses } = settings.location;
     this.keepAlive = new KeepAlive({
       clock,
@@ -94,11 +98,13 @@ export class Registrations implements PhoneBook {
     isLocal: (host: string) => boolean,
   ): Awaitable<Reply> {
     if (!isLocal(c.to.uri.host)) return NOT_OURS;
+    if (leadsAstray(c.req, c.source, this.peers)) return NOT_THERE;
     const outcome = this.location.save(c.req, c.source);
     return outcome instanceof Promise ? outcome.then(replyOf) : replyOf(outcome);
   }
 }
 
+const NOT_THERE: Reply = { do: 'reply', status: 403, reason: 'Contact Or Path Of A Peer' };
 const NOT_OURS: Reply = { do: 'reply', status: 404, reason: 'Not Our Domain' };
 
 function replyOf(outcome: RegisterOutcome): Reply {

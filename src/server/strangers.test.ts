@@ -22,6 +22,7 @@ const aliases: readonly [to: string, status: number][] = [
   ['sip:%62ob@example.com', 403],
   ['sip:b%6Fb@example.com', 403],
   ['sip:bob@EXAMPLE.com', 403],
+  ['sip:bob@example.com.', 403],
   ['sip:bob@example.com:5060', 403],
   ['sip:bob@example.com;user=alice', 403],
   ['sip:bob:alice@example.com', 403],
@@ -32,6 +33,7 @@ const aliases: readonly [to: string, status: number][] = [
   ['sip:example.com', 403],
   ['sip:alice@example.com', 200],
   ['sip:%61lice@example.com', 200],
+  ['sip:alice@example.com.', 200],
   ['sip:alice@Example.COM:5070;x=y', 200],
 ];
 

@@ -3,11 +3,26 @@ import { test } from 'node:test';
 import type { CallObserver } from '../route/call-observer.ts';
 import { noRecords } from '../route/call-observer.ts';
 import type { SipRequest } from '../sip/message.ts';
+import { parseMessage } from '../sip/parse.ts';
 import type { Flow } from '../transport/flow.ts';
 import { SimClock } from '../testing/sim-clock.ts';
 import { CALL_MS_MAX, CallLimits, UNBEGUN_MS } from './call-limits.ts';
 
-const call = (callId: string): SipRequest => ({ callId, fromTag: 't' }) as SipRequest; // Nothing else is looked at.
+/** An INVITE; another branch is another one. */
+function call(callId: string, branch = 'z9hG4bK1', cseq = 1): SipRequest {
+  const lines = [
+    'INVITE sip:bob@example.com SIP/2.0',
+    `Via: SIP/2.0/UDP 192.0.2.11:5060;branch=${branch}`,
+    'From: <sip:alice@example.com>;tag=t',
+    'To: <sip:bob@example.com>',
+    `Call-ID: ${callId}`,
+    `CSeq: ${cseq} INVITE`,
+    '\r\n',
+  ];
+  const request = parseMessage(lines.join('\r\n'));
+  assert.ok(request.kind === 'request');
+  return request;
+}
 const nowhere = {} as Flow;
 
 function open(inner: CallObserver = noRecords): { clock: SimClock; limits: CallLimits; life: CallObserver } {
@@ -66,6 +81,30 @@ test('one call counts once for one owner, and for each of several', () => {
   assert.deepEqual([limits.size, limits.countOf('alice'), limits.countOf('example.com')], [1, 1, 1]);
   limits.stop();
 });
+
+// [branch, CSeq] of a second INVITE with the Call-ID and the tag of the first one
+const seconds: readonly (readonly [branch: string, cseq: number])[] = [
+  ['z9hG4bK2', 1],
+  ['z9hG4bK2', 2],
+  ['z9hG4bK1', 2],
+];
+
+for (const [branch, cseq] of seconds) {
+  test(`a second call is counted, though it bears the name of the first: ${branch}, CSeq ${cseq}`, () => {
+    const { limits, life } = open();
+    limits.take(call('a'), 'alice', 2);
+    const first = life.opened(call('a'), nowhere);
+    assert.equal(limits.take(call('a', branch, cseq), 'alice', 1), false);
+    assert.equal(limits.take(call('a', branch, cseq), 'alice', 2), true);
+    life.opened(call('a', branch, cseq), nowhere);
+
+    assert.equal(limits.take(call('b'), 'alice', 2), false);
+    life.finished(first, 486, 'callee');
+
+    assert.equal(limits.countOf('alice'), 1);
+    limits.stop();
+  });
+}
 
 test('the number of the record is kept, and without records there is one all the same', () => {
   const recorded = open({ ...noRecords, opened: () => 77 });

@@ -5,6 +5,8 @@
 import { assert } from '../base/assert.ts';
 import type { Clock, Millis, Timer } from '../base/world.ts';
 import type { CallObserver } from '../route/call-observer.ts';
+import type { SipRequest } from '../sip/message.ts';
+import { topVia } from '../sip/via.ts';
 
 /** A call that was counted and of which nothing more is heard in this time was never begun. */
 export const UNBEGUN_MS = 30_000;
@@ -24,11 +26,8 @@ interface Counted {
   until: Millis;
 }
 
-/** What names a call before it has a record. */
-export interface CallName {
-  readonly callId: string;
-  readonly fromTag: string;
-}
+/** What names a call before it has a record: its INVITE. */
+export type CallName = Pick<SipRequest, 'callId' | 'fromTag' | 'cseq' | 'headers'>;
 
 /** See above. */
 export class CallLimits {
@@ -59,14 +58,14 @@ export class CallLimits {
    * Counts the call for an owner, who may have so many; false when that is one too many. A call counts once for one
    * owner, however often it is asked for him.
    */
-  take({ callId, fromTag }: CallName, owner: string, most: number): boolean {
-    const key = `${callId}\t${fromTag}`;
+  take(invite: CallName, owner: string, most: number): boolean {
+    const key = keyOf(invite);
     const known = this.byName.get(key);
     if (known?.owners.includes(owner) === true) return true;
     const count = this.countOf(owner);
     if (count >= most || (known === undefined && this.byName.size >= COUNTED_MAX)) return false;
     this.counts.set(owner, count + 1);
-    if (known === undefined) this.begin(key, callId, owner);
+    if (known === undefined) this.begin(key, invite.callId, owner);
     else known.owners.push(owner);
     return true;
   }
@@ -77,7 +76,7 @@ export class CallLimits {
       opened: (request, source) => {
         const call = inner.opened(request, source);
         if (this.byName.size === 0) return call;
-        const counted = this.byName.get(`${request.callId}\t${request.fromTag}`);
+        const counted = this.byName.get(keyOf(request));
         if (counted === undefined || counted.number !== 0) return call;
         counted.number = call === 0 ? ++this.lastOwnNumber : call;
         counted.until = this.clock.now() + CALL_MS_MAX;
@@ -138,4 +137,18 @@ export class CallLimits {
     }
     if (this.byName.size > 0) this.sweeper = this.clock.after(SWEEP_MS, this.sweep);
   };
+}
+
+/**
+ * Each INVITE transaction is a call, whatever its Call-ID: else a second INVITE with the Call-ID and the tag of the
+ * first one would be a call more, and not counted. RFC 3261 §17.2.3
+ */
+function keyOf({ callId, fromTag, cseq, headers }: CallName): string {
+  const via = topVia(headers);
+  const { text } = headers;
+  const branch =
+    via === undefined
+      ? ''
+      : `${text.substring(via.sentByStart, via.sentByEnd)} ${text.substring(via.branchStart, via.branchEnd)}`;
+  return `${callId}\t${fromTag}\t${cseq}\t${branch}`;
 }

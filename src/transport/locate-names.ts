@@ -34,6 +34,7 @@ export interface Asked {
   readonly port: number | undefined;
   readonly secure: boolean;
   readonly asker: string | undefined;
+  readonly isChosen: boolean;
 }
 
 /** A host whose addresses are wanted. */
@@ -129,9 +130,9 @@ export class NamedHops implements Hops {
 
   private nextAddress(): Hop | undefined {
     const { dead } = this.locator;
-    const { domain, secure, asker } = this.asked;
+    const { domain, secure, asker, isChosen } = this.asked;
     for (let record = this.addresses.shift(); record !== undefined; record = this.addresses.shift()) {
-      if (this.locator.isClosed(record.target, asker)) continue;
+      if (this.locator.isClosed(record.target, asker, isChosen)) continue;
       const { transport, port } = this.place!; // Addresses are those of a place.
       const hop = isSecure(transport)
         ? { transport, host: record.target, port, serverName: domain, secure }

@@ -36,8 +36,11 @@ export interface LocatorParts {
   readonly log: Logger;
   /** Whether a socket of ours could send so. */
   readonly speaks: (transport: TransportName, isIPv6: boolean) => boolean;
-  /** Whether nothing may be sent to an address. `ledBy`: whose name or maddr leads there, if one does. */
-  readonly isClosed?: ((host: string, ledBy: string | undefined) => boolean) | undefined;
+  /**
+   * Whether nothing may be sent to an address. `ledBy`: whose name or maddr leads there, if one does. `isChosen`: the
+   * name is one that somebody registered.
+   */
+  readonly isClosed?: ((host: string, ledBy: string | undefined, isChosen: boolean) => boolean) | undefined;
   /** How long a target that failed is passed over; 0: never. */
   readonly deadMs: Millis;
   /** Whether a domain is asked which transports it prefers. RFC 3263 §4.1 */
@@ -67,9 +70,9 @@ export class Locator {
 
   /**
    * All hops. Those with the same `order`, a hash of the Call-ID, go one way while that way is open. `asker`: the
-   * address of who has us go there; undefined for requests of our own.
+   * address of who has us go there; undefined for requests of our own. `isChosen`: see {@link LocatorParts.isClosed}.
    */
-  candidates(uri: Uri, order = 0, asker?: string): Hops {
+  candidates(uri: Uri, order = 0, asker?: string, isChosen = false): Hops {
     if (uri.scheme === 'tel') return new NoHops(UNSUPPORTED_SCHEME);
     const secure = uri.scheme === 'sips';
     const asked = transportOf(uri, secure);
@@ -84,16 +87,17 @@ export class Locator {
       const transport = asked === 'any' ? (secure ? 'tls' : 'udp') : asked;
       return new OneHop(transport, target, uri.port ?? defaultPorts[transport], secure);
     }
+    if (isChosen && this.isClosed(target, asker, true)) return new NoHops(UNAVAILABLE);
     return new NamedHops(
       this,
-      { domain: target, transport: asked, port: uri.port, secure, asker },
+      { domain: target, transport: asked, port: uri.port, secure, asker, isChosen },
       order ^ this.salt,
     );
   }
 
   /** See {@link LocatorParts.isClosed}. */
-  isClosed(host: string, ledBy: string | undefined): boolean {
-    return this.parts.isClosed?.(host, ledBy) === true;
+  isClosed(host: string, ledBy: string | undefined, isChosen = false): boolean {
+    return this.parts.isClosed?.(host, ledBy, isChosen) === true;
   }
 
   /** See `Net.known`. */

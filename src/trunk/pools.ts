@@ -3,6 +3,7 @@
  * them anew and finds health and calls as they were.
  */
 import { TandemError } from '../base/errors.ts';
+import { addressWords, isWithin, parseNetwork } from '../base/network.ts';
 import type { Clock } from '../base/world.ts';
 import type { Pool as PoolPort, PoolOptions, PoolService } from '../route/services.ts';
 import { CallSeats } from './call-seats.ts';
@@ -88,6 +89,19 @@ export class Pools {
   /** All of them, by name. */
   list(): readonly Pool[] {
     return [...this.entries.values()].map(({ pool }) => pool).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Whether an address, however it is written, or a name is that of a server of any of them. */
+  hasServer(host: string): boolean {
+    const network = parseNetwork(host);
+    for (const { pool } of this.entries.values()) {
+      for (const { uri } of pool.servers) {
+        if (uri.host === host) return true;
+        const own = network === undefined ? undefined : addressWords(uri.host);
+        if (network !== undefined && own !== undefined && isWithin([network], own)) return true;
+      }
+    }
+    return false;
   }
 
   /** Throws NOT_FOUND. */
