@@ -1,4 +1,4 @@
-import { type Caller, Router, script, serial, type Uri } from '../src/index.ts';
+import { type Caller, Router, script, serial, type Uri } from 'tandem';
 
 /** Ranges that fraud likes best; nobody of ours needs them. */
 const PREMIUM: readonly string[] = ['+88', '+979', '+4990', '+2637', '+2244'];

@@ -1,4 +1,4 @@
-import { byPreference, Router, script, serial, type Target } from '../src/index.ts';
+import { byPreference, Router, script, serial, type Target } from 'tandem';
 
 /**
  * Emergency calls come first: from our own network nobody is asked for a password, no limit holds, and as long as one

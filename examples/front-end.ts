@@ -1,4 +1,4 @@
-import { type Pool, type RequestContext, Router, script, serial } from '../src/index.ts';
+import { type Pool, type RequestContext, Router, script, serial } from 'tandem';
 
 /**
  * Stands in front of the servers of a provider and separates their work: registrations and subscriptions to the

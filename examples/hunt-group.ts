@@ -1,4 +1,4 @@
-import { byPreference, type Plan, Router, script, serial, type Target, type Uri } from '../src/index.ts';
+import { byPreference, type Plan, Router, script, serial, type Target, type Uri } from 'tandem';
 
 /** Who answers for whom, in this order. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {

@@ -1,4 +1,4 @@
-import { Router, script, serial } from '../src/index.ts';
+import { Router, script, serial } from 'tandem';
 
 /**
  * Spreads calls over media servers: the one with the most free channels first, the next one when it is silent or

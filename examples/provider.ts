@@ -1,4 +1,4 @@
-import { type Caller, type Plan, type Ringing, Router, script, serial, type Uri } from '../src/index.ts';
+import { type Caller, type Plan, type Ringing, Router, script, serial, type Uri } from 'tandem';
 
 /** Peers of the address group `carriers` and pool `carriers` bring calls to our numbers, and take those to others'. */
 const CARRIERS = 'carriers';

@@ -1,4 +1,4 @@
-import { Router, script } from '../src/index.ts';
+import { Router, script } from 'tandem';
 
 /**
  * Tells callers where our users are, and takes no part in the call. Those of ours learn it once they have proved who

@@ -1,4 +1,4 @@
-import { byPreference, Router, script } from '../src/index.ts';
+import { byPreference, Router, script } from 'tandem';
 
 /**
  * A registrar and a proxy for our own domains; this is what runs when no other script is named.

@@ -1,4 +1,4 @@
-import { byPreference, Router, script } from '../src/index.ts';
+import { byPreference, Router, script } from 'tandem';
 
 /** Our hours: Monday to Friday, from nine to five, as the clock on our wall shows it. */
 const ZONE = 'Europe/Berlin';

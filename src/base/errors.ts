@@ -14,7 +14,7 @@ export const errorCodes = {
     sip: 403,
     text: 'the address-of-record has more bindings than [registrar] max_contacts',
   },
-  STORE_FAILED: { sip: 503, text: 'the database did not take the change; nothing was acknowledged' },
+  STORE_FAILED: { sip: 503, exit: 5, text: 'the database did not take the change; nothing was acknowledged' },
   OVERLOADED: { sip: 503, text: 'a limit on transactions or memory is reached' },
   ROUTE_REFUSED: { sip: 500, text: 'a route threw a RouteError; the answer has its status' },
   ROUTE_SLOW: { sip: 500, text: 'a route took longer than five seconds' },

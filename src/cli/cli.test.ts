@@ -102,6 +102,13 @@ test('a mistyped word brings the nearest', async () => {
   assert.equal(said.err, "error: unknown command 'lss'\n  Did you mean ls?\n");
 });
 
+test('help exit-codes lists what a program needs to know, on stdout', async () => {
+  const { status, out } = await tandem(newFolder(), 'help exit-codes');
+
+  assert.equal(status, 0);
+  for (const code of [0, 1, 2, 3, 5, 6, 7, 130]) assert.match(out, new RegExp(`^${code} +[a-z]`, 'm'));
+});
+
 test('a word missing shows what there is, on stderr', async () => {
   const said = await tandem(newFolder(), 'users');
 
@@ -131,6 +138,24 @@ test('an import tells what it would do, does it, and names the lines it refused'
     [3, 4],
   );
 });
+
+const noUsers: readonly (readonly [what: string, text: string, complaint: RegExp])[] = [
+  ['that is empty', '', /^error: \S+ names no user: it is empty\n/],
+  ['of another kind', 'PNG', /^error: \S+ names no user: it is empty\n/],
+  ['with a misspelt column', 'usernam,domain\na,b\n', /: no column user or username among usernam, domain\n/],
+];
+for (const [what, text, complaint] of noUsers) {
+  test(`a file ${what} is no import that went well`, async () => {
+    const folder = newFolder();
+    const file = `${folder}.csv`;
+    writeFileSync(file, text);
+
+    const said = await tandem(folder, `users import ${file}`);
+
+    assert.equal(said.status, 5);
+    assert.match(said.err, complaint);
+  });
+}
 
 test('JSON is imported as well, with the hashes of another server', async () => {
   const folder = newFolder();

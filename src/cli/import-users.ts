@@ -1,4 +1,5 @@
 /** `tandem users import`: accounts from a CSV or JSON file. */
+import { TandemError } from '../base/errors.ts';
 import { silentLogger } from '../base/silent-logger.ts';
 import { IMPORT_USERS_MAX, importUsers } from '../server/control-accounts.ts';
 import type { ImportUser } from '../server/control-accounts.ts';
@@ -6,15 +7,26 @@ import { MemoryWriter } from '../store/memory-writer.ts';
 import { readSubscribers } from '../store/sqlite.ts';
 import { Subscribers } from '../subscriber/subscribers.ts';
 import { nodeWorld } from '../world/node-world.ts';
-import { type Imported, inParts, readRecords, report } from './import-records.ts';
+import { type Imported, inParts, type Placed, readRecords, report } from './import-records.ts';
 import type { Session } from './session.ts';
 
 /** `users import FILE`: exit 5 when a record was refused; the others are taken all the same. */
 export async function importFile(session: Session, file: string, dryRun: boolean): Promise<number> {
   const records = readRecords(file);
+  checkColumns(file, records);
   const users = records.map(({ fields }) => importUser(fields));
   const done = await (dryRun ? tryImport(session, users) : doImport(session, users));
   return report(session, file, records, done, (row) => users[row - 1]?.user ?? '');
+}
+
+/** The wrong file, or a column that is misspelt, is told once and not for each line. */
+function checkColumns(file: string, records: readonly Placed[]): void {
+  if (records.some(({ fields }) => 'user' in fields || 'username' in fields)) return;
+  const names = Object.keys(records[0]?.fields ?? {});
+  const why = names.length === 0 ? 'it is empty' : `no column user or username among ${names.join(', ')}`;
+  throw new TandemError('INVALID', `${file} names no user: ${why}`, {
+    hint: 'see   tandem users import --help',
+  });
 }
 
 function doImport(session: Session, users: readonly ImportUser[]): Promise<Imported> {

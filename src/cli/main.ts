@@ -9,6 +9,8 @@ const words = process.argv.slice(2);
 const terminal = new Terminal(process.stdin, process.stdout, process.stderr, process.env);
 // A reader that has seen enough, such as `head`, closes the pipe: no reason to complain.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+// Whoever read the log is gone: an exchange goes on without, as its log does.
+process.stderr.on('error', () => {});
 process.exitCode = await runCommand(words, terminal);
 // An exchange that did not stop in time, or did not wholly start, may still hold sockets.
 if (words[0] === 'start') process.exit();

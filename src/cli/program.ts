@@ -10,9 +10,15 @@ import type { SimOptions } from './sim-request.ts';
 import type { Session } from './session.ts';
 import type { UserOptions } from './users.ts';
 
-const EXIT_CODES = `
-Exit codes: 0 done, 1 unexpected, 2 wrong usage, 3 not found, 5 refused, 6 exchange not reachable,
-7 a check found problems, 130 interrupted. Every error code: docs/errors.md`;
+const EXIT_CODES = `0   done
+1   unexpected: a mistake of ours
+2   wrong usage
+3   not found
+5   refused: a value, a setting, or what it contradicts
+6   exchange not reachable
+7   a check found problems
+130 interrupted
+Every error code: docs/errors.md`;
 
 /** Words that every command takes. */
 interface CommonOptions {
@@ -33,6 +39,10 @@ type Act = (session: Session) => Promise<number>;
 /** Carries out one command line; answers with its exit code. */
 export async function runCommand(words: readonly string[], terminal: Terminal): Promise<number> {
   const json = words.includes('--json');
+  if (words[0] === 'help' && words[1] === 'exit-codes') {
+    terminal.result(EXIT_CODES);
+    return 0;
+  }
   const { Command, CommanderError } = await import('commander');
   const run = new Run(terminal);
   const program = new Command('tandem');
@@ -83,7 +93,7 @@ function declare(program: Command, run: Run): Command {
     .description('A VoIP provider’s signalling platform. Without words: this list.')
     .exitOverride()
     .configureOutput({ outputError: () => {} })
-    .addHelpText('after', EXIT_CODES);
+    .addHelpText('after', '\nWhat its exit status means: tandem help exit-codes');
   declareStart(program, run);
   declareUsers(program, run);
   declareProvisions(program, declaring(run));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -21,6 +21,16 @@ test('the folder is made for its owner alone, and named as ours', () => {
   assert.equal(claimant(folder), undefined);
 });
 
+test('tandem.pid is the pid alone, as kill and service managers read it', () => {
+  const folder = join(root, 'alone');
+
+  const claim = claimDataFolder(folder);
+
+  assert.equal(readFileSync(join(folder, 'tandem.pid'), 'utf8'), `${process.pid}\n`);
+  claim.release();
+  assert.deepEqual(readdirSync(folder), []);
+});
+
 test('a second exchange is refused with the pid of the first', () => {
   const folder = join(root, 'twice');
   const claim = claimDataFolder(folder);
@@ -29,20 +39,23 @@ test('a second exchange is refused with the pid of the first', () => {
   claim.release();
 });
 
-for (const [what, text] of [
-  ['of a process that is gone', `${PID_NEVER_USED} 1\n`],
-  ['of a process whose pid another has now', `${process.ppid} 1\n`],
-  ['of our own pid before a restart', `${process.pid} 1\n`],
-  ['that was cut short', ''],
+for (const [what, pid, startedAt] of [
+  ['of a process that is gone', `${PID_NEVER_USED}\n`, '1\n'],
+  ['of a process whose pid another has now', `${process.ppid}\n`, '1\n'],
+  ['of our own pid before a restart', `${process.pid}\n`, '1\n'],
+  ['of an earlier release', `${process.ppid} 1\n`, undefined],
+  ['that was cut short', '', ''],
+  ['that was cut short behind the pid', `${PID_NEVER_USED}\n`, undefined],
 ] as const) {
   test(`a claim ${what} does not count`, { skip: process.platform !== 'linux' && 'needs /proc' }, () => {
     const folder = join(root, what);
     claimDataFolder(folder).release();
-    writeFileSync(join(folder, 'tandem.pid'), text);
+    writeFileSync(join(folder, 'tandem.pid'), pid);
+    if (startedAt !== undefined) writeFileSync(join(folder, 'tandem.started'), startedAt);
 
     const claim = claimDataFolder(folder);
 
-    assert.match(readFileSync(join(folder, 'tandem.pid'), 'utf8'), new RegExp(`^${process.pid} `));
+    assert.equal(readFileSync(join(folder, 'tandem.pid'), 'utf8'), `${process.pid}\n`);
     claim.release();
   });
 }

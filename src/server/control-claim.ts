@@ -1,5 +1,8 @@
-/** One data folder, one exchange: `tandem.pid` in it names the process that has it. */
-import { mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+/**
+ * One data folder, one exchange: `tandem.pid` in it names the process that has it, and nothing else, so that
+ * `kill $(cat tandem.pid)` is right. Which process of that number it was says `tandem.started`.
+ */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TandemError } from '../base/errors.ts';
 
@@ -13,14 +16,13 @@ const OWNER_ONLY = 0o700;
 
 /** Makes the folder if need be, and takes it; throws CONFLICT when a living exchange has it. */
 export function claimDataFolder(folder: string): Claim {
-  const file = join(folder, 'tandem.pid');
   try {
     mkdirSync(folder, { recursive: true, mode: OWNER_ONLY });
-    if (!take(file)) {
+    if (!take(folder)) {
       const other = claimant(folder);
       if (other !== undefined) throw claimed(folder, `pid ${other}`, `stop it (kill ${other})`);
-      unlinkSync(file);
-      if (!take(file)) throw claimed(folder, 'starting just now', 'let it');
+      leave(folder);
+      if (!take(folder)) throw claimed(folder, 'starting just now', 'let it');
     }
   } catch (cause) {
     if (cause instanceof TandemError) throw cause;
@@ -30,12 +32,12 @@ export function claimDataFolder(folder: string): Claim {
       hint: 'give another one with --data, or mend its permissions',
     });
   }
-  return { release: () => unlinkSync(file) };
+  return { release: () => leave(folder) };
 }
 
 /** The pid of the living exchange that has the folder; undefined when none has. */
 export function claimant(folder: string): number | undefined {
-  const found = readClaim(join(folder, 'tandem.pid'));
+  const found = readClaim(folder);
   return found !== undefined && isAlive(found) ? found.pid : undefined;
 }
 
@@ -44,15 +46,30 @@ interface PidFile {
   readonly startedAt: string;
 }
 
-/** False when the file is there already. */
-function take(file: string): boolean {
+/** False when it is taken already. */
+function take(folder: string): boolean {
   try {
-    writeFileSync(file, `${process.pid} ${startTime(process.pid)}\n`, { flag: 'wx', mode: 0o600 });
+    writeFileSync(pidFile(folder), `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
+    writeFileSync(startFile(folder), `${startTime(process.pid)}\n`, { mode: 0o600 });
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
     throw error;
   }
+}
+
+/** The start goes first: a pid without one counts as long as it lives, a new pid with an old start would not. */
+function leave(folder: string): void {
+  rmSync(startFile(folder), { force: true });
+  rmSync(pidFile(folder));
+}
+
+function pidFile(folder: string): string {
+  return join(folder, 'tandem.pid');
+}
+
+function startFile(folder: string): string {
+  return join(folder, 'tandem.started');
 }
 
 function claimed(folder: string, who: string, instead: string): TandemError {
@@ -61,12 +78,19 @@ function claimed(folder: string, who: string, instead: string): TandemError {
   });
 }
 
-function readClaim(file: string): PidFile | undefined {
+/** Releases before wrote the start behind the pid. */
+function readClaim(folder: string): PidFile | undefined {
+  const [pid = '', before = ''] = textIn(pidFile(folder)).split(' ');
+  if (!/^\d+$/.test(pid)) return undefined;
+  return { pid: Number(pid), startedAt: before === '' ? textIn(startFile(folder)) : before };
+}
+
+/** Empty when there is no such file. */
+function textIn(file: string): string {
   try {
-    const [pid = '', startedAt = ''] = readFileSync(file, 'utf8').trim().split(' ');
-    return /^\d+$/.test(pid) ? { pid: Number(pid), startedAt } : undefined;
+    return readFileSync(file, 'utf8').trim();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
     throw error;
   }
 }

@@ -92,6 +92,13 @@ export const listenAddress = z
     return z.NEVER;
   });
 
+/** Whether each has a socket of its own: all but UDP listen on TCP. Port 0 is another one each time. */
+export function areDistinct(all: readonly ListenAddress[]): boolean {
+  const bound = all.filter(({ port }) => port !== 0);
+  const sockets = bound.map(({ transport, host, port }) => `${transport === 'udp'} ${host} ${port}`);
+  return new Set(sockets).size === sockets.length;
+}
+
 /** The inverse of {@link listenAddress}. */
 export function printEntry(address: ListenAddress): string | ListenEntry {
   const { advertise, name } = address;

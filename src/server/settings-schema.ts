@@ -5,7 +5,15 @@
 import { z } from 'zod';
 import { isIpAddress } from '../base/endpoint.ts';
 import { isSecure } from '../transport/flow.ts';
-import { DOMAIN, type ListenAddress, listenAddress, parsed, parseHostPort, tls } from './settings-listen.ts';
+import {
+  areDistinct,
+  DOMAIN,
+  type ListenAddress,
+  listenAddress,
+  parsed,
+  parseHostPort,
+  tls,
+} from './settings-listen.ts';
 import { jwt, radius } from './settings-auth.ts';
 import { deadTargetSeconds, dns } from './settings-names.ts';
 import { largeRequests, nat } from './settings-nat.ts';
@@ -34,6 +42,7 @@ const sip = z
       .array(listenAddress)
       .min(1)
       .max(64)
+      .refine(areDistinct, { error: 'a list in which no address and port stands twice' })
       .readonly()
       .prefault(['udp:0.0.0.0:5060', 'tcp:0.0.0.0:5060'])
       .describe(

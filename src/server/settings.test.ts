@@ -115,6 +115,23 @@ const wrong: [what: string, toml: string, complaint: RegExp][] = [
     /:2: sip\.websocket_origins must be an origin such as/,
   ],
   ['a section that is none', 'sip = 4', /:1: sip must be a section, not 4$/],
+  ['a section in capitals', '[SIP]\ngso = true', /:1: unknown key SIP; did you mean sip\?$/],
+  ['a key in capitals', '[sip]\nGSO = true', /:2: unknown key sip\.GSO; did you mean sip\.gso\?$/],
+  [
+    'a text that is empty',
+    '[data]\nfolder = ""',
+    /:2: data\.folder must be a text of 1 character or more, not ""$/,
+  ],
+  [
+    'an address twice',
+    '[sip]\nlisten = ["udp:127.0.0.1:5070", "udp:127.0.0.1:5070"]',
+    /:2: sip\.listen must be a list in which no address and port stands twice, not \[/,
+  ],
+  [
+    'two transports that share a port of TCP',
+    '[sip]\nlisten = ["tcp:127.0.0.1:5070", "ws:127.0.0.1:5070"]',
+    /:2: sip\.listen must be a list in which no address and port stands twice, not \[/,
+  ],
   ['no TOML at all', '[sip]\nlisten = [', /:2: unfinished array$/],
 ];
 
@@ -129,6 +146,19 @@ for (const [what, toml, complaint] of wrong) {
     );
   });
 }
+
+test('UDP and TCP share a port, and the system may be asked for several', () => {
+  const listen = ['udp:127.0.0.1:5070', 'tcp:127.0.0.1:5070', 'udp:127.0.0.1:0', 'udp:127.0.0.1:0'];
+
+  assert.equal(loadSettings(written(`[sip]\nlisten = ${JSON.stringify(listen)}`)).sip.listen.length, 4);
+});
+
+test('a settings file that cannot be read is no missing one', () => {
+  assert.throws(() => loadSettings(folder), {
+    code: 'SETTINGS_INVALID',
+    message: /^cannot read the settings file \S+: EISDIR: /,
+  });
+});
 
 test('every mistake is told at once', () => {
   const file = written('[sip]\ngso = 1\npacing = 2\n');

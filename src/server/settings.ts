@@ -54,9 +54,11 @@ function readSettings(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    const why =
-      cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' ? 'there is none' : cause;
-    throw new TandemError('NOT_FOUND', `cannot read the settings file ${file}: ${String(why)}`, { cause });
+    const what = `cannot read the settings file ${file}`;
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
+      throw new TandemError('NOT_FOUND', `${what}: there is none`, { cause });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new TandemError('SETTINGS_INVALID', `${what}: ${why}`, { cause });
   }
 }
 
@@ -154,7 +156,7 @@ function complaintsOf(source: Source, issue: Issue, written: unknown): string[] 
 
 function unknownKey(issue: Issue, key: string): string {
   const full = [...issue.path, key].join('.');
-  const meant = nearest(full, settingNames());
+  const meant = nearest(full.toLowerCase(), settingNames());
   return meant === undefined ? full : `${full}; did you mean ${meant}?`;
 }
 
@@ -173,8 +175,11 @@ function expectation(issue: Issue): string {
     case 'invalid_value':
       return issue.values.map((value) => printValue(value)).join(' or ');
     case 'too_small':
+      if (issue.origin === 'string')
+        return `a text of ${issue.minimum} ${issue.minimum === 1 ? 'character' : 'characters'} or more`;
       return issue.origin === 'array' ? `a list of ${issue.minimum} or more` : `${issue.minimum} or more`;
     case 'too_big':
+      if (issue.origin === 'string') return `a text of ${issue.maximum} characters or fewer`;
       return issue.origin === 'array' ? `a list of ${issue.maximum} or fewer` : `${issue.maximum} or less`;
     default:
       return issue.message;

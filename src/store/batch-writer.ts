@@ -67,6 +67,8 @@ export class BatchWriter implements DurableWriter {
   private closing: Promise<void> | undefined;
   private lostSince: number | undefined;
   private lostWhy = '';
+  /** Whether every row of the last batch failed. */
+  private refusing = false;
   private taken = 0;
   private settled = 0;
   private readonly flushes: { readonly upTo: number; readonly settle: () => void }[] = [];
@@ -180,6 +182,7 @@ export class BatchWriter implements DurableWriter {
     assert(batch !== undefined, 'an answer belongs to a batch');
     this.inWorker = undefined;
     this.schedule();
+    this.noteRefusal(batch, answer.failures);
     const errors = new Map(answer.failures.map(({ row, text }) => [row, text]));
     for (let row = 0; row < batch.places.length; row++) {
       const text = errors.get(row);
@@ -203,6 +206,17 @@ export class BatchWriter implements DurableWriter {
       this.lostSince = undefined;
       this.lostWhy = '';
     }
+  }
+
+  /** The log has one line when nothing is taken any more, as by a full disk, and one when something is again. */
+  private noteRefusal({ places, dones }: Batch, failures: Answer['failures']): void {
+    const refused = failures.length === places.length;
+    if (refused === this.refusing) return;
+    // A row that nobody waits for has a line of its own.
+    if (refused && dones.every((done) => done === undefined)) return;
+    this.refusing = refused;
+    if (refused) this.log.error('the database takes no changes', { why: failures[0]?.text });
+    else this.log.info('the database takes changes again');
   }
 
   /** Nobody knows which of the rows in its hands were committed, so none of them is acknowledged. */

@@ -106,6 +106,22 @@ test('sqlite: a failed row that nobody waits for is logged', async () => {
   assert.deepEqual(logged.splice(0), ['a row was not written']);
 });
 
+test('sqlite: that nothing is taken any more is said once, with its cause, and so is that it is over', async () => {
+  const { writer } = await sqliteTrial({});
+  const refused = async (id: number): Promise<void> => {
+    writer.write('upsertSubscriber', [id, `user${id}`, 'example.com', null, '', null, 1], () => {});
+    await writer.flush();
+  };
+
+  await refused(1);
+  await refused(2);
+  writer.write('upsertSubscriber', account(3), () => {});
+  await writer.flush();
+  await refused(4);
+
+  assert.deepEqual(logged.splice(0), ['the database takes no changes', 'the database takes no changes']);
+});
+
 test('sqlite: when the worker dies waiting rows fail, and the next change starts it again', async () => {
   const missing = join(folder, 'missing');
   const writer = new SqliteWriter({ file: join(missing, 'x.db'), clock: new RealClock(), log });
