@@ -18,7 +18,7 @@ export interface Found {
   readonly isScript: boolean;
 }
 
-/** The innermost frame of a script, else the innermost one. */
+/** The innermost frame of a script, else of a file of ours, else the innermost one. */
 export function placeIn(
   frames: readonly Debugger.CallFrame[],
   urls: ReadonlyMap<string, string>,
@@ -27,10 +27,11 @@ export function placeIn(
     url: urls.get(location.scriptId) ?? '',
     line: location.lineNumber + 1,
   }));
-  const place = places.find(({ url }) => GENERATION.test(url)) ?? places[0];
+  const isFile = ({ url }: { readonly url: string }): boolean => url.startsWith('file://');
+  const place = places.find(({ url }) => GENERATION.test(url)) ?? places.find(isFile) ?? places[0];
   if (place === undefined) return undefined;
   const url = place.url.replace(GENERATION, '');
-  const file = url.startsWith('file://') ? decodeURIComponent(new URL(url).pathname) : url;
+  const file = isFile(place) ? decodeURIComponent(new URL(url).pathname) : url;
   return { place: { file, line: place.line }, isScript: place.url !== url };
 }
 

@@ -1,6 +1,7 @@
 /** The watchdog's own thread: it must not need the one it watches, so it writes to stderr by itself. */
 import { writeSync } from 'node:fs';
 import { type Debugger, type InspectorNotification, Session } from 'node:inspector';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
 import type { Logger, Millis } from '../base/world.ts';
 import { logLines } from '../world/log-lines.ts';
@@ -50,15 +51,16 @@ async function tell(stoodMs: number): Promise<void> {
   const route = ROUTE_KINDS[Atomics.load(cells, CELLS.route) - 1];
   const generation = Atomics.load(cells, CELLS.generation);
   const now = performance.now();
-  const found = now - askedAt < ASK_MS ? undefined : await placeOfMainThread();
+  const found = now - askedAt < ASK_MS ? 'not asked' : await placeOfMainThread();
   askedAt = now;
-  const isScript = found?.isScript ?? route !== undefined;
+  const isFound = typeof found === 'object';
+  const isScript = isFound ? found.isScript : route !== undefined;
   isTold = isScript || Atomics.load(cells, CELLS.serves) === 1;
   if (!isTold) return;
-  const isOurs = found?.isScript === false;
-  const why = isOurs ? 'the exchange itself is busy' : 'the script does not come back';
+  const ours = found === 'no answer' ? 'the machine or its disk holds us up' : 'the exchange itself is busy';
+  const why = isScript ? 'the script does not come back' : ours;
   const facts = route === undefined ? {} : { route, generation };
-  openLog().error(`every call stands still: ${why}`, { stoodMs, ...facts, ...found?.place });
+  openLog().error(`every call stands still: ${why}`, { stoodMs, ...facts, ...(isFound && found.place) });
 }
 
 function openLog(): Logger {
@@ -67,21 +69,24 @@ function openLog(): Logger {
   return log;
 }
 
-/** Stops the main thread for a moment, wherever it is, and reads its stack. */
-function placeOfMainThread(): Promise<Found | undefined> {
+/**
+ * Stops the main thread for a moment, wherever it is, and reads its stack. One that waits for the kernel answers when
+ * that lets it go, which may be after we have given up: whatever it says then is read by nobody, and it goes on.
+ */
+async function placeOfMainThread(): Promise<Found | 'no answer' | undefined> {
   const session = new Session();
   session.connectToMainThread();
-  return new Promise((resolve) => {
-    const end = (found: Found | undefined): void => {
-      clearTimeout(timer);
-      session.post('Debugger.resume', () => session.post('Debugger.disable', () => session.disconnect()));
-      resolve(found);
-    };
-    const timer = setTimeout(() => end(undefined), ANSWER_MS);
-    const urls = new Map<string, string>();
-    session.on('Debugger.scriptParsed', ({ params }: Parsed) => urls.set(params.scriptId, params.url));
-    session.on('Debugger.paused', ({ params }: Paused) => end(placeIn(params.callFrames, urls)));
-    session.post('Debugger.enable');
-    session.post('Debugger.pause');
+  const urls = new Map<string, string>();
+  session.on('Debugger.scriptParsed', ({ params }: Parsed) => urls.set(params.scriptId, params.url));
+  const paused = new Promise<Found | undefined>((resolve) => {
+    session.once('Debugger.paused', ({ params }: Paused) => resolve(placeIn(params.callFrames, urls)));
   });
+  session.post('Debugger.enable');
+  session.post('Debugger.pause');
+  const patience = new AbortController();
+  const gaveUp = sleep(ANSWER_MS, 'no answer' as const, { signal: patience.signal });
+  const found = await Promise.race([paused, gaveUp]);
+  patience.abort();
+  session.post('Debugger.resume', () => session.post('Debugger.disable', () => session.disconnect()));
+  return found;
 }

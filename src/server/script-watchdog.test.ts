@@ -14,6 +14,8 @@ const IN_ROUTE = (ms: number): string => `watchdog.enter('request', 7);\n  loop(
 const BEHIND_AWAIT = (ms: number): string => `loop(${ms});`;
 const OURS = (ms: number): string =>
   `const end = performance.now() + ${ms}; while (performance.now() < end);`;
+/** A disk that does not answer, or a machine that lets us not run: no debugger hears of the thread meanwhile. */
+const IN_KERNEL = (ms: number): string => `spawnSync('sleep', ['${ms / 1000}']);`;
 
 /** A process with a watchdog, which loops for a while; what it wrote to stderr. */
 async function loopFor(work: string, stallMs: number, serves = true): Promise<string> {
@@ -29,6 +31,7 @@ async function loopFor(work: string, stallMs: number, serves = true): Promise<st
   writeFileSync(
     main,
     `import { ScriptWatchdog } from '${own('script-watchdog.ts')}';
+import { spawnSync } from 'node:child_process';
 import loop from './route.ts?generation=7.ab12';
 const clock = {
   now: () => performance.now(),
@@ -36,7 +39,8 @@ const clock = {
   soon: queueMicrotask,
   after: (ms, fire) => { const timer = setTimeout(fire, ms); return { cancel: () => clearTimeout(timer) }; },
 };
-const watchdog = new ScriptWatchdog(clock, { stallMs: ${stallMs}, level: 'info', format: 'lines' });
+const log = { error: (message, facts) => console.error(message, facts) };
+const watchdog = new ScriptWatchdog(clock, log, { stallMs: ${stallMs}, level: 'info', format: 'lines' });
 ${serves ? 'watchdog.serves();' : ''}
 setTimeout(() => {
   ${work}
@@ -81,6 +85,12 @@ for (const [what, work, serves, expected] of [
     OURS(1_500),
     true,
     /the exchange itself is busy .*main\.ts/,
+  ],
+  [
+    'a thread that is held up by the machine for longer than the debugger is waited for runs on afterwards',
+    IN_KERNEL(3_000),
+    true,
+    /the machine or its disk holds us up {2}stoodMs=\d+\n.*calls go on {2}stoodMs=[23]\d\d\d\n$/,
   ],
   ['what keeps us busy before any call is nobody’s matter', OURS(1_500), false, /^$/],
 ] as const) {

@@ -7,7 +7,7 @@
  *   watchdog          looks every 100 ms ─▶ no beat for `stall_ms` ─▶ asks the debugger for the line ─▶ log
  */
 import { Worker } from 'node:worker_threads';
-import type { Clock, Millis, Timer } from '../base/world.ts';
+import type { Clock, Logger, Millis, Timer } from '../base/world.ts';
 import { ROUTE_KINDS, type RouteKind, type RouteMarks } from '../route/step.ts';
 import type { LogLevel } from '../world/log-lines.ts';
 
@@ -34,12 +34,16 @@ export class ScriptWatchdog implements RouteMarks {
   private readonly worker: Worker;
   private beating: Timer | undefined = undefined;
 
-  constructor(clock: Clock, options: Omit<WatchdogParts, 'cells'>) {
+  constructor(clock: Clock, log: Logger, options: Omit<WatchdogParts, 'cells'>) {
     this.clock = clock;
     this.cells = new Int32Array(new SharedArrayBuffer(Object.keys(CELLS).length * 4));
     const workerData: WatchdogParts = { ...options, cells: this.cells };
     this.worker = new Worker(new URL('./script-watchdog-worker.ts', import.meta.url), { workerData });
     this.worker.unref();
+    // Who only looks on must end no call.
+    this.worker.on('error', (error) => {
+      log.error('the watchdog of scripts has ended', { error: String(error) });
+    });
     this.beat();
   }
 

@@ -250,7 +250,8 @@ class Server implements RunningServer {
     const { script, log } = this.settings;
     if (script.stall_ms === 0) return undefined;
     const format = log.format === 'auto' ? undefined : log.format;
-    return new ScriptWatchdog(this.world.clock, { stallMs: script.stall_ms, level: log.level, format });
+    const { clock } = this.world;
+    return new ScriptWatchdog(clock, this.world.log, { stallMs: script.stall_ms, level: log.level, format });
   }
 
   async stop(): Promise<void> {
