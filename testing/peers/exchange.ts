@@ -113,11 +113,19 @@ export async function startExchange(
     await server.stop();
     rmSync(folder, { recursive: true, force: true });
   };
+  /** One that failed because the exchange did shows why. */
+  const command = async (words: readonly string[]): Promise<string> => {
+    try {
+      return await runCommand(config, words);
+    } catch (error) {
+      throw new Error(`${String(error)}\nthe exchange said:\n${server.output()}`, { cause: error });
+    }
+  };
   try {
     await waitForPort(server, 'udp', port);
     for (const at of streams ? [port, tls, ws, wss] : [port]) await waitForPort(server, 'tcp', at);
     for (const user of users) {
-      await command(config, ['users', 'add', `${user}@${domain}`, '--password', passwordOf(user)]);
+      await command(['users', 'add', `${user}@${domain}`, '--password', passwordOf(user)]);
     }
   } catch (error) {
     await stop();
@@ -131,8 +139,8 @@ export async function startExchange(
     ports,
     authority,
     folder,
-    records: (ids) => closedRecords(config, ids),
-    command: (words) => command(config, words),
+    records: (ids) => closedRecords(command, ids),
+    command,
     issue: (name) => issue(folder, signer, name),
     renewCertificate: (name) => {
       issue(folder, signer, name, 'chain');
@@ -193,10 +201,13 @@ function issue(folder: string, signer: Authority, name: string, file = name): Is
 }
 
 /** Records are written soon after, not while, a call ends. */
-async function closedRecords(config: string, callIds: ReadonlySet<string>): Promise<readonly CallRecord[]> {
+async function closedRecords(
+  command: Exchange['command'],
+  callIds: ReadonlySet<string>,
+): Promise<readonly CallRecord[]> {
   const giveUpAt = performance.now() + RECORDS_MS;
   for (;;) {
-    const text = await command(config, ['calls', 'ls', '--limit', '10000', '--json']);
+    const text = await command(['calls', 'ls', '--limit', '10000', '--json']);
     const records = (JSON.parse(text) as readonly CallRecord[]).filter(({ callId }) => callIds.has(callId));
     const closed = records.filter(({ endedAt }) => endedAt !== null);
     if (closed.length >= callIds.size || performance.now() > giveUpAt) return records;
@@ -204,7 +215,7 @@ async function closedRecords(config: string, callIds: ReadonlySet<string>): Prom
   }
 }
 
-async function command(config: string, words: readonly string[]): Promise<string> {
+async function runCommand(config: string, words: readonly string[]): Promise<string> {
   const { stdout } = await run(process.execPath, [...NODE, ...words, '--config', config], {
     maxBuffer: 64 << 20,
   });
