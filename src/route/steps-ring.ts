@@ -2,24 +2,33 @@
  * What scripts did lately, packed in a ring of pages: none of it is on the JavaScript heap. When all pages are in use
  * the oldest one is written over.
  *
- *   word  0      1                        2    3       4     5      6       7
- *       ┌──────┬─────────────────────────┬────────────┬─────┬──────┬───────┬──────┬───────────────┐
- *       │bytes │kind, code, bytes of text│ at, double │ low │ high │number │ flag │ text in UTF-8 │
- *       └──────┴─────────────────────────┴────────────┴─────┴──────┴───────┴──────┴───────────────┘
- *                                                     hash of the Call-ID
+ *   word  0      1                         2    3       4     5      6       7
+ *       ┌──────┬──────────────────────────┬────────────┬─────┬──────┬───────┬──────┬───────┐
+ *       │bytes │kind, code, bytes of texts│ at, double │ low │ high │number │ flag │ texts │
+ *       └──────┴──────────────────────────┴────────────┴─────┴──────┴───────┴──────┴───────┘
+ *                                                       hash of the Call-ID
+ *
+ * A text ends with a zero byte. One that comes again and again (a service, a method, a line of a script) is a word: its
+ * number stands for it, behind a byte that UTF-8 has not.
  */
 import type { Millis } from '../base/world.ts';
 
 /** All pages of one ring together. */
 export const STEPS_BYTES_MAX = 32 << 20;
-/** Characters of one record; what is longer is cut. */
-export const STEP_TEXT_MAX = 600;
+/** Bytes that the texts of one record have together; what is longer is cut. */
+export const STEP_TEXTS_BYTES_MAX = 1_800;
+/** Words with a number, and how long one may be, for a stranger chooses methods; others are texts like any. */
+export const WORDS_MAX = 4_096;
+export const WORD_LENGTH_MAX = 64;
 
 const PAGE_BYTES = 1 << 18;
 const HEAD_BYTES = 32;
-const BYTES_A_CHARACTER = 3;
-const TEXT_BYTES_MAX = STEP_TEXT_MAX * BYTES_A_CHARACTER;
-const RECORD_BYTES_MAX = HEAD_BYTES + TEXT_BYTES_MAX + 8;
+const END = 0;
+const SPACE = 0x20;
+const WORD = 0xff;
+const WORD_BYTES = 4;
+const ASCII_MAX = 0x7f;
+const RECORD_BYTES_MAX = HEAD_BYTES + STEP_TEXTS_BYTES_MAX + 8;
 
 /** One record, as it was put in. `kind` and `code` are bytes. */
 export interface StepRecord {
@@ -28,16 +37,24 @@ export interface StepRecord {
   readonly atMs: Millis;
   readonly number: number;
   readonly flag: number;
-  readonly text: string;
+  readonly texts: readonly string[];
 }
 
 /** A page and the views on it. */
 class Page {
-  readonly bytes = Buffer.from(new ArrayBuffer(PAGE_BYTES));
-  readonly words = new Int32Array(this.bytes.buffer);
-  readonly doubles = new Float64Array(this.bytes.buffer);
+  readonly bytes: Buffer<ArrayBuffer>;
+  readonly words: Int32Array;
+  readonly doubles: Float64Array;
   used = 0;
+
+  constructor(size = PAGE_BYTES) {
+    this.bytes = Buffer.from(new ArrayBuffer(size));
+    this.words = new Int32Array(this.bytes.buffer);
+    this.doubles = new Float64Array(this.bytes.buffer);
+  }
 }
+
+const NO_PAGE = new Page(0);
 
 /** See the figure above. */
 export class StepsRing {
@@ -45,6 +62,12 @@ export class StepsRing {
   private readonly pagesMax: number;
   /** The page that is written now; -1 before the first record. */
   private at = -1;
+  // Where the record that is open is written: to which byte next, and how far at most.
+  private page = NO_PAGE;
+  private to = 0;
+  private end = 0;
+  private readonly words: string[] = [];
+  private readonly numbers = new Map<string, number>();
 
   constructor(bytesMax = STEPS_BYTES_MAX) {
     this.pagesMax = Math.max(2, Math.floor(bytesMax / PAGE_BYTES));
@@ -55,7 +78,8 @@ export class StepsRing {
     return this.pages.length * PAGE_BYTES;
   }
 
-  put(
+  /** Begins a record; its words and texts follow, then its end. */
+  open(
     kind: number,
     code: number,
     atMs: Millis,
@@ -63,31 +87,108 @@ export class StepsRing {
     high: number,
     number: number,
     flag: number,
-    text: string,
   ): void {
     let page = this.pages[this.at];
     if (page === undefined || page.used + RECORD_BYTES_MAX > PAGE_BYTES) page = this.nextPage();
     const start = page.used;
     const word = start >> 2;
-    const { words, bytes } = page;
-    const cut = text.length > STEP_TEXT_MAX ? text.substring(0, STEP_TEXT_MAX) : text;
-    const length = bytes.utf8Write(cut, start + HEAD_BYTES, TEXT_BYTES_MAX);
-    const size = (HEAD_BYTES + length + 7) & ~7;
-    words[word] = size;
-    words[word + 1] = kind | (code << 8) | (length << 16);
+    const { words } = page;
+    words[word + 1] = kind | (code << 8);
     page.doubles[(start >> 3) + 1] = atMs;
     words[word + 4] = low;
     words[word + 5] = high;
     words[word + 6] = number;
     words[word + 7] = flag;
+    this.page = page;
+    this.to = start + HEAD_BYTES;
+    this.end = this.to + STEP_TEXTS_BYTES_MAX;
+  }
+
+  /** A text that comes again and again. */
+  word(text: string): void {
+    const number = this.numbers.get(text) ?? this.newWord(text);
+    if (number === undefined || this.to + WORD_BYTES > this.end) return this.text(text);
+    const { bytes } = this.page;
+    bytes[this.to++] = WORD;
+    bytes[this.to++] = number & 0xff;
+    bytes[this.to++] = number >> 8;
+    bytes[this.to++] = END;
+  }
+
+  text(text: string): void {
+    const { bytes } = this.page;
+    const last = this.end - 1;
+    let { to } = this;
+    if (to > last) return;
+    for (let i = 0; i < text.length && to < last; i++) {
+      const code = text.charCodeAt(i);
+      if (code > ASCII_MAX) {
+        to += bytes.utf8Write(text.substring(i).replaceAll('\0', ' '), to, last - to);
+        break;
+      }
+      bytes[to++] = code === END ? SPACE : code;
+    }
+    bytes[to++] = END;
+    this.to = to;
+  }
+
+  close(): void {
+    const { page, to } = this;
+    const start = page.used;
+    const word = start >> 2;
+    const size = (to - start + 7) & ~7;
+    page.words[word] = size;
+    page.words[word + 1] = (page.words[word + 1] ?? 0) | ((to - start - HEAD_BYTES) << 16);
     page.used = start + size;
   }
 
   /** The records of one Call-ID, oldest first, a page at a time: whoever asks may let others have their turn. */
   *of(low: number, high: number): Generator<readonly StepRecord[]> {
     for (const page of [...this.pages.slice(this.at + 1), ...this.pages.slice(0, this.at + 1)]) {
-      yield [...recordsIn(page, low, high)];
+      yield [...this.recordsIn(page, low, high)];
     }
+  }
+
+  private *recordsIn(
+    { words, doubles, bytes, used }: Page,
+    low: number,
+    high: number,
+  ): Generator<StepRecord> {
+    for (let start = 0; start < used;) {
+      const word = start >> 2;
+      const head = words[word + 1] ?? 0;
+      if (words[word + 4] === low && words[word + 5] === high) {
+        const texts = start + HEAD_BYTES;
+        yield {
+          kind: head & 0xff,
+          code: (head >>> 8) & 0xff,
+          atMs: doubles[(start >> 3) + 1] ?? 0,
+          number: words[word + 6] ?? 0,
+          flag: words[word + 7] ?? 0,
+          texts: this.textsIn(bytes.subarray(texts, texts + (head >>> 16))),
+        };
+      }
+      start += words[word] ?? PAGE_BYTES;
+    }
+  }
+
+  private textsIn(bytes: Buffer): string[] {
+    const texts: string[] = [];
+    for (let at = 0; at < bytes.length;) {
+      const isWord = bytes[at] === WORD;
+      const end = isWord ? at + WORD_BYTES - 1 : bytes.indexOf(END, at);
+      texts.push(isWord ? (this.words[bytes.readUInt16LE(at + 1)] ?? '') : bytes.toString('utf8', at, end));
+      at = end + 1;
+    }
+    return texts;
+  }
+
+  private newWord(text: string): number | undefined {
+    const number = this.words.length;
+    if (number === WORDS_MAX || text.length > WORD_LENGTH_MAX) return undefined;
+    this.words.push(text);
+    this.numbers.set(text, number);
+    return number;
   }
 
   private nextPage(): Page {
@@ -101,23 +202,5 @@ export class StepsRing {
     const page = this.pages[this.at] as Page; // All pages are there by now.
     page.used = 0;
     return page;
-  }
-}
-
-function* recordsIn({ words, doubles, bytes, used }: Page, low: number, high: number): Generator<StepRecord> {
-  for (let start = 0; start < used;) {
-    const word = start >> 2;
-    const head = words[word + 1] ?? 0;
-    if (words[word + 4] === low && words[word + 5] === high) {
-      yield {
-        kind: head & 0xff,
-        code: (head >>> 8) & 0xff,
-        atMs: doubles[(start >> 3) + 1] ?? 0,
-        number: words[word + 6] ?? 0,
-        flag: words[word + 7] ?? 0,
-        text: bytes.toString('utf8', start + HEAD_BYTES, start + HEAD_BYTES + (head >>> 16)),
-      };
-    }
-    start += words[word] ?? PAGE_BYTES;
   }
 }

@@ -76,7 +76,6 @@ export interface StepRecorderParts {
 /** Routes that may not wait. */
 const AT_ONCE: ReadonlySet<RouteKind> = new Set(['branch', 'reply', 'local', 'advanceOn', 'mayRecurse']);
 const KINDS = { route: 0, service: 1, branch: 2 } as const;
-const BETWEEN = '\0';
 const NOT_WAITED = -1;
 const MICROSECONDS = 1_000;
 /** Answers that lead a script another way than others do. */
@@ -169,8 +168,13 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
     const answer = ANSWERS.indexOf(result);
     run.path = (Math.imul(run.path, 31) + service.length * 8 + (answer < 0 ? digitsOf(result) : answer)) | 0;
     const took = tookMs === undefined ? NOT_WAITED : Math.round(tookMs * MICROSECONDS);
-    const text = service + BETWEEN + inputs + BETWEEN + result;
-    this.ring.put(KINDS.service, 0, this.time, run.low, run.high, took, 0, text);
+    const { ring } = this;
+    ring.open(KINDS.service, 0, this.time, run.low, run.high, took, 0);
+    ring.word(service);
+    ring.text(inputs);
+    if (answer < 0) ring.text(result);
+    else ring.word(result);
+    ring.close();
   }
 
   /** The line of the script that asks for this decision. */
@@ -181,16 +185,22 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
   readonly onStep: StepObserver = (step: RouteStep) => {
     const { route, callId, method, generation, decision, about = '', leads = '', at = '' } = step;
     this.look(callId);
-    const text = method + BETWEEN + decision + BETWEEN + at + BETWEEN + about + BETWEEN + leads;
-    const code = ROUTE_KINDS.indexOf(route);
-    this.ring.put(KINDS.route, code, this.clock.now(), this.low, this.high, generation, 0, text);
+    const { ring } = this;
+    ring.open(KINDS.route, ROUTE_KINDS.indexOf(route), this.clock.now(), this.low, this.high, generation, 0);
+    ring.word(method);
+    ring.word(decision);
+    ring.word(at);
+    ring.text(about);
+    ring.text(leads);
+    ring.close();
   };
 
   /** Takes down how a branch ended. */
   readonly branchEnded = (callId: string, { target, status, timedOut }: BranchEnd): void => {
     this.look(callId);
-    const text = printPlainUri(target.uri);
-    this.ring.put(KINDS.branch, 0, this.clock.now(), this.low, this.high, status, timedOut ? 1 : 0, text);
+    this.ring.open(KINDS.branch, 0, this.clock.now(), this.low, this.high, status, timedOut ? 1 : 0);
+    this.ring.text(printPlainUri(target.uri));
+    this.ring.close();
   };
 
   private run(route: RouteKind, generation: number, { callId, method }: RouteSubject): Run {
@@ -245,16 +255,15 @@ function digitsOf(result: string): number {
   return digit >= 0 && digit < 10 ? 8 + result.length * 16 + digit : 7;
 }
 
-function stepOf({ kind, code, atMs, number, flag, text }: StepRecord): Step {
+function stepOf({ kind, code, atMs, number, flag, texts }: StepRecord): Step {
+  const [first = '', second = '', third = '', about = '', leads = ''] = texts;
   if (kind === KINDS.branch)
-    return { kind: 'branch', atMs, target: text, status: number, timedOut: flag === 1 };
-  const [first = '', second = '', third = '', ...rest] = text.split(BETWEEN);
+    return { kind: 'branch', atMs, target: first, status: number, timedOut: flag === 1 };
   if (kind === KINDS.service) {
     const tookMs = number === NOT_WAITED ? undefined : number / MICROSECONDS;
     return { kind: 'service', atMs, service: first, inputs: second, result: third, tookMs };
   }
   const route = ROUTE_KINDS[code] ?? 'request';
-  const [about = '', ...leads] = rest;
   return {
     kind: 'route',
     atMs,
@@ -263,7 +272,7 @@ function stepOf({ kind, code, atMs, number, flag, text }: StepRecord): Step {
     decision: second,
     at: third,
     about,
-    leads: leads.join(BETWEEN),
+    leads,
     generation: number,
   };
 }
