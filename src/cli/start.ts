@@ -47,8 +47,10 @@ export async function start(
 ): Promise<number> {
   const settings = startSettings(options);
   const exchange = await startSomewhere(settings, options, terminal, startServer);
+  // Whoever reads the banner may send a signal at once.
+  const stopped = untilStopped(exchange, terminal, signals);
   terminal.result(terminal.asTyped(banner(exchange, settings)));
-  return untilStopped(exchange, terminal, signals);
+  return stopped;
 }
 
 /** The settings with what the command line says on top. */
