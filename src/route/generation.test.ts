@@ -14,7 +14,13 @@ function opened() {
   const say = (what: string): void => void said.push(`${world.clock.now()} ${what}`);
   const start = (app: (router: Router) => Router): Promise<Generation> =>
     world.until(
-      Generation.start({ number: 1, world, events, make: () => script(() => app(new Router()))(fakes()) }),
+      Generation.start({
+        number: 1,
+        world,
+        events,
+        threw: () => {},
+        make: () => script(() => app(new Router()))(fakes()),
+      }),
     );
   return { world, events, said, say, start };
 }

@@ -26,6 +26,8 @@ export interface GenerationParts {
   readonly world: World;
   readonly events: EventBus;
   readonly marks?: RouteMarks | undefined;
+  /** Is told of each timer route that throws; event routes are counted where they are called. */
+  readonly threw: () => void;
   /** Runs the script. */
   readonly make: () => Router<never>;
 }
@@ -63,9 +65,9 @@ export class Generation {
 
   /** Timers and event routes run from now on. */
   begin(): void {
-    const { world, events } = this.parts;
+    const { world, events, threw } = this.parts;
     for (const timer of this.router.timers) {
-      this.timers.push(new RouteTimer(world, timer, (route) => this.marked('timer', route)));
+      this.timers.push(new RouteTimer(world, timer, (route) => this.marked('timer', route), threw));
     }
     for (const { name, route } of this.router.events) {
       this.endings.push(events.on(name, (event) => this.marked('event', () => route(event))));
@@ -156,14 +158,21 @@ class RouteTimer {
   private readonly world: World;
   private readonly timer: TimerRoute;
   private readonly run: (route: StartupRoute) => void | Promise<void>;
+  private readonly threw: () => void;
   private waiting: Timer;
   private running = false;
   private stopped = false;
 
-  constructor(world: World, timer: TimerRoute, run: (route: StartupRoute) => void | Promise<void>) {
+  constructor(
+    world: World,
+    timer: TimerRoute,
+    run: (route: StartupRoute) => void | Promise<void>,
+    threw: () => void,
+  ) {
     this.world = world;
     this.timer = timer;
     this.run = run;
+    this.threw = threw;
     this.waiting = this.wait();
   }
 
@@ -203,6 +212,7 @@ class RouteTimer {
   private fault(error: unknown): void {
     const facts = { everyMs: this.timer.everyMs, ...describeFault(error) };
     this.world.log.error('a timer route threw', facts);
+    this.threw();
   }
 }
 

@@ -64,6 +64,8 @@ export interface ExchangeParts {
   readonly marks?: RouteMarks | undefined;
   /** Asked in place of our own client, where nothing may leave. */
   readonly http?: HttpService | undefined;
+  /** Whether it does nothing by itself: no server is probed, no phone kept alive, no database followed. */
+  readonly answersOnly?: boolean;
 }
 
 /** A running exchange. */
@@ -153,10 +155,7 @@ export class Exchange {
       await exchange.replaceScript(parts.script);
       await exchange.protection.remember(parts.stores.location, parts.world.clock);
       for (const at of parts.settings.sip.listen) await exchange.transports.listen(at);
-      exchange.startProbes();
-      exchange.registrations.start();
-      // What listens nowhere, as a script on trial, has no calls to tell of.
-      if (parts.settings.sip.listen.length > 0) exchange.shared.authBackEnds.start();
+      if (parts.answersOnly !== true) exchange.begin();
     } catch (error) {
       exchange.stop();
       throw error;
@@ -299,8 +298,12 @@ export class Exchange {
     return proxy;
   }
 
-  private startProbes(): void {
-    const { world } = this.parts;
+  /** What it does by itself. */
+  private begin(): void {
+    const { world, settings } = this.parts;
+    this.registrations.start();
+    // What listens nowhere, as a script on trial, has no calls to tell of.
+    if (settings.sip.listen.length > 0) this.shared.authBackEnds.start();
     this.shared.pools.startProbes({
       world,
       layer: this.layer,
@@ -314,7 +317,8 @@ export class Exchange {
     const { world, marks } = this.parts;
     const { steps, events } = this;
     const both = steps !== undefined && marks !== undefined ? marksOfBoth(marks, steps) : (marks ?? steps);
-    return { number, world, events, marks: both };
+    const threw = (): void => void this.dispatcher.counters.scriptErrors++;
+    return { number, world, events, marks: both, threw };
   }
 
   private make(script: Script, pools: PoolGeneration): Router<never> {

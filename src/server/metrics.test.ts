@@ -17,6 +17,25 @@ const balancer = script(({ metrics, pools }) => {
   return app;
 });
 
+test('routes of timers and events that throw are counted as others are', async () => {
+  const throwing = script(() =>
+    new Router()
+      .request((c) => c.reply(404))
+      .timer(1_000, () => {
+        throw new Error('of a timer');
+      })
+      .event('call.ended', () => {
+        throw new Error('of an event');
+      }),
+  );
+  const t = await town(throwing, { people: { alice: {} } });
+  t.phone('alice').dial('sip:600@example.com');
+  await t.run(2_500);
+
+  assert.match(t.exchange.shared.metrics.text(), /^tandem_script_errors_total 3$/m);
+  t.stop();
+});
+
 test('the figures of an exchange and of its script, while a call goes on', async () => {
   const t = await town(balancer, { people: { alice: {}, media: { host: '192.0.2.21' } } });
   t.phone('alice').dial('sip:600@example.com');

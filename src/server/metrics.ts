@@ -11,12 +11,13 @@ export function exchangeMetrics(exchange: Exchange): void {
 
 type Say = Parameters<Reading>[0];
 
-function transactionFigures({ layer, dispatcher }: Exchange, say: Say): void {
+function transactionFigures({ layer, dispatcher, events }: Exchange, say: Say): void {
   const { requests, responses, badMessages, scriptErrors } = dispatcher.counters;
   say('tandem_requests_total', 'counter', 'Requests that came, retransmissions too.', requests);
   say('tandem_responses_total', 'counter', 'Responses that came.', responses);
   say('tandem_bad_messages_total', 'counter', 'What came and was no SIP.', badMessages);
-  say('tandem_script_errors_total', 'counter', 'Routes that threw; the log names them.', scriptErrors);
+  const threw = scriptErrors + events.faults;
+  say('tandem_script_errors_total', 'counter', 'Routes that threw; the log names them.', threw);
   const { slowRoutes } = dispatcher;
   say('tandem_slow_routes_total', 'counter', 'Routes that took over 5 s: answered 500, logged.', slowRoutes);
   const { retransmitted, serverFailed, clientFailed, refused } = layer.counters;
