@@ -176,6 +176,14 @@ test('a simulation prints each step, what would be sent, the end, and the ways n
   assert.equal(said.err, '(a simulation: nothing was sent, nothing was written)\n');
 });
 
+test('names of --answer that nobody had who was asked are told', async () => {
+  const words = ['--from', 'alice', '--to', 'bob', '--set', NOON, '--answer', 'bobb=486,bob=busy'];
+
+  const { out } = await tandem('sim', ...words);
+
+  assert.match(out, /\n\nnamed by --answer, but not asked\n {2}bobb\n$/);
+});
+
 test('no packet reaches the phone, and no row is written', async () => {
   const earlier = await rows();
 

@@ -3,7 +3,7 @@ import { TandemError } from '../base/errors.ts';
 import type { StepDocument } from '../server/control-steps.ts';
 import { whyItFailed } from '../server/control-steps-verdict.ts';
 import { asItRuns, dryRun, type DryRunReport } from '../server/dry-run.ts';
-import { type FarAnswers, parseAnswers } from '../server/dry-run-answers.ts';
+import { FarAnswers } from '../server/dry-run-answers.ts';
 import { type NotTaken, ScriptCoverage } from '../server/dry-run-coverage.ts';
 import type { Exchange } from '../server/exchange.ts';
 import type { PoolDocument, PoolServerDocument } from '../server/control-pools.ts';
@@ -118,6 +118,7 @@ function printSim(session: Session, told: SimDocument): void {
   list(session, 'not tried', told.notTried);
   list(session, 'held back', heldBack(told));
   list(session, 'logged', told.logged);
+  list(session, 'named by --answer, but not asked', told.unmet);
   terminal.note('(a simulation: nothing was sent, nothing was written)');
 }
 
@@ -161,7 +162,7 @@ async function asTheyAre({ commands }: Session, exchange: Exchange): Promise<voi
 }
 
 function answersOf(given: readonly string[] | undefined): FarAnswers {
-  return given === undefined ? new Map() : parseAnswers(given.join(','));
+  return given === undefined ? new FarAnswers() : FarAnswers.parse(given.join(','));
 }
 
 /** `sip.open_inbound=true`: what is a number, yes or no, a text or a list in the settings stays one. */

@@ -1,16 +1,25 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { answerOf, finalStatus, parseAnswers } from './dry-run-answers.ts';
+import { FarAnswers, finalStatus } from './dry-run-answers.ts';
 
 test('answers are words or final statuses, by name in any letter case', () => {
-  const answers = parseAnswers('bob=486, Carrier.example=timeout,x@y=rings,*=busy');
+  const answers = FarAnswers.parse('bob=486, Carrier.example=timeout,x@y=rings,*=busy');
 
   assert.deepEqual(
-    ['BOB', 'carrier.example', 'x@y', 'somebody'].map((name) => answerOf(answers, [name])),
+    ['BOB', 'carrier.example', 'x@y', 'somebody'].map((name) => answers.of([name])),
     [486, 'silent', 'rings', 'busy'],
   );
-  assert.equal(answerOf(answers, ['nobody', 'bob']), 486);
-  assert.equal(answerOf(new Map(), ['bob']), 'answers');
+  assert.equal(answers.of(['nobody', 'bob']), 486);
+  assert.equal(new FarAnswers().of(['bob']), 'answers');
+});
+
+test('names that nobody had are told, but for everybody else', () => {
+  const answers = FarAnswers.parse('Bob=486,bobb=busy,api.example.com=200,*=rings');
+  answers.of(['bob@example.com', 'bob']);
+  answers.given(['api.example.com']);
+
+  assert.deepEqual(answers.unmet, ['bobb']);
+  assert.equal(answers.given(['other.example.com']), undefined);
 });
 
 for (const [answer, status] of [
@@ -37,7 +46,7 @@ for (const [text, isOne] of [
   ['', false],
 ] as const) {
   test(`${JSON.stringify(text)} is ${isOne ? 'an' : 'no'} answer`, () => {
-    if (isOne) assert.equal(parseAnswers(text).size, 1);
-    else assert.throws(() => parseAnswers(text), { code: 'USAGE' });
+    if (isOne) assert.equal(FarAnswers.parse(text).unmet.length, 1);
+    else assert.throws(() => FarAnswers.parse(text), { code: 'USAGE' });
   });
 }

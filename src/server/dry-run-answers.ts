@@ -7,9 +7,6 @@ import { TandemError } from '../base/errors.ts';
 /** What one of them does with a call. `rings`: and nobody answers; `silent`: nothing comes back at all. */
 export type FarAnswer = 'answers' | 'rings' | 'silent' | 'busy' | number;
 
-/** By name, as it was given. */
-export type FarAnswers = ReadonlyMap<string, FarAnswer>;
-
 const WORDS: Readonly<Record<string, FarAnswer>> = {
   answers: 'answers',
   ok: 'answers',
@@ -18,33 +15,61 @@ const WORDS: Readonly<Record<string, FarAnswer>> = {
   timeout: 'silent',
   busy: 'busy',
 };
+const EVERYBODY = '*';
 const STATUS_MIN = 200;
 const STATUS_MAX = 699;
 const EXPECTED = 'answers, rings, silent, busy or a final status such as 486';
 
-/** Throws USAGE for what is none. */
-export function parseAnswers(text: string): FarAnswers {
-  const answers = new Map<string, FarAnswer>();
-  for (const part of text.split(',')) {
-    const [name = '', word = '', ...more] = part.trim().split('=');
-    const answer = Object.hasOwn(WORDS, word) ? WORDS[word] : statusOf(word);
-    if (name === '' || answer === undefined || more.length > 0) {
-      throw new TandemError('USAGE', `an answer such as bob=486 expected, not ${part.trim() || 'nothing'}`, {
-        hint: `an answer is ${EXPECTED}`,
-      });
-    }
-    answers.set(name.toLowerCase(), answer);
-  }
-  return answers;
-}
+/** What all of them do. */
+export class FarAnswers {
+  private readonly byName: ReadonlyMap<string, FarAnswer>;
+  private readonly met = new Set<string>();
 
-/** What whoever has one of these names does; the first name counts. */
-export function answerOf(answers: FarAnswers, names: readonly string[]): FarAnswer {
-  for (const name of names) {
-    const answer = answers.get(name.toLowerCase());
-    if (answer !== undefined) return answer;
+  constructor(byName: ReadonlyMap<string, FarAnswer> = new Map()) {
+    this.byName = byName;
   }
-  return answers.get('*') ?? 'answers';
+
+  /** Throws USAGE for what is none. */
+  static parse(text: string): FarAnswers {
+    const answers = new Map<string, FarAnswer>();
+    for (const part of text.split(',')) {
+      const [name = '', word = '', ...more] = part.trim().split('=');
+      const answer = Object.hasOwn(WORDS, word) ? WORDS[word] : statusOf(word);
+      if (name === '' || answer === undefined || more.length > 0) {
+        throw new TandemError(
+          'USAGE',
+          `an answer such as bob=486 expected, not ${part.trim() || 'nothing'}`,
+          {
+            hint: `an answer is ${EXPECTED}`,
+          },
+        );
+      }
+      answers.set(name.toLowerCase(), answer);
+    }
+    return new FarAnswers(answers);
+  }
+
+  /** What whoever has one of these names does; the first name counts. */
+  of(names: readonly string[]): FarAnswer {
+    return this.given(names) ?? this.given([EVERYBODY]) ?? 'answers';
+  }
+
+  /** The same, if somebody said so; `*` says nothing of servers that are no SIP servers. */
+  given(names: readonly string[]): FarAnswer | undefined {
+    for (const text of names) {
+      const name = text.toLowerCase();
+      const answer = this.byName.get(name);
+      if (answer === undefined) continue;
+      this.met.add(name);
+      return answer;
+    }
+    return undefined;
+  }
+
+  /** Names that nobody had who was asked for so far. */
+  get unmet(): readonly string[] {
+    return [...this.byName.keys()].filter((name) => name !== EVERYBODY && !this.met.has(name));
+  }
 }
 
 /** The final status; undefined when none comes. */

@@ -9,7 +9,7 @@ export function capturedHttp(answers: FarAnswers, fetched: string[]): HttpServic
     fetch: async (url, { method = 'GET' } = {}) => {
       const { origin, pathname, hostname } = new URL(url);
       fetched.push(`${method} ${origin}${pathname}`);
-      const answer = answers.get(hostname);
+      const answer = answers.given([hostname]);
       const status = answer === undefined ? undefined : finalStatus(answer);
       if (status !== undefined) return { status, headers: {}, text: '' };
       throw new TandemError('HTTP_FAILED', `${hostname} is not asked in a dry run`, {

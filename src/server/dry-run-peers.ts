@@ -2,7 +2,7 @@
 import type { Clock, Millis, Timer } from '../base/world.ts';
 import { replyTo } from '../sip/build.ts';
 import type { SipRequest } from '../sip/message.ts';
-import { type FarAnswer, type FarAnswers, answerOf, finalStatus } from './dry-run-answers.ts';
+import { type FarAnswer, type FarAnswers, finalStatus } from './dry-run-answers.ts';
 import type { SentMessage } from './dry-run-net.ts';
 
 /** There and back. */
@@ -64,7 +64,7 @@ export class DryRunPeers {
     if (method === 'CANCEL') return this.cancelled(key, request, message);
     if (this.heard.has(key)) return;
     this.heard.add(key);
-    const answer = answerOf(this.answers, this.namesOf(request, message));
+    const answer = this.answers.of(this.namesOf(request, message));
     const { key: to } = message.to;
     this.asked.push({ atMs: this.clock.now(), method, uri: request.uriText, to, way: message.way, answer });
     if (method === 'INVITE') this.ring(key, request, message, answer);

@@ -15,7 +15,7 @@ import { openDatabase } from '../store/database.ts';
 import type { Database } from '../store/sqlite.ts';
 import { nodeWorld } from '../world/node-world.ts';
 import { asItRuns, dryRun, type DryRunParts, type DryRunReport } from './dry-run.ts';
-import { parseAnswers } from './dry-run-answers.ts';
+import { FarAnswers } from './dry-run-answers.ts';
 import { restoreStores } from './server.ts';
 import { settingsSchema } from './settings-schema.ts';
 
@@ -96,7 +96,7 @@ function trial(tried: Script, to: string, more: Partial<DryRunParts> = {}): Prom
     request: invite(to),
     path: { from: { host: '192.0.2.7', port: 5060 }, way: 'udp' },
     proves: true,
-    answers: new Map(),
+    answers: new FarAnswers(),
     wall: WALL,
     clock,
     ...more,
@@ -117,14 +117,16 @@ for (const [to, answers, expected] of [
   ['sip:dave@example.com', 'dave=486', [480]],
 ] as const) {
   test(`${to} with ${answers}: the caller would hear ${expected.join(', ')}`, async () => {
-    const report = await trial(proxy, to, { answers: parseAnswers(answers) });
+    const report = await trial(proxy, to, { answers: FarAnswers.parse(answers) });
 
     assert.deepEqual(statuses(report), expected);
   });
 }
 
 test('steps tell what the script asked and decided, with its line', async () => {
-  const { steps, asked } = await trial(proxy, 'sip:bob@example.com', { answers: parseAnswers('bob=486') });
+  const { steps, asked } = await trial(proxy, 'sip:bob@example.com', {
+    answers: FarAnswers.parse('bob=486'),
+  });
 
   assert.deepEqual(
     steps.map((step) =>
@@ -156,12 +158,26 @@ test('failure routes are walked; targets that are never reached are told', async
     return app;
   });
 
-  const answered = await trial(routes, 'sip:1@example.com', { answers: parseAnswers('one.example=503') });
-  const silent = await trial(routes, 'sip:1@example.com', { answers: parseAnswers('*=silent') });
+  const answered = await trial(routes, 'sip:1@example.com', { answers: FarAnswers.parse('one.example=503') });
+  const silent = await trial(routes, 'sip:1@example.com', { answers: FarAnswers.parse('*=silent') });
 
   assert.deepEqual(statuses(answered), [180, 200]);
   assert.deepEqual(answered.notTried, ['sip:1@three.example']);
   assert.deepEqual([statuses(silent), silent.notTried, silent.heard[0]?.atMs], [[504], [], 12_000]);
+});
+
+test('what the exchange asks by itself is no part of a call', async () => {
+  const probed = script(({ pools }) => {
+    const carrier = pools.open('carrier', { servers: ['sip:192.0.2.51'], probe: { everyMs: 1_000 } });
+    return new Router().invite((c) => c.relay(serial(...carrier.pick(c))));
+  });
+
+  const { asked } = await trial(probed, 'sip:1@example.com', { answers: FarAnswers.parse('*=rings') });
+
+  assert.deepEqual(
+    asked.map(({ method }) => method),
+    ['INVITE'],
+  );
 });
 
 test('two servers of one address are told apart by their ports', async () => {
@@ -169,7 +185,7 @@ test('two servers of one address are told apart by their ports', async () => {
     uri: { scheme: 'sip', user: '1', host: '192.0.2.51', port, params: {} },
   });
   const routes = script(() => new Router().invite((c) => c.relay(serial(on(5060), on(5070)))));
-  const answers = parseAnswers('192.0.2.51:5060=486,192.0.2.51=603');
+  const answers = FarAnswers.parse('192.0.2.51:5060=486,192.0.2.51=603');
 
   const { asked } = await trial(routes, 'sip:1@example.com', { answers });
 
@@ -205,7 +221,7 @@ test('no socket is opened, no row is written, no HTTP request is made', async (t
   });
 
   const report = await trial(busy, 'sip:bob@198.51.100.7', {
-    answers: parseAnswers('billing.example.net=200'),
+    answers: FarAnswers.parse('billing.example.net=200'),
   });
 
   assert.deepEqual(statuses(report), [180, 200]);

@@ -64,6 +64,8 @@ export interface DryRunReport {
   readonly fetched: readonly string[];
   /** What would be logged, warnings and errors. */
   readonly logged: readonly string[];
+  /** Names that were given an answer, and nobody who was asked has. */
+  readonly unmet: readonly string[];
 }
 
 /** How `restoreStores` reads the data for a dry run at another time: nothing that it signs meets anybody. */
@@ -129,6 +131,7 @@ class DryRun {
       stores: this.stores,
       tls: { certificates: [], clients: 'none', authorities: undefined },
       http: capturedHttp(this.parts.answers, this.fetched),
+      answersOnly: true,
     });
     let isOpen = false;
     const noteOpen = (): void => {
@@ -153,7 +156,7 @@ class DryRun {
     if (exchange === undefined || stores === undefined)
       throw new Error('a dry run is opened before it is played');
     const startMs = this.clock.now();
-    const asked = this.peers.asked.length; // Probes at the start are no part of it.
+    const asked = this.peers.asked.length; // What the script asks at its start is no part of it.
     const caller = new DryRunCaller(
       { clock: this.clock, net: this.net },
       request,
@@ -186,6 +189,7 @@ class DryRun {
       rows: this.rows,
       fetched: this.fetched,
       logged: this.logged,
+      unmet: this.parts.answers.unmet,
     };
   }
 
