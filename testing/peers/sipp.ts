@@ -27,6 +27,7 @@ export interface Callee {
 
 /** How long a SIPp may take altogether. */
 const RUN_SECONDS = 60;
+/** Calls a second, unless told. */
 const RATE = 50;
 /** All calls by one connection. */
 const BY_TCP = ['-t', 't1'];
@@ -76,7 +77,7 @@ export async function register(exchange: Exchange, phone: Registration): Promise
   return runCaller(exchange, 'register', args, through);
 }
 
-/** So many calls of one user to another, 50 a second. */
+/** So many calls of one user to another. */
 export async function dial(
   exchange: Exchange,
   scenario: string,
@@ -84,8 +85,9 @@ export async function dial(
   callee: string,
   calls: number,
   transport: SippTransport = 'udp',
+  rate = RATE,
 ): Promise<SippRun> {
-  const pace = ['-m', String(calls), '-r', String(RATE)];
+  const pace = ['-m', String(calls), '-r', String(rate)];
   const args = [
     '-s',
     callee,

@@ -1,0 +1,89 @@
+/** The script of a running exchange is loaded again and again while SIPp phones talk: none of them may notice. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ControlClient } from '../../src/server/control-client.ts';
+import { type Exchange, startExchange } from './exchange.ts';
+import { missing } from './peer.ts';
+import { dial, register, startCallee } from './sipp.ts';
+
+const skip = missing('sipp');
+
+const RATE = 100;
+/** A script on trial costs a second of another thread, so that an automatic build has no time for `RELOADS=200`. */
+const RELOADS = Number(process.env.RELOADS ?? 12);
+/** Before every so many reloads one is tried with a script that does not load. */
+const BROKEN_EVERY = 5;
+/** Calls go on, so many at a time, until the last reload is done. */
+const CALLS = 300;
+const CALLS_MAX = 100_000;
+const ANSWER_MS = 60_000;
+/** What half of them may leave behind: Node keeps a little of every module that it has loaded. */
+const GROWTH_MAX_KB = 48 << 10;
+
+const defaultScript = new URL('../../examples/registrar-proxy.ts', import.meta.url);
+
+test(`${RELOADS} reloads under ${RATE} calls a second lose no call and no memory`, { skip }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-reload-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'route.ts');
+  const text = readFileSync(defaultScript, 'utf8');
+  writeFileSync(file, text);
+  const exchange = await startExchange(['alice', 'bob'], {
+    script: file,
+    settings: 'type_check = false\n',
+  });
+  t.after(() => exchange.stop());
+  const client = await ControlClient.open(join(exchange.folder, 'data', 'tandem.sock'));
+  assert.ok(client !== undefined);
+  t.after(() => client.close());
+  const callee = await startCallee(exchange, 'callee-answers', CALLS_MAX);
+  t.after(() => callee.stop());
+  assert.equal((await register(exchange, { user: 'bob', port: callee.port })).code, 0);
+
+  let isOver = false;
+  const calling = callUntil(exchange, () => isOver);
+  const sizes: number[] = [];
+  for (let reload = 1; reload <= RELOADS; reload++) {
+    if (reload % BROKEN_EVERY === 0) {
+      writeFileSync(file, 'export default (');
+      await assert.rejects(client.ask('reload', {}, ANSWER_MS), { code: 'SCRIPT_INVALID' });
+    }
+    writeFileSync(file, `${text}\n// ${reload}\n`);
+    const { generation } = (await client.ask('reload', {}, ANSWER_MS)) as { generation: number };
+    assert.equal(generation, reload + 1);
+    sizes.push(residentKb(exchange.pid));
+  }
+  isOver = true;
+  const calls = await calling;
+  const [half = 0, whole = 0] = [sizes[Math.floor(RELOADS / 2)], sizes.at(-1)];
+  assert.ok(whole - half <= GROWTH_MAX_KB, `${whole - half} kB`);
+  t.diagnostic(`${calls} calls; ${half} kB in the middle, ${whole} kB at the end`);
+});
+
+/** How many calls went as told, by the phones and by our records: answered, held, hung up by the caller. */
+async function callUntil(exchange: Exchange, isOver: () => boolean): Promise<number> {
+  let calls = 0;
+  for (; !isOver(); calls += CALLS) {
+    const { code, errors, logged } = await dial(
+      exchange,
+      'caller-hangs-up',
+      'alice',
+      'bob',
+      CALLS,
+      'udp',
+      RATE,
+    );
+    assert.equal(code, 0, errors.slice(0, 2000));
+    const ids = new Set(logged.get('ended'));
+    const ends = (await exchange.records(ids)).map(({ status, endedBy }) => `${status} ${endedBy}`);
+    assert.deepEqual([ids.size, ends.length, new Set(ends)], [CALLS, CALLS, new Set(['200 caller'])]);
+  }
+  return calls;
+}
+
+function residentKb(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
