@@ -60,6 +60,10 @@ for (const [what, pid, startedAt] of [
   });
 }
 
+test('a folder that the system refuses to make is told, too', { skip: process.platform !== 'linux' }, () => {
+  assert.throws(() => claimDataFolder('/proc/tandem/data'), { code: 'DATA_FOLDER', message: /ENOENT/ });
+});
+
 test('a folder that cannot be made is told with its cause', () => {
   const file = join(root, 'file');
   writeFileSync(file, '');

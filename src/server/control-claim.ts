@@ -2,8 +2,8 @@
  * One data folder, one exchange: `tandem.pid` in it names the process that has it, and nothing else, so that
  * `kill $(cat tandem.pid)` is right. Which process of that number it was says `tandem.started`.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { TandemError } from '../base/errors.ts';
 
 /** A data folder that is ours until released. */
@@ -17,7 +17,7 @@ const OWNER_ONLY = 0o700;
 /** Makes the folder if need be, and takes it; throws CONFLICT when a living exchange has it. */
 export function claimDataFolder(folder: string): Claim {
   try {
-    mkdirSync(folder, { recursive: true, mode: OWNER_ONLY });
+    makeFolder(folder);
     if (!take(folder)) {
       const other = claimant(folder);
       if (other !== undefined) throw claimed(folder, `pid ${other}`, `stop it (kill ${other})`);
@@ -39,6 +39,17 @@ export function claimDataFolder(folder: string): Claim {
 export function claimant(folder: string): number | undefined {
   const found = readClaim(folder);
   return found !== undefined && isAlive(found) ? found.pid : undefined;
+}
+
+/** Node's own `recursive` never ends where the system says ENOENT of a folder whose parent is there, as in /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: OWNER_ONLY });
+  } catch (error) {
+    if (!existsSync(folder)) throw error; // Else somebody else was quicker.
+  }
 }
 
 interface PidFile {
