@@ -2,6 +2,11 @@
 import type { Contact } from './contact.ts';
 import type { RegisterSource } from './nat.ts';
 
+/** Whether it ends with its connection: one that can be woken does not need it. RFC 8599 §5.5 */
+export function isTied(contact: Contact): boolean {
+  return contact.boundToConnection && contact.push === undefined;
+}
+
 /** Told that the bindings of an address-of-record that were reached by this connection lead nowhere now. */
 export type FlowGone = (aor: string, received: string) => void;
 

@@ -11,7 +11,7 @@ import { aorOf, type Uri } from '../sip/uri.ts';
 import type { Writer } from '../store/writer.ts';
 import { type BindingRow, contactOfRow } from './binding-row.ts';
 import { Bindings, type LocationEvent } from './bindings.ts';
-import { BoundFlows } from './bound-flows.ts';
+import { BoundFlows, isTied } from './bound-flows.ts';
 import type { Contact } from './contact.ts';
 import { devices, rungBy } from './devices.ts';
 import { type DeviceGruus, Gruus } from './gruu.ts';
@@ -27,6 +27,7 @@ import {
   type RegisterOutcome,
   renewedBy,
 } from './registrar.ts';
+import { SilentFlows } from './silent-flows.ts';
 import { STORE_MS, type StoreWait, StoreWaits } from './store-waits.ts';
 import { BINDING_TEXT_MAX, LocationTable, NO_ROW, textLength } from './table.ts';
 import { Turns } from './turns.ts';
@@ -81,6 +82,7 @@ const STORE_FAILED: RegisterOutcome = refusalOf(
 
 /** The bindings of every subscriber, and the only way to change them. */
 export class Location {
+  readonly silentFlows = new SilentFlows();
   private readonly clock: Clock;
   private readonly random: Random;
   private readonly settings: LocationSettings;
@@ -169,7 +171,7 @@ export class Location {
     const owner = uri.params['gr'] === undefined ? undefined : this.gruus?.ownerOf(uri);
     if (uri.params['gr'] !== undefined && owner === undefined) return NO_CONTACTS;
     const all = owner === undefined ? this.lookup(aorOf(uri)) : this.lookup(owner.aor).filter(owner.owns);
-    return devices(rungBy(uri.scheme, all));
+    return devices(rungBy(uri.scheme, all), this.silentFlows);
   }
 
   /**
@@ -289,13 +291,17 @@ export class Location {
     const changes = planRegister(register, this.bindings.of(aor), this.now, this.settings);
     if (!this.bindings.hasRoomFor(changes, this.settings.bindingsMax)) return this.overloaded();
     const done = (): RegisterOutcome => {
-      for (const change of changes)
-        if (change.kind === 'put' && isTied(change.contact)) this.flows.bind(change.contact, source);
+      for (const change of changes) if (change.kind === 'put') this.registered(change.contact, source);
       return this.answer(register);
     };
     const stored = this.bindings.change(aor, changes);
     if (typeof stored === 'boolean') return done();
     return stored.then((whether) => (whether ? done() : STORE_FAILED));
+  }
+
+  private registered(contact: Contact, source: RegisterSource): void {
+    this.silentFlows.heard(contact);
+    if (isTied(contact)) this.flows.bind(contact, source);
   }
 
   private answer(register: Register): RegisterOutcome {
@@ -383,11 +389,6 @@ export class Location {
 
 const NO_CONTACTS: readonly Contact[] = [];
 const NOT_THEIRS: RegisterOutcome = { status: 403, headers: [] };
-
-/** Whether it ends with its connection: one that can be woken does not need it. RFC 8599 §5.5 */
-function isTied(contact: Contact): boolean {
-  return contact.boundToConnection && contact.push === undefined;
-}
 
 function removal(changes: readonly Change[], stored: boolean): Removal {
   return { removed: stored ? changes.length : 0, stored };

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import type { Value } from '../store/writer.ts';
 import { Breakable, registrar, save, valuesOf } from '../testing/registering.ts';
 import type { BindingRow } from './binding-row.ts';
+import type { Contact } from './contact.ts';
+import { SILENT_FLOWS_MAX, SilentFlows } from './silent-flows.ts';
 import { parseUri } from '../sip/uri.ts';
 
 const BOB = 'bob@example.com';
@@ -83,6 +85,39 @@ test('of each device one flow rings, the latest; the others are for when it is g
   assert.deepEqual([flows(0), flows(1), flows(2)], [[], [], [2, 1]]);
   assert.deepEqual(rung[2]?.others?.[0]?.others?.[0]?.regId, 1);
 });
+
+test('a flow that was silent comes last, until it is registered again', () => {
+  const r = registrar();
+  save(r, { lines: [flow(1), OUTBOUND] });
+  save(r, { lines: [flow(2), OUTBOUND], callId: 'b' });
+  const order = (): unknown[] => {
+    const [first] = r.location.contactsOf(parseUri(`sip:${BOB}`));
+    return [first?.regId, first?.others?.map(({ regId }) => regId)];
+  };
+  assert.deepEqual(order(), [2, [1]]);
+
+  const [silent] = r.location.contactsOf(parseUri(`sip:${BOB}`));
+  r.location.silentFlows.note(silent!);
+  assert.deepEqual(order(), [1, [2]]);
+
+  save(r, { lines: [flow(2), OUTBOUND], callId: 'b', cseq: 2 });
+  assert.deepEqual(order(), [2, [1]]);
+});
+
+for (const [more, isKept] of [
+  [SILENT_FLOWS_MAX - 1, true],
+  [SILENT_FLOWS_MAX, false],
+] as const) {
+  test(`the first of ${more + 1} silent flows is ${isKept ? 'remembered' : 'forgotten'}`, () => {
+    const silent = new SilentFlows();
+    const contact = (regId: number): Contact => ({ instance: DESK, regId }) as Contact;
+
+    for (let regId = 1; regId <= more + 1; regId++) silent.note(contact(regId));
+
+    assert.equal(silent.has(contact(1)), isKept);
+    assert.equal(silent.has(contact(more + 1)), true);
+  });
+}
 
 test('who takes a flow away need not say which', () => {
   const r = registrar();

@@ -67,6 +67,11 @@ export class Branch implements ClientUser {
     return this.status !== 0;
   }
 
+  /** Whether nothing at all came from where it went last. */
+  get isSilent(): boolean {
+    return this.heard === NOTHING;
+  }
+
   begin(client: ClientTransaction, text: string, replyMs: Millis): void {
     this.client = client;
     this.heard = NOTHING;

@@ -72,6 +72,8 @@ export interface PhoneBook {
   instances(uri: Uri): Plan | undefined;
   /** The flow to a target is gone. RFC 5626 §7 */
   flowFailed(target: Target): void;
+  /** Nothing came back by the flow to a target. */
+  flowSilent(target: Target): void;
 }
 
 /** Relays requests; one for the whole exchange. */

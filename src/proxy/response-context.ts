@@ -206,7 +206,9 @@ export class ResponseContext implements ServerUser {
   branchEnded(branch: Branch): void {
     this.waits?.end(branch);
     if (this.callerWaits) this.proxy.onBranchEnd?.(this.server.request.callId, branch);
-    if (branch.status === 503 && this.triesOther(branch)) return;
+    const isSilent = branch.status === 408 && branch.isSilent;
+    if (isSilent) this.proxy.phones?.flowSilent(branch.target);
+    if ((isSilent || branch.status === 503) && this.triesOther(branch)) return;
     this.best.add({ status: branch.status, response: undefined });
     this.run.branchEnded(branch);
   }

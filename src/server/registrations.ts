@@ -82,6 +82,10 @@ export class Registrations implements PhoneBook {
     if (target instanceof Contact && target.push === undefined) this.location.removeDead(target);
   }
 
+  flowSilent(target: Target): void {
+    if (target instanceof Contact) this.location.silentFlows.note(target);
+  }
+
   /** For one generation of a script. */
   services(isLocal: (host: string) => boolean): Services['location'] {
     return {

@@ -47,6 +47,8 @@ export interface Exchange {
   readonly port: number;
   /** Where it listens for what else, when it was started with `streams`. */
   readonly ports: { readonly tls: number; readonly ws: number; readonly wss: number };
+  /** Where it listens for TCP from the pipe at `pipedFrom`. */
+  readonly pipedTo: number;
   /** The file of the authority that signed its certificate. */
   readonly authority: string;
   /** For what its peers write. */
@@ -86,6 +88,8 @@ export interface ExchangeOptions {
   readonly alsoNamed?: string;
   /** Further places where it listens, without a port: `udp:[::1]`. They have that of its first one. */
   readonly listen?: readonly string[];
+  /** A TCP port from where a program of the test passes connections on: peers reach it there. */
+  readonly pipedFrom?: number;
 }
 
 /** Starts the exchange with the default script, and adds the users. */
@@ -96,17 +100,14 @@ export async function startExchange(
   const { streams = false, host = '127.0.0.1', script = DEFAULT_SCRIPT, settings = '' } = options;
   const folder = mkdtempSync(join(tmpdir(), 'tandem-peers-'));
   const domain = 'tandem.test';
-  const [port = 0, tls = 0, ws = 0, wss = 0] = await freePorts(4);
+  const [port = 0, tls = 0, ws = 0, wss = 0, pipedTo = 0] = await freePorts(5);
   const ports = { tls, ws, wss };
   const config = join(folder, 'tandem.toml');
   const authority = join(folder, 'authority.pem');
   const signer = makeAuthority();
   writeFileSync(authority, signer.pem);
   const more = streams ? writeCertificates(folder, signer, domain, options) : '';
-  const keyOf = (at: number): string => new Endpoint(host, at).key;
-  const listen = [`udp:${keyOf(port)}`, `tcp:${keyOf(port)}`];
-  if (streams) for (const [kind, at] of Object.entries(ports)) listen.push(`${kind}:${keyOf(at)}`);
-  for (const place of options.listen ?? []) listen.push(`${place}:${port}`);
+  const listen = entries(host, { port, pipedTo, ...(streams ? ports : {}) }, options);
   writeFileSync(config, configuration(domain, listen, folder, script, options.sip ?? '') + more + settings);
   const server = startPeer(process.execPath, [...NODE, 'start', '--config', config], folder);
   const stop = async (): Promise<void> => {
@@ -137,6 +138,7 @@ export async function startExchange(
     host,
     port,
     ports,
+    pipedTo,
     authority,
     folder,
     records: (ids) => closedRecords(command, ids),
@@ -151,15 +153,32 @@ export async function startExchange(
   };
 }
 
+/** An entry of `[sip] listen`. */
+type Listen = string | { readonly listen: string; readonly advertise: string };
+
+/** UDP and TCP at `port`, streams at ports of their own. */
+function entries(
+  host: string,
+  { port, pipedTo, ...streams }: { readonly port: number; readonly pipedTo: number },
+  { listen: more = [], pipedFrom }: ExchangeOptions,
+): readonly Listen[] {
+  const keyOf = (at: number): string => new Endpoint(host, at).key;
+  const own = Object.entries({ udp: port, tcp: port, ...streams });
+  const listen: Listen[] = own.map(([transport, at]) => `${transport}:${keyOf(at)}`);
+  for (const place of more) listen.push(`${place}:${port}`);
+  if (pipedFrom !== undefined) listen.push({ listen: `tcp:${keyOf(pipedTo)}`, advertise: keyOf(pipedFrom) });
+  return listen;
+}
+
 function configuration(
   domain: string,
-  listen: readonly string[],
+  listen: readonly Listen[],
   folder: string,
   script: string,
   sip: string,
 ): string {
   return `[sip]
-listen = ${JSON.stringify(listen)}
+listen = [${listen.map(tomlOf).join(', ')}]
 domains = [${JSON.stringify(domain)}]
 ${sip}
 
@@ -169,6 +188,11 @@ folder = ${JSON.stringify(join(folder, 'data'))}
 [script]
 file = ${JSON.stringify(script)}
 `;
+}
+
+function tomlOf(entry: Listen): string {
+  if (typeof entry === 'string') return JSON.stringify(entry);
+  return `{ listen = ${JSON.stringify(entry.listen)}, advertise = ${JSON.stringify(entry.advertise)} }`;
 }
 
 /** Certificates for the domain and for whatever else it is called; what the settings say of them. */
