@@ -219,6 +219,21 @@ test('a nonce may be used again with the next count, not with the same one', asy
   assert.deepEqual(told, ['ok alice', 'ok alice', '401', '401', 'ok alice']);
 });
 
+test('each request is proven by its own method, URI and algorithm, whatever was proven before it', async () => {
+  const { auth } = await start();
+  const nonce = nonceOf(auth.check(request(), 'www'));
+  const asked = ['REGISTER SHA-256', 'REGISTER MD5', 'OPTIONS MD5', 'REGISTER SHA-256'];
+  const told = asked.map((words, place) => {
+    const [method = '', algorithm = ''] = words.split(' ');
+    const nc = `${place + 1}`.padStart(8, '0');
+    const right = credentials({ nonce, nc, method, algorithm });
+    const stolen = credentials({ nonce, nc, method: 'PUBLISH', algorithm });
+    return [stolen, right].map((line) => said(auth.check(request([line], method), 'www'))).join(', ');
+  });
+
+  assert.deepEqual(new Set(told), new Set(['401, ok alice']));
+});
+
 test('a wrong answer uses up no count of the nonce', async () => {
   const { auth } = await start();
   const nonce = nonceOf(auth.check(request(), 'www'));

@@ -10,7 +10,7 @@ import { AUTHORIZATION, PROXY_AUTHORIZATION } from '../sip/header-table.ts';
 import { isHex } from '../sip/scan.ts';
 import { parseCredentials, printChallenge } from '../sip/credentials.ts';
 import type { Credentials } from '../sip/credentials.ts';
-import { digestResponse } from '../sip/digest.ts';
+import { digestHa2, responseOf } from '../sip/digest.ts';
 import type { DigestAlgorithm } from '../sip/digest.ts';
 import type { SipRequest } from '../sip/message.ts';
 import { parseUri, sameUri } from '../sip/uri.ts';
@@ -76,6 +76,8 @@ export class DigestAuth {
   private readonly algorithms: readonly DigestAlgorithm[];
   /** What an unknown user's answer is compared with. */
   private readonly dummy: { readonly ha1: string; readonly ha1Sha256: string };
+  /** The hash over method and URI that was made last. */
+  private hashed = { uri: '', method: '', algorithm: '', ha2: '' };
 
   constructor(options: DigestAuthOptions) {
     this.options = options;
@@ -137,9 +139,20 @@ export class DigestAuth {
     const field = algorithm === 'MD5' ? 'ha1' : 'ha1Sha256';
     // Without an account, or without its hash of this kind, the dummy is compared: it never matches.
     const ha1 = subscriber?.[field] || this.dummy[field];
-    const parts = given.qop === 'auth-int' ? { ...given, body: request.body } : given;
-    const expected = digestResponse(algorithm, ha1, request.method, parts);
+    const ha2 =
+      given.qop === 'auth-int'
+        ? digestHa2(algorithm, request.method, { ...given, body: request.body })
+        : this.ha2Of(request.method, given, algorithm);
+    const expected = responseOf(algorithm, ha1, ha2, given);
     return sameText(expected, given.response.toLowerCase()) ? subscriber : undefined;
+  }
+
+  /** Phones of one domain register with one URI: what was hashed last is kept. */
+  private ha2Of(method: string, given: Credentials, algorithm: DigestAlgorithm): string {
+    const { hashed } = this;
+    if (hashed.uri !== given.uri || hashed.method !== method || hashed.algorithm !== algorithm)
+      this.hashed = { uri: given.uri, method, algorithm, ha2: digestHa2(algorithm, method, given) };
+    return this.hashed.ha2;
   }
 
   /** We always ask for a `qop`: without it there is no nonce count, and no shield against replay. RFC 7616 §3.4 */

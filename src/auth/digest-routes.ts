@@ -3,10 +3,8 @@ import type { RequestContext } from '../route/context.ts';
 import type { Reply } from '../route/decision.ts';
 import type { Middleware } from '../route/router.ts';
 import type { Caller } from '../route/services.ts';
-import { FROM, TO } from '../sip/header-table.ts';
 import type { SipRequest } from '../sip/message.ts';
-import { parseNameAddr } from '../sip/name-addr.ts';
-import { aorOf } from '../sip/uri.ts';
+import { canonicalEscapes } from '../sip/escapes.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { DigestAuth } from './challenge.ts';
 
@@ -50,8 +48,7 @@ export function digestRoutes(
 
 /** The realm is the domain that the request claims to belong to. */
 export function realmOf(request: SipRequest): string {
-  const id = request.method === 'REGISTER' ? TO : FROM;
-  return parseNameAddr(request.headers.raw(id) ?? '').uri.host;
+  return (request.method === 'REGISTER' ? request.to : request.from).uri.host;
 }
 
 /** Who the request comes from, or the challenge or refusal it is answered. */
@@ -69,6 +66,7 @@ function prove(auth: DigestAuth, c: RequestContext<{}>, logins: LoginObserver): 
 
 /** RFC 3261 §22.1: the realm names the domain; nobody speaks for another of our users. */
 export function speaksForItself(c: RequestContext<{}>, caller: Caller): Caller | Reply {
-  const claimed = c.method === 'REGISTER' ? c.to.uri : c.from.uri;
-  return aorOf(claimed) === `${caller.user}@${caller.domain}` ? caller : FOREIGN_IDENTITY;
+  const { scheme, user, host } = c.method === 'REGISTER' ? c.to.uri : c.from.uri;
+  if (scheme === 'tel' || user === undefined) return FOREIGN_IDENTITY;
+  return canonicalEscapes(user) === caller.user && host === caller.domain ? caller : FOREIGN_IDENTITY;
 }

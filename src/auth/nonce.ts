@@ -34,13 +34,20 @@ export const NONCE_LIFETIME_MS = 300_000;
 /** The highest nonce count: eight hex digits. */
 export const NONCE_COUNT_MAX = 0xffff_ffff;
 
-const RUN_DIGITS = 8;
-const TIME_DIGITS = 10;
-const NUMBER_DIGITS = 10;
-const SOURCE_DIGITS = 8;
-const SOURCE_AT = RUN_DIGITS + TIME_DIGITS + NUMBER_DIGITS;
-const STAMP_DIGITS = SOURCE_AT + SOURCE_DIGITS;
-const MARK_DIGITS = 16;
+const RUN_BYTES = 4;
+const TIME_BYTES = 5;
+const NUMBER_BYTES = 5;
+const SOURCE_BYTES = 4;
+const STAMP_BYTES = RUN_BYTES + TIME_BYTES + NUMBER_BYTES + SOURCE_BYTES;
+const MARK_BYTES = 8;
+/** Where time, number, source and mark begin, in hex digits. */
+const TIME_AT = 2 * RUN_BYTES;
+const NUMBER_AT = TIME_AT + 2 * TIME_BYTES;
+const SOURCE_AT = NUMBER_AT + 2 * NUMBER_BYTES;
+const MARK_AT = 2 * STAMP_BYTES;
+const DIGITS = 2 * (STAMP_BYTES + MARK_BYTES);
+/** Times and numbers begin again behind this. */
+const WRAP = 2 ** (8 * TIME_BYTES);
 const KEY_BYTES = 8;
 
 /** What nonces are made with. `secret` may be kept over restarts and shared by nodes. */
@@ -58,6 +65,8 @@ export class Nonces {
   private readonly marks: readonly [KeyedHash, KeyedHash];
   private readonly lifetimeMs: Millis;
   private readonly run: string;
+  /** The nonce that is being made; what does not change stands in it already. */
+  private readonly bytes = Buffer.alloc(STAMP_BYTES + MARK_BYTES);
   private made = 0;
   // One place is shared by all nonces whose numbers are equal modulo NONCES_REMEMBERED.
   private readonly holders = new Float64Array(NONCES_REMEMBERED);
@@ -73,29 +82,34 @@ export class Nonces {
     this.sources = keyed(0);
     this.marks = [keyed(1), keyed(2)];
     this.lifetimeMs = options.lifetimeMs ?? NONCE_LIFETIME_MS;
-    this.run = Buffer.from(options.random.bytes(RUN_DIGITS / 2)).toString('hex');
+    this.bytes.set(options.random.bytes(RUN_BYTES));
+    this.run = this.bytes.toString('hex', 0, RUN_BYTES);
   }
 
   /** A nonce nobody has had before, for whoever hears us at this address. */
   make(source = ''): string {
-    const time = hex40(this.clock.now());
-    const number = hex40(++this.made);
-    const stamp = this.run + time + number + hex32(this.sources.of(source));
+    const { bytes } = this;
+    bytes.writeUIntBE(Math.floor(this.clock.now()) % WRAP, RUN_BYTES, TIME_BYTES);
+    bytes.writeUIntBE(++this.made % WRAP, RUN_BYTES + TIME_BYTES, NUMBER_BYTES);
+    bytes.writeInt32BE(this.sources.of(source), STAMP_BYTES - SOURCE_BYTES);
+    const stamp = bytes.toString('hex', 0, STAMP_BYTES);
     const [first, second] = this.marks;
-    return stamp + hex32(first.of(stamp)) + hex32(second.of(stamp));
+    bytes.writeInt32BE(first.of(stamp), STAMP_BYTES);
+    bytes.writeInt32BE(second.of(stamp), STAMP_BYTES + MARK_BYTES / 2);
+    return bytes.toString('hex');
   }
 
   /** Judges a nonce that came from an address, and changes nothing. */
   judge(nonce: string, source = ''): Exclude<NonceState, 'replayed'> {
-    if (nonce.length !== STAMP_DIGITS + MARK_DIGITS) return 'forged';
-    const stamp = nonce.substring(0, STAMP_DIGITS);
+    if (nonce.length !== DIGITS) return 'forged';
+    const stamp = nonce.substring(0, MARK_AT);
     const [first, second] = this.marks;
-    const isFirst = readHex(nonce, STAMP_DIGITS, STAMP_DIGITS + 8) === first.of(stamp) >>> 0;
-    const isSecond = readHex(nonce, STAMP_DIGITS + 8, nonce.length) === second.of(stamp) >>> 0;
+    const isFirst = readHex(nonce, MARK_AT, MARK_AT + MARK_BYTES) === first.of(stamp) >>> 0;
+    const isSecond = readHex(nonce, MARK_AT + MARK_BYTES, DIGITS) === second.of(stamp) >>> 0;
     if (!isFirst || !isSecond) return 'forged';
-    const isHere = readHex(nonce, SOURCE_AT, STAMP_DIGITS) === this.sources.of(source) >>> 0;
+    const isHere = readHex(nonce, SOURCE_AT, MARK_AT) === this.sources.of(source) >>> 0;
     if (!isHere || !nonce.startsWith(this.run)) return 'stale';
-    const madeAt = readHex(nonce, RUN_DIGITS, RUN_DIGITS + TIME_DIGITS);
+    const madeAt = readHex(nonce, TIME_AT, NUMBER_AT);
     if (this.clock.now() - madeAt > this.lifetimeMs) return 'stale';
     const number = numberOf(nonce);
     return this.holders[number % NONCES_REMEMBERED]! > number ? 'stale' : 'fresh';
@@ -143,20 +157,8 @@ export function sameText(a: string, b: string): boolean {
   return difference === 0;
 }
 
-const BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
-function hex32(value: number): string {
-  return (
-    BYTES[value >>> 24]! + BYTES[(value >>> 16) & 255]! + BYTES[(value >>> 8) & 255]! + BYTES[value & 255]!
-  );
-}
-
-function hex40(value: number): string {
-  return BYTES[Math.floor(value / 0x1_0000_0000) & 255]! + hex32(value >>> 0);
-}
-
 function numberOf(nonce: string): number {
-  return readHex(nonce, RUN_DIGITS + TIME_DIGITS, SOURCE_AT);
+  return readHex(nonce, NUMBER_AT, SOURCE_AT);
 }
 
 /** What the lower-case hex digits there say; -1 when one is none. */

@@ -53,9 +53,9 @@ const FLOW_HASH_LENGTH = 10;
 
 /** What stands in the `contact` column, the key of the row beside the address-of-record. */
 export function diskUri(contact: Contact): string {
-  const { uriText, regId, instance = '' } = contact;
+  const { uriText, regId } = contact;
   if (regId === undefined) return uriText;
-  const device = hash('sha256', instance, 'hex').substring(0, FLOW_HASH_LENGTH);
+  const device = hash('sha256', contact.instance ?? '', 'hex').substring(0, FLOW_HASH_LENGTH);
   const question = uriText.indexOf('?');
   const end = question < 0 ? uriText.length : question;
   return `${uriText.substring(0, end)}${FLOW}${device}.${regId}${uriText.substring(end)}`;

@@ -68,6 +68,7 @@ export class Bindings {
 
   /** How long the oldest change on its way to disk has been. */
   get oldestMs(): Millis {
+    if (this.onTheWay.size === 0) return 0;
     for (const { since } of this.onTheWay) return this.parts.clock.now() - since;
     return 0;
   }
@@ -76,10 +77,10 @@ export class Bindings {
   change(aor: string, changes: readonly Change[]): boolean | Promise<boolean> {
     const { writer, durable, turns } = this.parts;
     if (changes.length === 0) return true;
-    const news = this.newsIn(changes);
+    const now = this.parts.clock.now();
     if (writer !== undefined && durable) {
       return turns.hold(aor, this.commit(writer, changes)).then((stored) => {
-        if (stored) this.tellNews(news);
+        if (stored) this.tellNews(changes, now);
         return stored;
       });
     }
@@ -90,8 +91,18 @@ export class Bindings {
         this.write(writer, step, this.counted);
       }
     }
-    this.tellNews(news);
+    this.tellNews(changes, now);
     return true;
+  }
+
+  /** The contact of who had one alone and has renewed it, as it holds now: it need not be read again. */
+  renewed(before: readonly Binding[], changes: readonly Change[]): Contact | undefined {
+    const [change] = changes;
+    if (before.length !== 1 || changes.length !== 1) return undefined;
+    if (change?.kind !== 'put' || change.old === undefined) return undefined;
+    const { contact, old } = change;
+    const until = this.parts.table.expiresAt(old.row);
+    return until === contact.expiresAt && until > this.parts.clock.now() ? contact : undefined;
   }
 
   /** Removes a binding whose time is over, at once: its row follows. */
@@ -142,7 +153,7 @@ export class Bindings {
       let left = steps.length;
       for (const step of steps) {
         this.write(writer, step, (error) => {
-          if (error === undefined) undo.push(this.apply(step));
+          if (error === undefined) undo.push(this.undoOf(step, this.apply(step)));
           else this.storeFailures++;
           if (--left === 0) resolve(undo);
         });
@@ -156,52 +167,49 @@ export class Bindings {
     else writer.write('removeBinding', removedValues(step.old.contact), done);
   }
 
-  /** Changes memory, and answers what would undo it. */
-  private apply(step: Step): Step {
+  /** Changes memory, and answers the row of a binding that is put. */
+  private apply(step: Step): number {
     const { table } = this.parts;
-    if (step.kind === 'remove') {
-      table.remove(step.old.row);
-      return { kind: 'put', contact: step.old.contact, old: undefined };
-    }
-    // Memory has them since the first row.
-    if (step.kind === 'details') return step;
+    if (step.kind === 'remove') table.remove(step.old.row);
+    // Memory has details since the first row.
+    if (step.kind !== 'put') return NO_ROW;
     const { contact, old } = step;
     if (old === undefined) {
       const row = table.put(contact);
       assert(row !== NO_ROW, 'a row was reserved for this binding');
-      return { kind: 'remove', old: { row, contact, order: table.order(row) } };
+      return row;
     }
     const until = table.expiresAt(old.row);
     table.update(old.row, contact);
     // While the row was on its way the phone was told to come back, and stays until it does.
     if (until > old.contact.expiresAt) table.stay(old.row, until);
+    return old.row;
+  }
+
+  /** What takes a step back that was applied, with the row that it was applied to. */
+  private undoOf(step: Step, row: number): Step {
+    if (step.kind === 'details') return step;
+    if (step.kind === 'remove') return { kind: 'put', contact: step.old.contact, old: undefined };
+    const { contact, old } = step;
+    if (old === undefined)
+      return { kind: 'remove', old: { row, contact, order: this.parts.table.order(row) } };
     return { kind: 'put', contact: old.contact, old: { ...old, contact } };
   }
 
-  /** What listeners are told of the changes once they hold: the end of what had expired is no news. */
-  private newsIn(changes: readonly Change[]): readonly News[] {
-    const now = this.parts.clock.now();
-    const news: News[] = [];
+  /** The changes hold. `asked`: when they were asked for; the end of what had expired then is no news. */
+  private tellNews(changes: readonly Change[], asked: Millis): void {
+    const { tell } = this.parts;
     for (const change of changes) {
-      const wasThere = change.old !== undefined && change.old.contact.expiresAt > now;
-      if (change.kind === 'put')
-        news.push([wasThere ? 'contact.refreshed' : 'contact.added', change.contact]);
-      else if (wasThere) news.push(['contact.removed', change.old.contact]);
+      const wasThere = change.old !== undefined && change.old.contact.expiresAt > asked;
+      if (change.kind === 'put') tell(wasThere ? 'contact.refreshed' : 'contact.added', change.contact);
+      else if (wasThere) tell('contact.removed', change.old.contact);
     }
-    return news;
-  }
-
-  private tellNews(news: readonly News[]): void {
-    for (const [event, contact] of news) this.parts.tell(event, contact);
   }
 
   private readonly counted = (error: Error | undefined): void => {
     if (error !== undefined) this.storeFailures++;
   };
 }
-
-/** What a listener is told. */
-type News = readonly [LocationEvent, Contact];
 
 /** The rows of some changes. */
 function stepsOf(changes: readonly Change[]): readonly Step[] {

@@ -1,17 +1,14 @@
 /** Which bindings end with a connection. RFC 5626 §6: when a flow fails, the binding to it is of no use any more. */
 import type { Contact } from './contact.ts';
 import type { RegisterSource } from './nat.ts';
-
-/** Whether it ends with its connection: one that can be woken does not need it. RFC 8599 §5.5 */
-export function isTied(contact: Contact): boolean {
-  return contact.boundToConnection && contact.push === undefined;
-}
+import { SilentFlows } from './silent-flows.ts';
 
 /** Told that the bindings of an address-of-record that were reached by this connection lead nowhere now. */
 export type FlowGone = (aor: string, received: string) => void;
 
 /** Watches connections. */
 export class BoundFlows {
+  readonly silent = new SilentFlows();
   private readonly flows = new Map<string, Set<string>>();
   private readonly gone: FlowGone;
 
@@ -24,8 +21,14 @@ export class BoundFlows {
     return this.flows.size;
   }
 
+  /** What a phone registers by is not silent. */
+  registered(contact: Contact, source: RegisterSource): void {
+    this.silent.heard(contact);
+    if (contact.isTied) this.bind(contact, source);
+  }
+
   /** The binding holds as long as its connection does; one that is gone already takes it along at once. */
-  bind({ aor, received }: Contact, source: RegisterSource): void {
+  private bind({ aor, received }: Contact, source: RegisterSource): void {
     if (received === undefined || source.onBreak === undefined) return;
     if (source.open === false) return this.gone(aor, received);
     const known = this.flows.get(received);

@@ -11,9 +11,9 @@ export interface ContactValue {
   /** 0 to 1. */
   readonly q: number;
   /** `+sip.instance` without its quotes, which stands in `params` too. RFC 5626 §4.1 */
-  readonly instance?: string | undefined;
+  readonly instance: string | undefined;
   /** RFC 5626 §4.2; undefined unless it is from 1 to 2^31 - 1. */
-  readonly regId?: number | undefined;
+  readonly regId: number | undefined;
   /** Every parameter but `expires`, `q` and `reg-id` as it came, each with its semicolon. */
   readonly params: string;
 }
@@ -73,7 +73,7 @@ function readValue(value: string, from: number, into: ContactValue[]): number {
   const uriText = uriBetween(value, open, end);
   const at = skipBlank(value, isBracket(value, open) ? end + 1 : end);
   if (value.charCodeAt(at) === SEMICOLON) return readParams(value, at, uriText, into);
-  into.push({ uriText, expires: undefined, q: 1, params: '' });
+  into.push({ uriText, expires: undefined, q: 1, params: '', instance: undefined, regId: undefined });
   return at;
 }
 

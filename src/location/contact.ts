@@ -117,6 +117,11 @@ export class Contact implements ContactParts {
     return !received.startsWith('tcp:') || this.regId !== undefined;
   }
 
+  /** Whether it ends with that: one that can be woken does not need its connection. RFC 8599 §5.5 */
+  get isTied(): boolean {
+    return this.boundToConnection && this.push === undefined;
+  }
+
   /** The device, whatever its address: `<urn:uuid:…>` of `+sip.instance`. RFC 5626 §4.1. */
   get instance(): string | undefined {
     return instanceIn(this.params);
@@ -133,6 +138,7 @@ export class Contact implements ContactParts {
   }
 }
 
+const REG_ID = ';reg-id=';
 /** How parameters of RFC 8599 begin. */
 const PUSH = ';pn-';
 
@@ -144,7 +150,7 @@ function instanceIn(params: string): string | undefined {
 
 /** The value of `reg-id`: the registrar writes it behind all others, and only where the flow was agreed on. */
 function regIdIn(params: string): number | undefined {
-  if (params === '') return undefined;
+  if (!params.includes(REG_ID)) return undefined;
   const digits = /;reg-id=(\d{1,10})$/.exec(params)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }

@@ -11,11 +11,12 @@ import { aorOf, type Uri } from '../sip/uri.ts';
 import type { Writer } from '../store/writer.ts';
 import { type BindingRow, contactOfRow } from './binding-row.ts';
 import { Bindings, type LocationEvent } from './bindings.ts';
-import { BoundFlows, isTied } from './bound-flows.ts';
+import { BoundFlows } from './bound-flows.ts';
 import type { Contact } from './contact.ts';
 import { devices, rungBy } from './devices.ts';
 import { type DeviceGruus, Gruus } from './gruu.ts';
 import { LOCATION_DEFAULTS, type LocationInput, type LocationSettings } from './location-settings.ts';
+import { AllowLines } from './methods.ts';
 import type { RegisterSource } from './nat.ts';
 import { readRegister, type Register } from './read-register.ts';
 import {
@@ -27,7 +28,6 @@ import {
   type RegisterOutcome,
   renewedBy,
 } from './registrar.ts';
-import { SilentFlows } from './silent-flows.ts';
 import { STORE_MS, type StoreWait, StoreWaits } from './store-waits.ts';
 import { BINDING_TEXT_MAX, LocationTable, NO_ROW, textLength } from './table.ts';
 import { Turns } from './turns.ts';
@@ -82,16 +82,16 @@ const STORE_FAILED: RegisterOutcome = refusalOf(
 
 /** The bindings of every subscriber, and the only way to change them. */
 export class Location {
-  readonly silentFlows = new SilentFlows();
+  readonly flows = new BoundFlows((aor, received) => this.flowEnded(aor, received));
   private readonly clock: Clock;
   private readonly random: Random;
   private readonly settings: LocationSettings;
   private readonly table: LocationTable;
   private readonly bindings: Bindings;
   private readonly gruus: Gruus | undefined;
+  private readonly allow = new AllowLines();
   private readonly turns = new Turns();
   private readonly waits: StoreWaits<RegisterOutcome>;
-  private readonly flows = new BoundFlows((aor, received) => this.flowEnded(aor, received));
   private readonly listeners: Record<LocationEvent, ((contact: Contact) => void)[]> = {
     'contact.added': [],
     'contact.refreshed': [],
@@ -134,7 +134,7 @@ export class Location {
     mayRegister?: (aor: string) => boolean,
   ): RegisterOutcome | Promise<RegisterOutcome> {
     try {
-      const register = readRegister(request, source, this.settings, this.random);
+      const register = readRegister(request, source, this.settings, this.random, this.allow);
       if (mayRegister?.(register.aor) === false) return NOT_THEIRS;
       const asksOnly = register.contacts.length === 0 && !register.all;
       if (!asksOnly && this.isBehind) return this.comesBack(register, this.sentAway());
@@ -171,7 +171,7 @@ export class Location {
     const owner = uri.params['gr'] === undefined ? undefined : this.gruus?.ownerOf(uri);
     if (uri.params['gr'] !== undefined && owner === undefined) return NO_CONTACTS;
     const all = owner === undefined ? this.lookup(aorOf(uri)) : this.lookup(owner.aor).filter(owner.owns);
-    return devices(rungBy(uri.scheme, all), this.silentFlows);
+    return devices(rungBy(uri.scheme, all), this.flows.silent);
   }
 
   /**
@@ -258,7 +258,7 @@ export class Location {
       if (row.expires <= nowWall) continue;
       const contact = contactOfRow(row, this.clock);
       if (contact === undefined || textLength(contact) > BINDING_TEXT_MAX) continue;
-      if (connections === 'ended' && isTied(contact)) this.bindings.forget(contact);
+      if (connections === 'ended' && contact.isTied) this.bindings.forget(contact);
       else this.table.put(contact);
     }
     this.bindings.forgetExpired();
@@ -288,23 +288,20 @@ export class Location {
 
   private answered(register: Register, source: RegisterSource): RegisterOutcome | Promise<RegisterOutcome> {
     const { aor } = register;
-    const changes = planRegister(register, this.bindings.of(aor), this.now, this.settings);
+    const before = this.bindings.of(aor);
+    const changes = planRegister(register, before, this.now, this.settings);
     if (!this.bindings.hasRoomFor(changes, this.settings.bindingsMax)) return this.overloaded();
     const done = (): RegisterOutcome => {
-      for (const change of changes) if (change.kind === 'put') this.registered(change.contact, source);
-      return this.answer(register);
+      for (const change of changes) if (change.kind === 'put') this.flows.registered(change.contact, source);
+      const renewed = this.bindings.renewed(before, changes);
+      return this.answer(register, renewed === undefined ? this.lookup(aor) : [renewed]);
     };
     const stored = this.bindings.change(aor, changes);
     if (typeof stored === 'boolean') return done();
     return stored.then((whether) => (whether ? done() : STORE_FAILED));
   }
 
-  private registered(contact: Contact, source: RegisterSource): void {
-    this.silentFlows.heard(contact);
-    if (isTied(contact)) this.flows.bind(contact, source);
-  }
-
-  private answer(register: Register): RegisterOutcome {
+  private answer(register: Register, held: readonly Contact[]): RegisterOutcome {
     const { gruus } = this;
     const { flowTimer, pushProviders } = this.settings;
     const headers: (readonly [string, string])[] = [];
@@ -316,7 +313,7 @@ export class Location {
     }
     if (pushProviders.length > 0 && register.contacts.some(({ uriText }) => uriText.includes(';pn-provider')))
       headers.push(['Feature-Caps', pushProviders.map((name) => `*;+sip.pns="${name}"`).join(', ')]); // RFC 8599 §8
-    return answerOf(this.lookup(register.aor), {
+    return answerOf(held, {
       now: this.now,
       more: register.gruu && gruus !== undefined ? (contact) => gruus.paramsFor(contact) : undefined,
       headers,
@@ -335,7 +332,7 @@ export class Location {
   }
 
   private flowEnded(aor: string, ended: string): void {
-    void this.remove(aor, (contact) => contact.received === ended && isTied(contact));
+    void this.remove(aor, (contact) => contact.received === ended && contact.isTied);
   }
 
   /** Whoever came now would wait too long. */

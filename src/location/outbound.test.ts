@@ -97,7 +97,7 @@ test('a flow that was silent comes last, until it is registered again', () => {
   assert.deepEqual(order(), [2, [1]]);
 
   const [silent] = r.location.contactsOf(parseUri(`sip:${BOB}`));
-  r.location.silentFlows.note(silent!);
+  r.location.flows.silent.note(silent!);
   assert.deepEqual(order(), [1, [2]]);
 
   save(r, { lines: [flow(2), OUTBOUND], callId: 'b', cseq: 2 });

@@ -9,7 +9,7 @@ import { splitList } from '../sip/name-addr.ts';
 import { aorOf, isOtherUri, parseUri, type Uri } from '../sip/uri.ts';
 import { type ContactValue, readContacts, seconds, uriOfAddress } from './contact-field.ts';
 import { isLoopback } from '../transport/reach.ts';
-import { allowedMethods } from './methods.ts';
+import { AllowLines } from './methods.ts';
 import { isContactTranslated, isRelayed, isViaTranslated, receivedOf, type RegisterSource } from './nat.ts';
 import { pushProviderOf } from './push-address.ts';
 
@@ -82,10 +82,11 @@ export function readRegister(
   source: RegisterSource,
   limits: RegisterLimits,
   random?: Random,
+  allow = new AllowLines(),
 ): Register {
   const { headers, cseq } = request;
   if (cseq < 0) throw new SipError('BAD_HEADER', 400, 'CSeq without a number');
-  const aor = registeredAor(headers);
+  const aor = registeredAor(request);
   const callId = bounded('Call-ID', request.callId, CALL_ID_LENGTH_MAX);
   const values = readContacts(headers);
   const path = pathOf(headers, limits);
@@ -98,18 +99,18 @@ export function readRegister(
     for (const value of values) contacts.push(asking.contact(value, path));
   }
   if (contacts.length > 1) checkOneFlow(contacts);
-  const methods = allowedMethods(headers);
+  const methods = allow.methodsIn(headers);
   const gruu = contacts.some(({ instance }) => instance !== undefined) && supports(headers, 'gruu');
   return { aor, callId, cseq, userAgent, path, methods, gruu, contacts, all: values === '*' };
 }
 
 /** RFC 3261 §10.3 step 5: the address-of-record is the URI of To; one that cannot be ours is not found. */
-function registeredAor(headers: Headers): string {
-  const to = headers.raw(TO);
+function registeredAor(request: SipRequest): string {
+  const { headers } = request;
   // Of two To fields, one would be checked and the other registered.
-  if (to === undefined || (headers.twice & (1 << TO)) !== 0)
+  if (headers.find(TO) < 0 || (headers.twice & (1 << TO)) !== 0)
     throw new SipError('BAD_HEADER', 400, 'not exactly one To');
-  const uri = parsedUri(uriOfAddress(to), 'To');
+  const uri = toUri(request);
   if (uri.scheme !== 'sip' && uri.scheme !== 'sips')
     throw new SipError('BAD_HEADER', 404, 'To is no SIP address');
   const aor = aorOf(uri);
@@ -121,12 +122,17 @@ function registeredAor(headers: Headers): string {
   return aor;
 }
 
+function toUri(request: SipRequest): Uri {
+  try {
+    return request.to.uri;
+  } catch (error) {
+    throw withoutUri(error, 'To');
+  }
+}
+
 /** RFC 3261 §10.3 step 6: `Contact: *` goes with `Expires: 0` and with nothing else. */
 function checkStar(headers: Headers): void {
-  const expires = headers.raw(EXPIRES);
-  if (expires === undefined || seconds(expires, 0, expires.length) !== 0) {
-    throw new SipError('BAD_HEADER', 400, 'Contact * without Expires 0');
-  }
+  if (expiresField(headers) !== 0) throw new SipError('BAD_HEADER', 400, 'Contact * without Expires 0');
 }
 
 /** The proxies on the way to the phone, whichever of them asked for that. RFC 3327 §5.3 */
@@ -178,11 +184,12 @@ class Asking {
     const params = bounded('Contact parameters', value.params, PARAMS_LENGTH_MAX);
     if (instance !== undefined) bounded('+sip.instance', instance, INSTANCE_LENGTH_MAX);
     const expires = this.granted(value.expires);
-    if (expires > 0 && !isOtherUri(uriText)) this.checkPush(uriText);
+    const isOther = isOtherUri(uriText);
+    if (expires > 0 && !isOther) this.checkPush(uriText);
     // RFC 5626 §6: a flow leads to a SIP URI alone.
-    const regId = isOtherUri(uriText) ? undefined : this.flowOf(value, path);
+    const regId = isOther ? undefined : this.flowOf(value, path);
     if (regId !== undefined) bounded('Contact', uriText, URI_LENGTH_MAX - FLOW_SUFFIX_MAX);
-    const received = isOtherUri(uriText) ? undefined : this.received(uriText, regId);
+    const received = isOther ? undefined : this.received(uriText, regId);
     const socket = received === undefined ? undefined : this.source.sentBy;
     const kept = regId === undefined ? params : `${params};reg-id=${regId}`;
     return { uriText, params: kept, q, expires, received, socket, instance, regId };
@@ -243,8 +250,9 @@ function supports(headers: Headers, option: string): boolean {
 }
 
 function expiresField(headers: Headers): number | undefined {
-  const text = headers.raw(EXPIRES);
-  return text === undefined ? undefined : seconds(text, 0, text.length);
+  const place = headers.find(EXPIRES);
+  if (place < 0) return undefined;
+  return seconds(headers.text, headers.valueStart(place), headers.valueEnd(place));
 }
 
 function bounded(name: string, value: string, lengthMax: number): string {
@@ -258,7 +266,11 @@ export function parsedUri(text: string, field: string): Uri {
   try {
     return parseUri(text);
   } catch (error) {
-    if (!(error instanceof SipError)) throw error;
-    throw new SipError('BAD_HEADER', 400, `${field} without a valid URI`);
+    throw withoutUri(error, field);
   }
+}
+
+function withoutUri(error: unknown, field: string): unknown {
+  if (!(error instanceof SipError)) return error;
+  return new SipError('BAD_HEADER', 400, `${field} without a valid URI`);
 }

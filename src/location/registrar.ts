@@ -83,14 +83,11 @@ function boundBefore(
   changes: readonly Change[],
   { matching }: PlanLimits,
 ): Binding | undefined {
+  const known = askedAmong(bindings, asked);
+  if (known !== undefined) return known;
   const uri = lazyUri(asked.uriText);
-  const isAsked = ({ contact }: Binding): boolean =>
-    asked.regId === undefined
-      ? contact.regId === undefined && isSame(contact, asked.uriText, uri)
-      : isFlow(contact, asked);
-  const known = bindings.find(isAsked);
-  if (known === undefined) uri();
-  if (known !== undefined || asked.regId !== undefined) return known;
+  uri();
+  if (asked.regId !== undefined) return undefined;
   // Who takes a flow away may forget to say which one.
   if (asked.expires === 0)
     return bindings.find((one) => isOfCall(one, register) && isSame(one.contact, asked.uriText, uri));
@@ -106,6 +103,20 @@ function boundBefore(
   return asked.instance === undefined
     ? undefined
     : free.find(({ contact }) => contact.instance === asked.instance);
+}
+
+/** The one that it names itself. */
+function askedAmong(bindings: readonly Binding[], asked: AskedContact): Binding | undefined {
+  if (asked.regId !== undefined) return bindings.find(({ contact }) => isFlow(contact, asked));
+  let uri: (() => Uri | undefined) | undefined;
+  for (const one of bindings) {
+    const { contact } = one;
+    if (contact.regId !== undefined) continue;
+    // Most refreshes repeat the text, and nothing is parsed.
+    if (contact.uriText === asked.uriText) return one;
+    if (isSame(contact, asked.uriText, (uri ??= lazyUri(asked.uriText)))) return one;
+  }
+  return undefined;
 }
 
 function isFlow(contact: Contact, { regId, instance }: AskedContact): boolean {
@@ -172,7 +183,7 @@ function dropEarlier(changes: Change[], old: Binding | undefined, asked: AskedCo
   }
 }
 
-/** RFC 3261 §19.1.4; most refreshes repeat the text, and nothing is parsed. Other schemes are compared by it alone. */
+/** RFC 3261 §19.1.4; other schemes are compared by their text alone. */
 function isSame(contact: Contact, uriText: string, uri: () => Uri | undefined): boolean {
   if (contact.uriText === uriText) return true;
   const asked = contact.isOther ? undefined : uri();

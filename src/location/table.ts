@@ -44,6 +44,9 @@ export class LocationTable {
   /** The text read last: a REGISTER asks for the same one several times. */
   private readRow = NO_ROW;
   private readText = '';
+  /** And for the hash of one name. */
+  private hashedAor = '';
+  private hashedTo: number;
   /** Bindings, the expired ones that no sweep has met yet included. */
   count = 0;
   /** Addresses-of-record that have at least one. */
@@ -51,6 +54,7 @@ export class LocationTable {
 
   constructor(random: Random, bindingsMax: number) {
     this.hash = new KeyedHash(random.bytes(8));
+    this.hashedTo = this.hash.of(this.hashedAor);
     this.slab = new Slab(bindingsMax * BINDING_TEXT_MAX);
     this.hashes = new Int32Array(bindingsMax);
     this.nexts = new Int32Array(bindingsMax);
@@ -66,7 +70,7 @@ export class LocationTable {
 
   /** The first row of an AOR, or NO_ROW. */
   first(aor: string): number {
-    return this.firstOf(aor, this.hash.of(aor));
+    return this.firstOf(aor, this.hashOf(aor));
   }
 
   /** The row after this one of the same AOR, or NO_ROW. */
@@ -114,7 +118,7 @@ export class LocationTable {
     if (this.freeRow === NO_ROW && this.rowsUsed === this.hashes.length) return NO_ROW;
     const row = this.takeRow();
     const text = this.keep(pack(contact));
-    const hash = this.hash.of(contact.aor);
+    const hash = this.hashOf(contact.aor);
     const first = this.firstOf(contact.aor, hash);
     this.hashes[row] = hash;
     this.texts[row] = text;
@@ -176,6 +180,14 @@ export class LocationTable {
   rowFrom(from: number): number {
     for (let row = from; row < this.rowsUsed; row++) if (this.texts[row] !== NO_TEXT) return row;
     return NO_ROW;
+  }
+
+  private hashOf(aor: string): number {
+    if (aor !== this.hashedAor) {
+      this.hashedTo = this.hash.of(aor);
+      this.hashedAor = aor;
+    }
+    return this.hashedTo;
   }
 
   private firstOf(aor: string, hash: number): number {

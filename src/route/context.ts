@@ -3,9 +3,8 @@ import type { LocalApp } from '../agent/local-call.ts';
 import type { Logger } from '../base/world.ts';
 import type { Plan, Target } from '../proxy/plan.ts';
 import type { BranchEnd } from '../proxy/response-context.ts';
-import { FROM, TO } from '../sip/header-table.ts';
 import type { Method, SipRequest, SipResponse } from '../sip/message.ts';
-import { parseNameAddr, type NameAddr } from '../sip/name-addr.ts';
+import type { NameAddr } from '../sip/name-addr.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { Hop } from '../transport/transports.ts';
@@ -81,11 +80,11 @@ export class RequestContext<V = {}> extends Context<V> {
   }
 
   get from(): NameAddr {
-    return (this.fromField ??= parseNameAddr(this.req.headers.raw(FROM) ?? ''));
+    return (this.fromField ??= this.req.from);
   }
 
   get to(): NameAddr {
-    return (this.toField ??= parseNameAddr(this.req.headers.raw(TO) ?? ''));
+    return (this.toField ??= this.req.to);
   }
 
   /**

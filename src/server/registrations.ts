@@ -83,7 +83,7 @@ export class Registrations implements PhoneBook {
   }
 
   flowSilent(target: Target): void {
-    if (target instanceof Contact) this.location.silentFlows.note(target);
+    if (target instanceof Contact) this.location.flows.silent.note(target);
   }
 
   /** For one generation of a script. */

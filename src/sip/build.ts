@@ -1,7 +1,7 @@
 /** Messages made from messages: a response to a request, the ACK and the CANCEL for an INVITE. */
 import { CALL_ID, CSEQ, FROM, ROUTE, TIMESTAMP, TO, VIA } from './header-table.ts';
 import { asBytes, checkedValue, Headers, indexHeaders } from './headers.ts';
-import { SipRequest, tagOf } from './message.ts';
+import { SipRequest } from './message.ts';
 import { parseMessage } from './parse.ts';
 import { assert } from '../base/assert.ts';
 import { reasonPhrase } from './words.ts';
@@ -25,7 +25,7 @@ export function replyTo(request: SipRequest, status: number, parts: ReplyParts =
     const id = index[place];
     if (id === VIA || id === FROM || id === CALL_ID || id === CSEQ) {
       out += text.substring(headers.lineStart(place), headers.lineEnd(place));
-    } else if (id === TO) out += toLine(headers, place, status, parts.toTag);
+    } else if (id === TO) out += toLine(request, place, status, parts.toTag);
     else if (id === TIMESTAMP && status === 100) out += headers.line(place);
   }
   for (const [name, value] of parts.headers ?? []) out += `${name}: ${checkedValue(name, value)}\r\n`;
@@ -33,8 +33,9 @@ export function replyTo(request: SipRequest, status: number, parts: ReplyParts =
   return `${out}Content-Length: ${body.length}\r\n\r\n${body}`;
 }
 
-function toLine(headers: Headers, place: number, status: number, tag: string | undefined): string {
-  if (status === 100 || tag === undefined || tagOf(headers, TO) !== '') return headers.line(place);
+function toLine(request: SipRequest, place: number, status: number, tag: string | undefined): string {
+  const { headers, toTag } = request;
+  if (status === 100 || tag === undefined || toTag !== '') return headers.line(place);
   const { text } = headers;
   return `${text.substring(headers.lineStart(place), headers.valueEnd(place))};tag=${tag}\r\n`;
 }

@@ -50,6 +50,9 @@ const broken: readonly string[] = [
   'Digest username="a", username="b", realm="r", nonce="n", uri="u", response="0"',
   'Digest realm="r", nonce="n", uri="u", response="0"',
   'Digest username=, realm="r"',
+  'Digest ="a", realm="r", nonce="n", uri="u", response="0"',
+  'Digest user name="a", realm="r", nonce="n", uri="u", response="0"',
+  'Digest username="a", realm="r", nonce="n", uri="u", response="0\\"',
   `Digest ${Array.from({ length: 40 }, (_, i) => `p${i}=1`).join(',')}`,
 ];
 for (const value of broken) {

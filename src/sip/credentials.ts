@@ -1,8 +1,8 @@
 /** Challenges and answers of digest authentication. RFC 3261 §20.7, §20.44; RFC 7616 §3.3, §3.4 */
 import { SipError } from '../base/errors.ts';
 import type { DigestAlgorithm } from './digest.ts';
-import { isTokenChar } from './headers.ts';
-import { quoted, quotedEnd, skipBlanks, unquoted } from './scan.ts';
+import { isTokenBetween, isTokenChar } from './headers.ts';
+import { isBlank, quoted, quotedEnd, skipBlanks, unquoted } from './scan.ts';
 
 /** What a client proves itself with, as it came. */
 export interface Credentials {
@@ -34,7 +34,6 @@ export interface Challenge {
 const PARAMETERS_MAX = 32;
 const DIGEST = 'digest';
 const COMMA = 44;
-const EQUALS = 61;
 const QUOTE = 34;
 
 /** What an answer may carry; the place here is the place of its value in `parseParameters`. RFC 7616 §3.4 */
@@ -103,23 +102,23 @@ export function printChallenge(challenge: Challenge): string {
 /** Names are compared without letter case; one that stands twice is refused, or two readers would differ. */
 function parseParameters(value: string, from: number): Slots {
   const given: Slots = [];
+  const isPlain = !value.includes('\\');
   let others: Set<string> | undefined;
   let count = 0;
   const end = value.length;
   let at = skipBlanks(value, from, end);
   while (at < end) {
     const nameFrom = at;
-    while (at < end && isTokenChar(value.charCodeAt(at))) at++;
-    const nameTo = at;
-    at = skipBlanks(value, at, end);
-    if (nameTo === nameFrom || value.charCodeAt(at) !== EQUALS) throw malformed('expected name=value');
+    const equals = value.indexOf('=', at);
+    if (equals <= nameFrom) throw malformed('expected name=value');
+    const nameTo = blanksFrom(value, nameFrom, equals);
     if (++count > PARAMETERS_MAX) throw malformed('too many parameters');
-    at = skipBlanks(value, at + 1, end);
-    const to = valueEnd(value, at);
+    at = skipBlanks(value, equals + 1, end);
+    const to = isPlain ? plainValueEnd(value, at) : valueEnd(value, at);
     const slot = slotOf(value, nameFrom, nameTo);
-    if (slot < 0) others = withOther(others, value.substring(nameFrom, nameTo).toLowerCase());
+    if (slot < 0) others = withOther(others, nameAt(value, nameFrom, nameTo));
     else if (given[slot] !== undefined) throw malformed(`${NAMES[slot]} once too often`);
-    else given[slot] = valueAt(value, at, to);
+    else given[slot] = isPlain ? plainValueAt(value, at, to) : valueAt(value, at, to);
     at = skipBlanks(value, to, end);
     if (at < end && value.charCodeAt(at) !== COMMA) throw malformed('expected a comma');
     at = skipBlanks(value, at + 1, end);
@@ -135,6 +134,19 @@ function slotOf(value: string, from: number, to: number): number {
   return -1;
 }
 
+/** Where the blanks before `to` begin. */
+function blanksFrom(value: string, from: number, to: number): number {
+  let at = to;
+  while (at > from && isBlank(value.charCodeAt(at - 1))) at--;
+  return at;
+}
+
+/** The name of one that we do not read. */
+function nameAt(value: string, from: number, to: number): string {
+  if (!isTokenBetween(value, from, to)) throw malformed('expected name=value');
+  return value.substring(from, to).toLowerCase();
+}
+
 function isNamed(value: string, from: number, name: string): boolean {
   for (let i = 0; i < name.length; i++) {
     if ((value.charCodeAt(from + i) | 32) !== name.charCodeAt(i)) return false;
@@ -147,10 +159,23 @@ function withOther(others: Set<string> | undefined, name: string): Set<string> {
   return (others ?? new Set()).add(name);
 }
 
+/** The same of one that has no escapes in it. */
+function plainValueAt(value: string, from: number, to: number): string {
+  return value.charCodeAt(from) === QUOTE ? value.substring(from + 1, to - 1) : value.substring(from, to);
+}
+
 function valueAt(value: string, from: number, to: number): string {
   return value.charCodeAt(from) === QUOTE
     ? unquoted(value.substring(from + 1, to - 1))
     : value.substring(from, to);
+}
+
+/** Where a value ends that has no escapes in it. */
+function plainValueEnd(value: string, from: number): number {
+  if (value.charCodeAt(from) !== QUOTE) return valueEnd(value, from);
+  const end = value.indexOf('"', from + 1);
+  if (end < 0) throw malformed('a quoted string does not end');
+  return end + 1;
 }
 
 function valueEnd(value: string, from: number): number {

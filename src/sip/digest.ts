@@ -30,10 +30,28 @@ export function digestResponse(
   method: string,
   parts: DigestParts,
 ): string {
+  return responseOf(algorithm, ha1, digestHa2(algorithm, method, parts), parts);
+}
+
+/** What it proves of the request itself: the same for all that ask for the same. */
+export function digestHa2(
+  algorithm: DigestAlgorithm,
+  method: string,
+  { uri, qop, body = '' }: DigestParts,
+): string {
   const name = HASH_NAMES[algorithm];
-  const { nonce, nc = '', cnonce = '', qop } = parts;
-  const covered = qop === 'auth-int' ? `:${hash(name, Buffer.from(parts.body ?? '', 'latin1'))}` : '';
-  const ha2 = hash(name, `${method}:${parts.uri}${covered}`);
+  const covered = qop === 'auth-int' ? `:${hash(name, Buffer.from(body, 'latin1'))}` : '';
+  return hash(name, `${method}:${uri}${covered}`);
+}
+
+/** The `response`, once both of its parts are known. */
+export function responseOf(
+  algorithm: DigestAlgorithm,
+  ha1: string,
+  ha2: string,
+  { nonce, nc = '', cnonce = '', qop }: DigestParts,
+): string {
+  const name = HASH_NAMES[algorithm];
   if (qop === undefined) return hash(name, `${ha1}:${nonce}:${ha2}`);
   return hash(name, `${ha1}:${nonce}:${nc}:${cnonce}:${qop}:${ha2}`);
 }

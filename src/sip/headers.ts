@@ -10,6 +10,7 @@
  */
 import { SipError } from '../base/errors.ts';
 import { fullName, headerIdAt, headerName, OTHER } from './header-table.ts';
+import type { NameAddr } from './name-addr.ts';
 import type { ViaSpan } from './via.ts';
 
 /** More header lines than this are refused. */
@@ -33,6 +34,8 @@ export class Headers {
   callIdSeen: string | undefined = undefined;
   fromTagSeen: string | undefined = undefined;
   toTagSeen: string | undefined = undefined;
+  fromSeen: NameAddr | undefined = undefined;
+  toSeen: NameAddr | undefined = undefined;
 
   constructor(text: string, index: readonly number[], startsAt: number) {
     this.text = text;
@@ -137,7 +140,7 @@ export class Headers {
 
   /** Replaces [from, to) of the text and finds the fields again. */
   splice(from: number, to: number, insert: string): void {
-    const text = this.text.substring(0, from) + insert + this.text.substring(to);
+    const text = replaced(this.text, from, to, insert);
     const startsAt = from < this.startsAt ? this.startsAt + insert.length - (to - from) : this.startsAt;
     const index = indexHeaders(text, startsAt);
     if (typeof index === 'string')
@@ -162,7 +165,7 @@ export class Headers {
       index[i + 2]! += moved;
       index[i + 3]! += moved;
     }
-    this.text = this.text.substring(0, from) + insert + this.text.substring(to);
+    this.text = replaced(this.text, from, to, insert);
     this.index = index;
     this.endsAt += moved;
     this.bodyAt += moved;
@@ -174,6 +177,8 @@ export class Headers {
     this.callIdSeen = undefined;
     this.fromTagSeen = undefined;
     this.toTagSeen = undefined;
+    this.fromSeen = undefined;
+    this.toSeen = undefined;
   }
 
   private removeAfter(name: string, from: number): void {
@@ -205,6 +210,11 @@ export class Headers {
     const start = this.lineStart(place);
     return this.text.substring(start, this.text.indexOf(':', start)).trimEnd();
   }
+}
+
+/** Joined, not added up: a sum is kept in parts, and every look at a character goes through them ever after. */
+function replaced(text: string, from: number, to: number, insert: string): string {
+  return [text.substring(0, from), insert, text.substring(to)].join('');
 }
 
 /** What the last call of `indexHeaders` found beside the fields; read at once by its caller. */

@@ -1,6 +1,7 @@
 /** SipRequest and SipResponse: the text of a message and what is read from it when asked. RFC 3261 §7. */
 import { CALL_ID, CSEQ, FROM, TO, VIA } from './header-table.ts';
 import type { Headers } from './headers.ts';
+import { type NameAddr, parseNameAddr } from './name-addr.ts';
 import { isBlank, skipBlanks } from './scan.ts';
 import { parseUri, printUri, type Uri } from './uri.ts';
 
@@ -70,6 +71,16 @@ export class SipRequest {
   /** The sequence number of CSeq. */
   get cseq(): number {
     return cseqNumber(this.headers);
+  }
+
+  /** Throws SipError 400 or 416 when it cannot be read. */
+  get from(): NameAddr {
+    return (this.headers.fromSeen ??= parseNameAddr(this.headers.raw(FROM) ?? ''));
+  }
+
+  /** Throws SipError 400 or 416 when it cannot be read. */
+  get to(): NameAddr {
+    return (this.headers.toSeen ??= parseNameAddr(this.headers.raw(TO) ?? ''));
   }
 
   get fromTag(): string {

@@ -232,10 +232,10 @@ export function sameUri(a: Uri, b: Uri): boolean {
   if (a.scheme !== b.scheme) return false;
   if (a.scheme === 'tel') return telNumber(a) === telNumber(b) && haveSameParams(a.params, b.params, true);
   return (
-    canonicalEscapes(a.user ?? '') === canonicalEscapes(b.user ?? '') &&
-    canonicalEscapes(a.password ?? '') === canonicalEscapes(b.password ?? '') &&
     a.host === b.host &&
     a.port === b.port &&
+    canonicalEscapes(a.user ?? '') === canonicalEscapes(b.user ?? '') &&
+    canonicalEscapes(a.password ?? '') === canonicalEscapes(b.password ?? '') &&
     haveSameParams(a.params, b.params, false) &&
     canonicalHeaders(a.headers) === canonicalHeaders(b.headers)
   );

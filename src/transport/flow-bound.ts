@@ -35,7 +35,10 @@ export function contactNeedsFlow(headers: Headers, remote: Endpoint): boolean {
 
 /** Whether another proxy handed the request on: then its source is that proxy, and tells nothing about the phone. */
 export function isRelayed(headers: Headers): boolean {
-  return (headers.twice & (1 << VIA)) !== 0 || (headers.raw(VIA) ?? '').includes(',');
+  const place = headers.find(VIA);
+  if (place < 0 || (headers.twice & (1 << VIA)) !== 0) return place >= 0;
+  const comma = headers.text.indexOf(',', headers.valueStart(place));
+  return comma >= 0 && comma < headers.valueEnd(place);
 }
 
 /**
