@@ -12,7 +12,7 @@ import { parseMessage } from '../src/sip/parse.ts';
 
 const ROUNDS = 200_000;
 const PREFIX = '<sip:192.0.2.1:5060;lr;d=';
-const own = { isOwn: (host: string) => host === '192.0.2.1', prefixes: [PREFIX] };
+const own = { isOwn: (host: string) => host === '192.0.2.1', prefixes: [Buffer.from(PREFIX)] };
 const guard = new DialogGuard(new RouteSigner('secret'), own);
 
 const CALLER = '<sip:alice@example.com>;tag=9fxced76sl';

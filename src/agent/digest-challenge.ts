@@ -1,4 +1,5 @@
 /** What a server asks for: WWW-Authenticate and Proxy-Authenticate as a client reads them. RFC 7616 §3.3 */
+import { bytesOf } from '../base/bytes.ts';
 import { isTokenChar } from '../sip/headers.ts';
 import { quotedEnd, skipBlanks, unquoted } from '../sip/scan.ts';
 
@@ -36,14 +37,15 @@ export function parseChallenges(value: string): readonly DigestChallenge[] {
     const nameEnd = tokenEnd(value, at);
     if (nameEnd === at) break;
     const name = value.substring(at, nameEnd).toLowerCase();
-    at = skipBlanks(value, nameEnd, value.length);
+    at = skipBlanks(bytesOf(value), nameEnd, value.length);
     if (value.charCodeAt(at) !== EQUALS) {
       close(); // A word without a value begins the next challenge.
       scheme = name;
       continue;
     }
-    at = skipBlanks(value, at + 1, value.length);
-    const to = value.charCodeAt(at) === QUOTE ? quotedEnd(value, at, value.length) : tokenEnd(value, at);
+    at = skipBlanks(bytesOf(value), at + 1, value.length);
+    const to =
+      value.charCodeAt(at) === QUOTE ? quotedEnd(bytesOf(value), at, value.length) : tokenEnd(value, at);
     if (to < 0) break;
     const isQuoted = value.charCodeAt(at) === QUOTE;
     given.set(name, isQuoted ? unquoted(value.substring(at + 1, to - 1)) : value.substring(at, to));
@@ -81,7 +83,7 @@ function tokenEnd(value: string, from: number): number {
 }
 
 function skipSeparators(value: string, from: number): number {
-  let at = skipBlanks(value, from, value.length);
-  while (value.charCodeAt(at) === COMMA) at = skipBlanks(value, at + 1, value.length);
+  let at = skipBlanks(bytesOf(value), from, value.length);
+  while (value.charCodeAt(at) === COMMA) at = skipBlanks(bytesOf(value), at + 1, value.length);
   return at;
 }

@@ -6,15 +6,13 @@ export class Endpoint {
   readonly host: string;
   readonly port: number;
   readonly ip4: number;
+  readonly isIPv6: boolean;
 
   constructor(host: string, port: number) {
     this.host = host;
     this.port = port;
     this.ip4 = ip4ToInt(host);
-  }
-
-  get isIPv6(): boolean {
-    return this.host.includes(':');
+    this.isIPv6 = host.includes(':');
   }
 
   /** As it stands in a sent-by or a URI: `192.0.2.7:5060`, `[2001:db8::1]:5060`. */

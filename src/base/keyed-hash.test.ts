@@ -41,3 +41,20 @@ test('the halves of the wide hash are no two of a kind', () => {
 
   assert.ok(equal <= 1);
 });
+
+test('a text in pieces has the hashes of the whole, however long it is', () => {
+  let text = '';
+  for (let length = 0; length < 2000; length += 1 + (length >> 3)) {
+    text = text.padEnd(length, `${length} \xff`);
+    const half = length >> 1;
+
+    hash.begin();
+    hash.add(text.substring(0, half));
+    hash.addBytes(Buffer.from(text, 'latin1'), half, length);
+    assert.equal(hash.sum(), hash.of(text));
+    hash.begin();
+    for (const character of text) hash.add(character);
+    const low = hash.wideSum();
+    assert.equal(`${low} ${hash.high}`, wide(hash, text));
+  }
+});

@@ -13,13 +13,26 @@ for (const length of [0, 1, 63, 64, 65, 255, 1024, 1500, 9000, 65_535, 65_536]) 
 
     assert.notEqual(handle, NO_TEXT);
     assert.equal(slab.get(handle), text);
-    assert.equal(slab.holds(handle, text), true);
-    assert.equal(slab.holds(handle, `${text}x`), false);
+  });
+
+  test(`so do ${length} bytes of a buffer, and are told from others`, () => {
+    const slab = new Slab(1_000_000);
+    const text = everyByte.repeat(Math.ceil(length / 256)).substring(0, length);
+    const bytes = Buffer.from(`${text}x`, 'latin1');
+    const other = Buffer.from(`${text.substring(0, length - 1)}~x`, 'latin1');
+
+    const handle = slab.putBytes(bytes, length);
+
+    assert.equal(slab.get(handle), text);
+    assert.equal(slab.holds(handle, bytes, length), true);
+    assert.equal(slab.holds(handle, bytes, length + 1), false);
+    assert.equal(slab.holds(handle, other, length), length === 0);
   });
 }
 
 test('a text longer than the largest slot is refused', () => {
   assert.equal(new Slab(10_000_000).put('x'.repeat(65_537)), NO_TEXT);
+  assert.equal(new Slab(10_000_000).putBytes(Buffer.alloc(65_537), 65_537), NO_TEXT);
 });
 
 test('the slab takes no more than its limit, and takes again what was freed', () => {

@@ -21,7 +21,10 @@ export interface Timer {
 
 /** The only source of time. */
 export interface Clock {
-  /** Milliseconds since some moment before the start; never goes back, not moved by a change of the wall clock. */
+  /**
+   * Milliseconds since some moment before the start; never goes back, not moved by a change of the wall clock. It may
+   * be one moment for all datagrams that were read at once.
+   */
   now(): Millis;
   /** Milliseconds since 1970, UTC; for people, records and nonces. May jump. */
   wall(): number;

@@ -67,9 +67,9 @@ export class Branch implements ClientUser {
     return this.status !== 0;
   }
 
-  /** Whether nothing at all came from where it went last. */
-  get isSilent(): boolean {
-    return this.heard === NOTHING;
+  /** Whether it ended because nothing at all came from where it went last. */
+  get wasSilent(): boolean {
+    return this.status === 408 && this.heard === NOTHING;
   }
 
   begin(client: ClientTransaction, text: string, replyMs: Millis): void {

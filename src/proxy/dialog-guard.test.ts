@@ -7,13 +7,14 @@ import type { SipRequest } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
 import { DialogGuard } from './dialog-guard.ts';
 import { viewRoutes } from './loose-route.ts';
+import { topViaCut } from './reply-path.ts';
 import { SimRandom } from '../testing/sim-random.ts';
 import { FlowTokens } from '../transport/flow-token.ts';
 import type { Flow } from '../transport/flow.ts';
 import { type RouteMark, RouteSigner } from './route-signer.ts';
 
 const PREFIX = '<sip:192.0.2.1:5060;lr;d=';
-const own = { isOwn: (host: string) => host === '192.0.2.1', prefixes: [PREFIX] };
+const own = { isOwn: (host: string) => host === '192.0.2.1', prefixes: [Buffer.from(PREFIX)] };
 const guard = new DialogGuard(new RouteSigner('secret'), own);
 
 function requestOf(method: string, uri: string, lines: readonly string[]): SipRequest {
@@ -203,3 +204,29 @@ test('a value that the callee has written another way is left as it is', () => {
 
   assert.equal(bound.textForCaller(response, udp), text);
 });
+
+for (const [where, order] of [
+  ['above our marks', [0, 1, 2]],
+  ['between them', [1, 0, 2]],
+  ['below them', [1, 2, 0]],
+] as const) {
+  test(`what is left out of a response may stand ${where}`, () => {
+    const invite = requestOf('INVITE', 'sip:b@h', [...outside, 'Contact: <sip:a@192.0.2.11>']);
+    const { mark } = guard.markFor(invite, 7);
+    const lines = [
+      'Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKours',
+      `Record-Route: ${PREFIX}${mark}>`,
+      `Record-Route: <sip:192.0.2.1:5060;transport=tcp;lr;d=${mark}>`,
+    ];
+    const rest = ['From: <sip:a@h>;tag=a', 'To: <sip:b@h>;tag=b', 'Call-ID: c', 'CSeq: 1 INVITE', '', ''];
+    const all = [...order.map((line) => lines[line]!), 'Contact: <sip:b@192.0.2.12>', ...rest];
+    const response = parseMessage(`SIP/2.0 200 OK\r\n${all.join('\r\n')}`);
+    assert.ok(response.kind === 'response');
+    const turned = guard.textForCaller(response);
+
+    const text = guard.textForCaller(response, undefined, topViaCut(response.headers));
+
+    assert.equal(turned.includes(mark), false);
+    assert.equal(text, turned.replace(`${lines[0]}\r\n`, ''));
+  });
+}

@@ -4,18 +4,28 @@
  * side named, by the neighbour that stood between. RFC 3261 §12.2, §16.6, §16.12
  */
 import { SipError } from '../base/errors.ts';
+import { bytesOf } from '../base/bytes.ts';
 import { CONTACT, RECORD_ROUTE } from '../sip/header-table.ts';
-import { type Headers, isTokenChar } from '../sip/headers.ts';
+import type { Headers } from '../sip/headers.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { parseNameAddr, splitList } from '../sip/name-addr.ts';
 import { canonicalEscapes } from '../sip/escapes.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { FlowTokens } from '../transport/flow-token.ts';
-import { isCalleeBound, isCallerBound, type MarkAndFlow, withMark } from './flow-routes.ts';
-import { afterComma, type OwnRoutes, readValue, type RouteView, valueEndAt } from './loose-route.ts';
+import { isCalleeBound, isCallerBound, type MarkAndFlow, markEdit } from './flow-routes.ts';
+import {
+  afterComma,
+  type OwnRoutes,
+  readValue,
+  type RouteValue,
+  type RouteView,
+  valueEndAt,
+} from './loose-route.ts';
 import { MovedTargets } from './moved-targets.ts';
-import { leadsToCallee, type RouteMark, type RouteSigner } from './route-signer.ts';
+import { beginsWith, CLOSE, PLAIN, PLAIN_URI, plainEnd, SPACE } from './plain-place.ts';
+import { type Edit, edited } from './reply-path.ts';
+import { type DialogName, leadsToCallee, type RouteMark, type RouteSigner } from './route-signer.ts';
 
 /** One for the whole exchange. */
 export class DialogGuard {
@@ -35,7 +45,7 @@ export class DialogGuard {
   /** The mark for whoever gets this request, and the token beside it: they lead back to whoever sent it. */
   markFor(request: SipRequest, call: number, came?: Flow): MarkAndFlow {
     const { headers } = request;
-    const target = this.hashOf(contactPlace(headers));
+    const target = this.contactHash(headers) || this.hashOf('');
     const place = headers.find(RECORD_ROUTE);
     const neighbour = place < 0 ? 0 : this.neighbourAt(headers, place, headers.valueStart(place));
     const flow = neighbour === 0 ? this.callersToken(request, came) : '';
@@ -47,28 +57,34 @@ export class DialogGuard {
 
   /**
    * The text of a response with the caller's mark in place of the callee's: §16.7 step 8 allows to rewrite what we
-   * put into Record-Route. `flow` is the one it came by. Up to Record-Route all positions stay as they are.
+   * put into Record-Route. `flow` is the one it came by, `cut` what is left out besides.
    */
-  textForCaller(response: SipResponse, flow?: Flow): string {
+  textForCaller(response: SipResponse, flow?: Flow, cut?: Edit): string {
+    const edits = this.marksForCaller(response, flow);
+    if (cut !== undefined) {
+      const place = edits.findIndex((edit) => edit.from > cut.from);
+      edits.splice(place < 0 ? edits.length : place, 0, cut);
+    }
+    return edited(response.headers.text, edits);
+  }
+
+  private marksForCaller(response: SipResponse, flow: Flow | undefined): Edit[] {
     const { headers, status } = response;
     const { text } = headers;
-    if (status <= 100 || status >= 300 || headers.find(RECORD_ROUTE) < 0) return text;
-    const to = response.toTag;
-    const place = to === '' ? '' : contactPlace(headers);
-    const found = place === '' ? undefined : this.calleesMark(response);
-    if (found === undefined) return text;
+    if (status <= 100 || status >= 300 || headers.find(RECORD_ROUTE) < 0) return [];
+    const target = response.toTag === '' ? 0 : this.contactHash(headers);
+    const found = target === 0 ? undefined : this.calleesMark(response);
+    if (found === undefined) return [];
     const { call, mark, neighbour, from, at } = found;
-    const token = neighbour === 0 ? this.calleesToken(response, place, flow) : '';
-    const said = { call, fromCaller: true, target: this.hashOf(place), neighbour, flow: token };
-    const put = {
-      mark: this.signer.sign(said, `${response.callId} ${response.fromTag} ${to}`),
-      flow: token,
-    };
-    // Two values of ours with one mark stand together where transports change; the lower one first, it moves nothing.
+    const token = neighbour === 0 ? this.calleesToken(response, flow) : '';
+    const said = { call, fromCaller: true, target, neighbour, flow: token };
+    const put = { mark: this.signer.sign(said, aboutBoth(response)), flow: token };
+    const upper = markEdit(text, from, at, found, put);
+    // Two values of ours with one mark stand together where transports change.
     const again = found.isLast ? -1 : text.indexOf(mark, at + mark.length);
-    const both = again >= 0 && again < headers.endsAt;
-    const lower = both ? withMark(text, at, again, found, put) : text;
-    return (lower && withMark(lower, from, at, found, put)) ?? text;
+    if (again < 0 || again >= headers.endsAt) return upper === undefined ? [] : [upper];
+    const lower = markEdit(text, at, again, found, put);
+    return upper === undefined || lower === undefined ? [] : [upper, lower];
   }
 
   /**
@@ -79,15 +95,14 @@ export class DialogGuard {
     const { token } = route;
     if (token === undefined) return undefined;
     const toCallee = leadsToCallee(token);
-    const { callId, fromTag, toTag } = request;
-    const about = toCallee ? `${callId} ${fromTag} ${toTag}` : `${callId} ${toTag}`;
-    const mark = this.signer.verify(token, about, route.user);
+    const mark = this.signer.verify(token, toCallee ? aboutBoth(request) : aboutAsker(request), route.user);
     if (mark === undefined) return undefined;
     const neighbour = route.next === undefined ? 0 : this.hashOf(placeOf(route.next));
-    const target = this.hashOf(placeOf(request.uri));
+    const target = this.targetHash(request);
     if (mark.neighbour !== neighbour) throw elsewhere();
     if (mark.target === target && (mark.flow === '' || !this.moved.hasFlows)) return mark;
-    const side = toCallee ? `b ${about}` : `a ${about} ${fromTag}`;
+    const { callId, fromTag, toTag } = request;
+    const side = toCallee ? `b ${callId} ${fromTag} ${toTag}` : `a ${callId} ${toTag} ${fromTag}`;
     const flow = this.moved.flowAt(side, target);
     if (flow === undefined && mark.target !== target) throw elsewhere();
     return flow === undefined || flow === mark.flow ? mark : { ...mark, flow };
@@ -109,14 +124,14 @@ export class DialogGuard {
     }
     const answerer = contactPlace(response.headers);
     if (answerer === '') return;
-    const token = mark.neighbour === 0 ? this.calleesToken(response, answerer, by) : '';
+    const token = mark.neighbour === 0 ? this.calleesToken(response, by) : '';
     if (answerer === placeOf(request.uri) && (token === '' || token === mark.flow)) return;
     this.moved.note(`${fromCaller ? 'b' : 'a'} ${parties}`, this.hashOf(answerer), token);
   }
 
   /** Whether whoever answered is reached by the flow of his answer alone. */
   isBound(response: SipResponse, flow: Flow): boolean {
-    return this.tokens !== undefined && isCalleeBound(response, contactPlace(response.headers), flow);
+    return this.tokens !== undefined && isCalleeBound(response, flow);
   }
 
   /** The route set from us to whoever answered, nearest first; undefined when we are not on the path. §12.1.2 */
@@ -144,13 +159,13 @@ export class DialogGuard {
     ) {
       const end = headers.valueEnd(place);
       for (let from = headers.valueStart(place); from < end;) {
-        const to = valueEndAt(headers, place, from);
-        const { token: mark, user: flow = '' } = valueAt(text, from, to, this.own);
+        const { token: mark, user: flow = '', tokenAt, end: to } = valueAt(headers, place, from, this.own);
         if (mark !== undefined && !leadsToCallee(mark)) {
           const said = this.signer.verify(mark, aboutCallee(response), flow);
           if (said === undefined) return undefined;
           const isLast = to === end && headers.findFrom(RECORD_ROUTE, place + 4) < 0;
-          return { mark, flow, from, at: text.indexOf(mark, from), isLast, call: said.call, neighbour };
+          const at = tokenAt < 0 ? text.indexOf(mark, from) : tokenAt;
+          return { mark, flow, from, at, isLast, call: said.call, neighbour };
         }
         neighbour = this.neighbourAt(headers, place, from);
         from = to < end ? afterComma(text, to) : end;
@@ -165,14 +180,37 @@ export class DialogGuard {
     return tokens.tokenOf(came);
   }
 
-  private calleesToken(response: SipResponse, place: string, by: Flow | undefined): string {
+  private calleesToken(response: SipResponse, by: Flow | undefined): string {
     const { tokens } = this;
-    if (tokens === undefined || by === undefined || !isCalleeBound(response, place, by)) return '';
+    if (tokens === undefined || by === undefined || !isCalleeBound(response, by)) return '';
     return tokens.tokenOf(by);
   }
 
   private neighbourAt(headers: Headers, place: number, from: number): number {
     return this.hashOf(addressPlace(headers.text.substring(from, valueEndAt(headers, place, from))));
+  }
+
+  /** Of the place that the Contact names; 0 without one. */
+  private contactHash(headers: Headers): number {
+    const contact = headers.find(CONTACT);
+    if (contact < 0) return 0;
+    const hash = this.plainHash(headers, headers.valueStart(contact), PLAIN, CLOSE);
+    if (hash !== 0) return hash;
+    const place = contactPlace(headers);
+    return place === '' ? 0 : this.hashOf(place);
+  }
+
+  /** Of the place that the Request-URI names. */
+  private targetHash(request: SipRequest): number {
+    const hash = this.plainHash(request.headers, request.method.length + 1, PLAIN_URI, SPACE);
+    return hash === 0 ? this.hashOf(placeOf(request.uri)) : hash;
+  }
+
+  /** Of a place that is written so that nothing need be parsed; 0 for any other. */
+  private plainHash({ text }: Headers, from: number, open: Uint8Array, close: number): number {
+    const bytes = bytesOf(text);
+    const end = beginsWith(bytes, from, open) ? plainEnd(bytes, from + open.length, close) : 0;
+    return end === 0 ? 0 : this.signer.hashOfPlace(bytes, from + open.length, end) || 1;
   }
 
   /** Never 0, which says that there is nobody. */
@@ -202,20 +240,31 @@ interface FoundMark extends MarkAndFlow {
 }
 
 /** What is known of the dialog when the request leaves: the callee's tag is not. */
-function aboutCallee(message: SipRequest | SipResponse): string {
-  return `${message.callId} ${message.fromTag}`;
+function aboutCallee({ headers, fromTag }: SipRequest | SipResponse): DialogName {
+  return { headers, tag: fromTag, otherTag: undefined };
+}
+
+/** The same, as the callee's own requests name it. */
+function aboutAsker({ headers, toTag }: SipRequest): DialogName {
+  return { headers, tag: toTag, otherTag: undefined };
+}
+
+function aboutBoth({ headers, fromTag, toTag }: SipRequest | SipResponse): DialogName {
+  return { headers, tag: fromTag, otherTag: toTag };
 }
 
 function elsewhere(): SipError {
   return new SipError('OUTSIDE_DIALOG', 403, 'the request leads out of its dialog');
 }
 
+const UNREADABLE = { token: undefined, user: undefined, uri: undefined, tokenAt: -1 };
+
 /** A value that cannot be read is none of ours. */
-function valueAt(text: string, from: number, to: number, own: OwnRoutes): ReturnType<typeof readValue> {
+function valueAt(headers: Headers, place: number, from: number, own: OwnRoutes): RouteValue {
   try {
-    return readValue(text, from, to, own);
+    return readValue(headers, place, from, own);
   } catch (error) {
-    if (error instanceof SipError) return {};
+    if (error instanceof SipError) return { ...UNREADABLE, end: valueEndAt(headers, place, from) };
     throw error;
   }
 }
@@ -229,32 +278,8 @@ function contactPlace(headers: Headers): string {
   );
 }
 
-/** How most Contacts begin. */
-const PLAIN = '<sip:';
-
-/**
- * Where `<sip:user@192.0.2.1:5060>` ends, 0 for any other form: what stands in it is as `placeOf` would write it, and
- * nothing need be parsed.
- */
-function plainEnd(value: string): number {
-  if (!value.startsWith(PLAIN)) return 0;
-  let at = PLAIN.length;
-  for (let c = value.charCodeAt(at); c !== 64; c = value.charCodeAt(++at))
-    if (!isTokenChar(c) || c === 37) return 0;
-  let colon = 0;
-  for (at++; at < value.length; at++) {
-    const c = value.charCodeAt(at);
-    if (c === 58 && colon === 0 && value.charCodeAt(at + 1) > 48) colon = at;
-    else if (c === 62) return colon > 0 ? at : 0;
-    else if (!(c >= 48 && c <= 57) && (c !== 46 || colon > 0)) return 0;
-  }
-  return 0;
-}
-
 /** An address that cannot be read stands for itself: a proxy relays it all the same (RFC 3261 §16.3). */
 function addressPlace(value: string): string {
-  const end = plainEnd(value);
-  if (end > 0) return `${value.substring(PLAIN.length, end)};udp`;
   try {
     return placeOf(parseNameAddr(value).uri);
   } catch (error) {

@@ -14,8 +14,8 @@ import type { SipRequest, SipResponse } from '../sip/message.ts';
 import type { Uri } from '../sip/uri.ts';
 import { isNowhere } from '../transport/connection-alias.ts';
 import type { Flow } from '../transport/flow.ts';
-
-const COLON = 58;
+import { isPlainContactOf } from './plain-place.ts';
+import type { Edit } from './reply-path.ts';
 
 /** A flow that a token named; undefined: it is gone. */
 export interface BoundFlow {
@@ -39,15 +39,11 @@ export function isCallerBound({ headers }: SipRequest, came: Flow): boolean {
   return headers.find(CONTACT) >= 0 && !isRelayed(headers);
 }
 
-/** The same of whoever answered, with whom we speak by this flow; `place` is his Contact as `placeOf` writes it. */
-export function isCalleeBound({ headers }: SipResponse, place: string, flow: Flow): boolean {
+/** The same of whoever answered, with whom we speak by this flow. */
+export function isCalleeBound({ headers }: SipResponse, flow: Flow): boolean {
   if (hasDialledIn(flow, headers)) return true;
-  const { host } = flow.remote;
-  const at = place.indexOf('@') + 1;
   // The usual case: he is where his Contact says, and does not ask for more.
-  const isThere = place.startsWith(host, at) && place.charCodeAt(at + host.length) === COLON;
-  if (isThere && !headers.raw(CONTACT)?.includes(';ob')) return false;
-  return contactNeedsFlow(headers, flow.remote);
+  return !isPlainContactOf(headers, flow.remote.host) && contactNeedsFlow(headers, flow.remote);
 }
 
 /**
@@ -62,25 +58,25 @@ function hasDialledIn({ transport, reliable, peerNames }: Flow, headers: Headers
 }
 
 /**
- * The text with another mark and token in place of those whose mark stands at `at`; undefined when whoever sent it has
- * written our value in another way. `after`: nothing before this is part of the value.
+ * Puts another mark and token in place of those whose mark stands at `at`; undefined when whoever sent it has written
+ * our value in another way. `after`: nothing before this is part of the value.
  */
-export function withMark(
+export function markEdit(
   text: string,
   after: number,
   at: number,
   old: MarkAndFlow,
   put: MarkAndFlow,
-): string | undefined {
-  const rest = text.substring(at + old.mark.length);
-  if (old.flow === '' && put.flow === '') return text.substring(0, at) + put.mark + rest;
+): Edit | undefined {
+  const to = at + old.mark.length;
+  if (old.flow === '' && put.flow === '') return { from: at, to, put: put.mark };
   const open = text.lastIndexOf('<', at);
   const from = open + (text.startsWith('<sips:', open) ? 6 : 5);
   const user = old.flow === '' ? '' : `${old.flow}@`;
   const isOurs = open >= after && (from === open + 6 || text.startsWith('<sip:', open));
   if (!isOurs || !text.startsWith(user, from)) return undefined;
   const token = put.flow === '' ? '' : `${put.flow}@`;
-  return text.substring(0, from) + token + text.substring(from + user.length, at) + put.mark + rest;
+  return { from, to, put: token + text.substring(from + user.length, at) + put.mark };
 }
 
 /**

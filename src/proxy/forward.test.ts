@@ -67,7 +67,7 @@ for (const [what, lines, left] of cases) {
 }
 
 function markOf(of: SipRequest): number {
-  return loopHash(of, callOrder(of.callId));
+  return loopHash(of, callOrder(of));
 }
 
 test('forwarding: Record-Route and Path stand on top, in this order', () => {
@@ -109,8 +109,10 @@ test('the loop mark: nine digits, the same for the same request, another for a s
 });
 
 test('messages of one call have one order', () => {
-  assert.equal(callOrder('a@b'), callOrder('a@b'));
-  assert.notEqual(callOrder('a@b'), callOrder('a@c'));
+  const order = callOrder(request(['Call-ID: a@b']));
+
+  assert.equal(callOrder(request(['X: y', 'i : a@b'])), order);
+  assert.notEqual(callOrder(request(['Call-ID: a@c'])), order);
 });
 
 /** A request with so many header lines, forwarded with all that we may put in. */

@@ -1,8 +1,9 @@
 /** The steps from a received request to a branch's request: one pass over the text. RFC 3261 §16.6. */
 import { SipError } from '../base/errors.ts';
-import { MAX_FORWARDS, ROUTE } from '../sip/header-table.ts';
-import { HEADER_LINES_MAX } from '../sip/headers.ts';
-import type { SipRequest } from '../sip/message.ts';
+import { bytesOf } from '../base/bytes.ts';
+import { CALL_ID, MAX_FORWARDS, ROUTE } from '../sip/header-table.ts';
+import { HEADER_LINES_MAX, type Headers } from '../sip/headers.ts';
+import type { SipRequest, SipResponse } from '../sip/message.ts';
 import type { ClientTransaction } from '../transaction/client-transaction.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { RouteView } from './loose-route.ts';
@@ -44,7 +45,14 @@ export function textFor(client: ClientTransaction, request: SipRequest, parts: F
   }
 }
 
-const NOTHING_CUT: RouteView = { text: '', cutFrom: 0, cutTo: 0, token: undefined, next: undefined };
+const NOTHING_CUT: RouteView = {
+  text: '',
+  cutFrom: 0,
+  cutTo: 0,
+  token: undefined,
+  next: undefined,
+  user: undefined,
+};
 
 function spliced(request: SipRequest, parts: ForwardParts): string {
   const { headers } = request;
@@ -61,11 +69,24 @@ function spliced(request: SipRequest, parts: ForwardParts): string {
   }
   const from = headers.valueStart(place);
   const to = headers.valueEnd(place);
-  const hops = Number(text.substring(from, to)) - 1;
+  const hops = numberIn(text, from, to) - 1;
   if (cutTo === 0) return out + text.substring(startsAt, from) + hops + text.substring(to);
   return cutFrom < from
     ? out + text.substring(startsAt, cutFrom) + text.substring(cutTo, from) + hops + text.substring(to)
     : out + text.substring(startsAt, from) + hops + text.substring(to, cutFrom) + text.substring(cutTo);
+}
+
+/** How often a request may still be sent on; undefined when it does not say. */
+export function maxForwards(headers: Headers): number | undefined {
+  const place = headers.find(MAX_FORWARDS);
+  return place < 0 ? undefined : numberIn(headers.text, headers.valueStart(place), headers.valueEnd(place));
+}
+
+/** Its digits have been checked. */
+function numberIn(text: string, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at++) value = value * 10 + text.charCodeAt(at) - 48;
+  return value;
 }
 
 /**
@@ -73,20 +94,26 @@ function spliced(request: SipRequest, parts: ForwardParts): string {
  * step 8; RFC 5393 §4.2. Nine digits, so that branches have one length. `order` stands for the Call-ID.
  */
 export function loopHash(request: SipRequest, order: number): number {
-  const { text } = request.headers;
-  let hash = hashRange(order, text, 0, text.indexOf(' ', request.method.length + 1));
+  const { headers } = request;
+  const bytes = bytesOf(headers.text);
+  let hash = hashBytes(order, bytes, 0, headers.startsAt - AFTER_URI);
   hash = hashText(hash, request.fromTag);
   hash = hashText(hash, request.toTag);
-  const route = request.headers.find(ROUTE);
-  if (route >= 0) hash = hashText(hash, request.headers.value(route));
+  const route = headers.find(ROUTE);
+  if (route >= 0) hash = hashBytes(hash, bytes, headers.valueStart(route), headers.valueEnd(route));
   hash = Math.imul(hash ^ request.cseq, 0x01000193);
   return (hash >>> 3) + 100_000_000;
 }
 
 /** One number a call: its messages keep their order on the wire. */
-export function callOrder(callId: string): number {
-  return hashText(0x811c9dc5, callId);
+export function callOrder({ headers }: SipRequest | SipResponse): number {
+  const place = headers.find(CALL_ID);
+  if (place < 0) return FNV_BASIS;
+  return hashBytes(FNV_BASIS, bytesOf(headers.text), headers.valueStart(place), headers.valueEnd(place));
 }
+
+/** As a signed number, like all that is made of it. */
+const FNV_BASIS = 0x811c9dc5 | 0;
 
 /** Our Via line for what has no transaction. */
 export function viaOf(flow: Flow, branch: string): string {
@@ -94,12 +121,17 @@ export function viaOf(flow: Flow, branch: string): string {
   return `Via: SIP/2.0/${name} ${flow.sentBy};branch=${branch}\r\n`;
 }
 
+/** What stands between the Request-URI and the first header field. */
+const AFTER_URI = ' SIP/2.0\r\n'.length;
+
 function hashText(seed: number, text: string): number {
-  return hashRange(seed, text, 0, text.length);
+  let hash = seed;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash;
 }
 
-function hashRange(seed: number, text: string, from: number, to: number): number {
+function hashBytes(seed: number, bytes: Uint8Array, from: number, to: number): number {
   let hash = seed;
-  for (let i = from; i < to; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  for (let i = from; i < to; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
   return hash;
 }

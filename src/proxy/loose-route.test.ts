@@ -8,7 +8,7 @@ import { viewRoutes } from './loose-route.ts';
 const own = {
   isOwn: (host: string, port: number | undefined) =>
     /^(192\.0\.2\.1|\[?2001:db8::1\]?)$/.test(host) && (port ?? 5060) === 5060,
-  prefixes: ['<sip:192.0.2.1:5060;lr;d='],
+  prefixes: [Buffer.from('<sip:192.0.2.1:5060;lr;d=')],
 };
 
 /** A request with these lines between Via and From. */

@@ -1,8 +1,12 @@
 /** Route header fields in: which of them are ours, and where the next one leads. RFC 3261 §16.4, §16.12. */
+import { bytesOf } from '../base/bytes.ts';
 import { ROUTE } from '../sip/header-table.ts';
 import type { Headers } from '../sip/headers.ts';
 import { parseNameAddr } from '../sip/name-addr.ts';
 import type { Uri } from '../sip/uri.ts';
+import { beginsWith, CLOSE } from './plain-place.ts';
+
+const SEMICOLON = 59;
 
 /** The topmost Route values of a request, as far as they are ours. */
 export interface RouteView {
@@ -23,7 +27,7 @@ export interface RouteView {
 export interface OwnRoutes {
   isOwn(host: string, port: number | undefined): boolean;
   /** How the values that we put into Record-Route begin, up to the mark: the usual case, told without parsing. */
-  readonly prefixes: readonly string[];
+  readonly prefixes: readonly Uint8Array[];
 }
 
 /**
@@ -43,14 +47,17 @@ export function viewRoutes(headers: Headers, own: OwnRoutes): RouteView {
   let user: string | undefined;
   let from = headers.valueStart(place);
   for (let taken = 0; ; taken++) {
-    const end = valueEndAt(headers, place, from);
-    const value = readValue(text, from, end, own);
+    const value = readValue(headers, place, from, own);
+    const { end } = value;
     const foreign = value.uri !== undefined || (taken > 0 && value.token !== token);
     if (taken === OWN_VALUES_MAX || foreign) {
       const next = value.uri ?? parseNameAddr(text.substring(from, end)).uri;
       return { text, cutFrom, cutTo, token, next, user };
     }
-    if (taken === 0) ({ token, user } = value);
+    if (taken === 0) {
+      token = value.token;
+      user = value.user;
+    }
     const lineDone = end === headers.valueEnd(place);
     if (taken > 0 && !lineDone && cutFrom < headers.lineStart(place)) {
       headers.splice(cutFrom, headers.lineStart(place), ''); // A cut is one range: take the first line out for good.
@@ -70,23 +77,41 @@ export function viewRoutes(headers: Headers, own: OwnRoutes): RouteView {
 }
 
 /** A value of ours has a mark or none; any other has a URI. */
-export function readValue(
-  text: string,
-  from: number,
-  end: number,
-  own: OwnRoutes,
-): { token?: string; user?: string | undefined; uri?: Uri } {
+export interface RouteValue {
+  readonly token: string | undefined;
+  readonly user: string | undefined;
+  readonly uri: Uri | undefined;
+  /** Where the mark stands; -1 when it is not known, since the value was parsed. */
+  readonly tokenAt: number;
+  /** Where the value ends: at a comma, or at the end of the field. */
+  readonly end: number;
+}
+
+/** Reads the value that begins at `from`. Throws SipError 400 when it is malformed. */
+export function readValue(headers: Headers, place: number, from: number, own: OwnRoutes): RouteValue {
+  const { text } = headers;
+  const bytes = bytesOf(text);
   for (const prefix of own.prefixes) {
-    if (!text.startsWith(prefix, from)) continue;
-    const close = text.indexOf('>', from);
-    const token = text.substring(from + prefix.length, close);
-    if (close > 0 && close < end && !token.includes(';')) return { token };
+    if (!beginsWith(bytes, from, prefix)) continue;
+    const tokenAt = from + prefix.length;
+    const close = tokenEndAt(bytes, tokenAt, headers.valueEnd(place));
+    if (close === 0) continue;
+    const token = text.substring(tokenAt, close);
+    return { token, user: undefined, uri: undefined, tokenAt, end: valueEndAt(headers, place, close) };
   }
+  const end = valueEndAt(headers, place, from);
   const { uri } = parseNameAddr(text.substring(from, end));
-  if (!own.isOwn(uri.host, uri.port)) return { uri };
+  if (!own.isOwn(uri.host, uri.port)) return { token: undefined, user: undefined, uri, tokenAt: -1, end };
   const mark = uri.params['d'];
-  const { user } = uri;
-  return typeof mark === 'string' ? { token: mark, user } : { user };
+  const token = typeof mark === 'string' ? mark : undefined;
+  return { token, user: uri.user, uri: undefined, tokenAt: -1, end };
+}
+
+/** Where the bracket stands that ends the value's URI; 0 when further parameters come first. */
+function tokenEndAt(bytes: Uint8Array, from: number, end: number): number {
+  let at = from;
+  while (at < end && bytes[at] !== CLOSE && bytes[at] !== SEMICOLON) at++;
+  return at < end && bytes[at] === CLOSE ? at : 0;
 }
 
 function firstUri(headers: Headers, place: number): Uri {
@@ -96,17 +121,17 @@ function firstUri(headers: Headers, place: number): Uri {
 
 /** The end of the value that begins at `from`: a comma outside quotes and brackets, or the end of the field. */
 export function valueEndAt(headers: Headers, place: number, from: number): number {
-  const { text } = headers;
+  const bytes = bytesOf(headers.text);
   const end = headers.valueEnd(place);
   let quoted = false;
   let bracketed = false;
   for (let at = from; at < end; at++) {
-    const c = text.charCodeAt(at);
+    const c = bytes[at];
     if (c === 92 && quoted) at++;
     else if (c === 34) quoted = !quoted;
     else if (quoted) continue;
     else if (c === 60) bracketed = true;
-    else if (c === 62) bracketed = false;
+    else if (c === CLOSE) bracketed = false;
     else if (c === 44 && !bracketed) return at;
   }
   return end;

@@ -1,6 +1,6 @@
 /** The stateful proxy: relays a request along a plan and brings one answer back. RFC 3261 §16. */
 import type { World } from '../base/world.ts';
-import { RECORD_ROUTE, VIA } from '../sip/header-table.ts';
+import { VIA } from '../sip/header-table.ts';
 import type { Headers } from '../sip/headers.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
@@ -9,11 +9,11 @@ import { responseAddress, topVia } from '../sip/via.ts';
 import type { ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
 import { LOOP_MARK_AT, type TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
-import { type Flow, isSecure, type TransportName } from '../transport/flow.ts';
+import { type Flow, isSecure } from '../transport/flow.ts';
 import { withoutBrackets } from '../transport/flow-bound.ts';
 import type { FlowTokens } from '../transport/flow-token.ts';
 import { mayUseTcp, TcpFirst } from '../transport/large-requests.ts';
-import type { Hops, Locator } from '../transport/locate.ts';
+import type { Hops, Located, Locator } from '../transport/locate.ts';
 import type { Hop, Transports } from '../transport/transports.ts';
 import { maxBreadth, breadthShare } from './breadth.ts';
 import { DialogGuard, type Refresh } from './dialog-guard.ts';
@@ -28,15 +28,13 @@ import {
 import { callOrder, forwardText, viaOf } from './forward.ts';
 import { HangUp } from './hang-up.ts';
 import { type OwnRoutes, type RouteView, viewRoutes } from './loose-route.ts';
+import { OwnValues } from './own-values.ts';
 import type { Plan, Target } from './plan.ts';
-import { withoutTopVia } from './reply-path.ts';
+import { topViaCut, withoutTopVia } from './reply-path.ts';
 import { undoStrictRoute } from './strict-route.ts';
 import type { BranchEnd } from './relay-options.ts';
 import { type RelayOptions, ResponseContext } from './response-context.ts';
 import type { RouteMark, RouteSigner } from './route-signer.ts';
-
-/** Ways to begin our Record-Route that are recognised without parsing; we have few addresses. */
-const PREFIXES_MAX = 16;
 
 /** What the mark in a branch says when no transaction is kept: whose request it was is all that is signed. */
 const STATELESS: RouteMark = { call: 0, fromCaller: true, target: 0, neighbour: 0, flow: '' };
@@ -56,14 +54,11 @@ export interface ProxyParts {
   readonly largeByTcp?: boolean | undefined;
 }
 
-/** An ACK for a 2xx on its way through. */
-export interface AckParts {
-  readonly request: SipRequest;
+/** Where an ACK for a 2xx goes. */
+export interface AckWay {
   readonly route: RouteView;
   readonly loopMark: number;
-  readonly order: number;
   readonly bound: BoundFlow | undefined;
-  readonly came: Flow;
 }
 
 /** What the proxy asks of whoever knows where phones are. */
@@ -93,10 +88,10 @@ export class Proxy {
   private readonly signer: RouteSigner;
   private readonly guard: DialogGuard;
   private readonly unwanted: HangUp;
-  private readonly prefixes: string[] = [];
+  private readonly values = new OwnValues();
   private readonly own: OwnRoutes = {
     isOwn: (host, port) => this.transports.isOwn(host, port ?? 5060),
-    prefixes: this.prefixes,
+    prefixes: this.values.prefixes,
   };
 
   constructor(parts: ProxyParts) {
@@ -128,20 +123,25 @@ export class Proxy {
   }
 
   /** An ACK for a 2xx has no transaction: it goes on along its route set, once for each time it comes. §16.11 */
-  forwardAck(incoming: AckParts): void {
-    const { request, route, loopMark, order, bound, came } = incoming;
-    const sendBy = (flow: Flow | undefined): void => {
-      if (flow === undefined || (request.isSips && !isSecure(flow.transport))) return;
-      this.sendStateless(flow, request, route, String(loopMark), order);
-    };
-    if (bound !== undefined) return sendBy(bound.flow);
-    const send = (hop: Hop | undefined): void => sendBy(hop && this.transports.flowTo(hop));
-    const target = this.atInstance({ uri: request.uri });
-    if ('uri' in target && target.hop !== undefined && route.next === undefined) return send(target.hop);
-    const next = route.next ?? ('uri' in target ? target.uri : request.uri);
-    const hop = this.locator.locate(next, order, came.remote.host);
-    if (hop instanceof Promise) void hop.then(send);
-    else send(hop);
+  forwardAck(request: SipRequest, way: AckWay, order: number, came: Flow): void {
+    const { bound, route } = way;
+    if (bound !== undefined) return this.sendAck(bound.flow, request, way, order);
+    const hop = this.hopOfAck(request.uri, route, order, came);
+    if (hop instanceof Promise)
+      void hop.then((found) => this.sendAck(found && this.transports.flowTo(found), request, way, order));
+    else this.sendAck(hop && this.transports.flowTo(hop), request, way, order);
+  }
+
+  private hopOfAck(uri: Uri, route: RouteView, order: number, came: Flow): Located {
+    const plan = this.instancesOf(uri);
+    const target = plan !== undefined && 'uri' in plan ? plan : undefined;
+    if (target?.hop !== undefined && route.next === undefined) return target.hop;
+    return this.locator.locate(route.next ?? target?.uri ?? uri, order, came.remote.host);
+  }
+
+  private sendAck(flow: Flow | undefined, request: SipRequest, way: AckWay, order: number): void {
+    if (flow === undefined || (request.isSips && !isSecure(flow.transport))) return;
+    this.sendStateless(flow, request, way.route, String(way.loopMark), order);
   }
 
   /**
@@ -174,7 +174,7 @@ export class Proxy {
     const about = `${response.callId} ${topViaText(below.headers)}`;
     if (this.signer.verify(mark, about, token) === undefined) return;
     const flow = this.tokens?.read(token)?.flow ?? this.flowBack(nextVia.transport, below.headers);
-    flow?.send(below.text, callOrder(response.callId));
+    flow?.send(below.text, callOrder(response));
   }
 
   /** Where a Via says: by a connection that stands, else by a new one, where the other side may listen. */
@@ -220,12 +220,7 @@ export class Proxy {
 
   /** A response as it goes up: without our Via, our mark in Record-Route made the caller's. §16.7 steps 3 and 8 */
   textUp(response: SipResponse, flow?: Flow): string {
-    const { headers } = response;
-    const text = this.guard.textForCaller(response, flow);
-    const keepsVia = text.length === headers.text.length || headers.find(VIA) < headers.find(RECORD_ROUTE);
-    if (keepsVia) return withoutTopVia(response, text);
-    const moved = parseMessage(text);
-    return moved.kind === 'response' ? withoutTopVia(moved) : text;
+    return this.guard.textForCaller(response, flow, topViaCut(response.headers));
   }
 
   /** How the other side of a dialog is reached when only its flow leads there; undefined: by the Request-URI. */
@@ -331,22 +326,16 @@ export class Proxy {
 
   /** Within a dialog a GRUU of ours stands for where its instance is now. RFC 5627 §6.1 */
   private atInstance(plan: Plan): Plan {
-    if (this.phones === undefined || !('uri' in plan) || plan.uri.params['gr'] === undefined) return plan;
-    return this.phones.instances(plan.uri) ?? plan;
+    return ('uri' in plan ? this.instancesOf(plan.uri) : undefined) ?? plan;
   }
 
-  /**
-   * RFC 3261 §16.6 step 4: sips when the Request-URI is. The side of a sips request that did not come by TLS gets a
-   * sip value all the same: nothing at that port of ours speaks TLS.
-   */
+  private instancesOf(uri: Uri): Plan | undefined {
+    if (this.phones === undefined || uri.params['gr'] === undefined) return undefined;
+    return this.phones.instances(uri);
+  }
+
   private recordRouteLine(flow: Flow, { mark, flow: token }: MarkAndFlow, isSips: boolean): string {
-    const byTls = isSips && isSecure(flow.transport);
-    const scheme = byTls ? 'sips' : 'sip';
-    const here = flow.sentBy + transportParam(flow.transport, byTls);
-    if (token !== '') return `Record-Route: <${scheme}:${token}@${here};lr;d=${mark}>\r\n`;
-    const prefix = `<${scheme}:${here};lr;d=`;
-    if (!this.prefixes.includes(prefix) && this.prefixes.length < PREFIXES_MAX) this.prefixes.push(prefix);
-    return `Record-Route: ${prefix}${mark}>\r\n`;
+    return `Record-Route: ${this.values.beginning(flow, isSips, token)}${mark}>\r\n`;
   }
 
   private sendStateless(
@@ -365,12 +354,6 @@ export class Proxy {
     });
     flow.send(text, order);
   }
-}
-
-/** What a URI of ours says of the way to us; with sips TLS goes without saying. RFC 3261 §26.2.2, RFC 7118 §5.2.2 */
-function transportParam(transport: TransportName, byTls: boolean): string {
-  if (transport === 'udp' || (byTls && transport === 'tls')) return '';
-  return `;transport=${byTls ? 'ws' : transport}`;
 }
 
 /** The topmost Via value as it stands: a response brings it back unchanged. */

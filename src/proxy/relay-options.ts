@@ -55,8 +55,8 @@ export interface RelayOptions {
   readonly isSips?: boolean | undefined;
   /** `loopHash` of the request as it came, before any edit. */
   readonly loopMark: number;
-  /** The request's Route values, when they were looked at already. */
-  readonly route?: RouteView | undefined;
+  /** The request's Route values, when they were looked at already; let go of when the request is. */
+  route?: RouteView | undefined;
   /** How the other side of the dialog is reached, when only its flow leads there. */
   readonly bound?: DialogFlow | undefined;
   /** A target refresh within a dialog, by whom: its 2xx may move both sides. RFC 3261 §12.2 */

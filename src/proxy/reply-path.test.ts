@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseMessage } from '../sip/parse.ts';
-import { withoutTopVia } from './reply-path.ts';
+import { edited, withoutTopVia } from './reply-path.ts';
 
 const OURS = 'SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKours';
 const NEXT = 'SIP/2.0/UDP 192.0.2.11;branch=z9hG4bKnext';
@@ -30,3 +30,16 @@ for (const [what, lines, left] of cases) {
     assert.equal(withoutTopVia(response), text(left));
   });
 }
+
+test('edits are made in the order of their places; what stands between is as it was', () => {
+  const text = '0123456789';
+
+  assert.equal(edited(text, []), text);
+  assert.equal(edited(text, [{ from: 2, to: 4, put: 'two' }]), '01two456789');
+  const edits = [
+    { from: 0, to: 1, put: '' },
+    { from: 4, to: 4, put: '-' },
+    { from: 9, to: 10, put: 'nine' },
+  ];
+  assert.equal(edited(text, edits), '123-45678nine');
+});

@@ -23,8 +23,7 @@ import { breadthShare, maxBreadth } from './breadth.ts';
 import { Branch, REPLY_MS, RING_MS } from './branch.ts';
 import { BranchWaits } from './branch-waits.ts';
 import { type FailedTry, withoutOurs, withOurs } from './fail-over.ts';
-import type { Fork } from './fork.ts';
-import { PlanRun } from './fork.ts';
+import { type Fork, PlanRun } from './fork.ts';
 import type { BoundFlow } from './flow-routes.ts';
 import { textFor } from './forward.ts';
 import type { Plan, Target } from './plan.ts';
@@ -41,10 +40,10 @@ export class ResponseContext implements ServerUser {
   private readonly server: ServerTransaction;
   private readonly serverGeneration: number;
   private readonly options: RelayOptions;
-  private readonly branches: Branch[] = [];
+  private branches: readonly Branch[] = [];
   private readonly best = new BestFailure();
   private readonly run = new PlanRun(this);
-  /** The request while we are still in the turn that relayed it; later it is read from the transaction. */
+  /** The request in the turn that relayed it; later it is read from the transaction, and is not on the heap. */
   private requestAtHand: SipRequest | undefined;
   private breadth: number | undefined = undefined;
   private recursion: Recursion | undefined = undefined;
@@ -65,7 +64,7 @@ export class ResponseContext implements ServerUser {
     this.breadth = breadth;
     this.server.user = this;
     this.run.start(plan);
-    this.requestAtHand = undefined;
+    this.requestAtHand = this.options.route = undefined;
     if (this.callerWaits && !this.server.keepRequest()) {
       this.cancelAll();
       this.answer(503);
@@ -91,7 +90,8 @@ export class ResponseContext implements ServerUser {
   launch(target: Target, index: number, parent: Fork | undefined, isLast: boolean): void {
     const ringMs = target.ringMs ?? this.options.ringMs ?? (isLast ? TIMER_C : RING_MS);
     const branch = new Branch(this, target, index, parent, ringMs);
-    this.branches.push(branch);
+    // An array that was pushed to has room for many, for as long as a phone rings.
+    this.branches = this.branches.length === 0 ? [branch] : [...this.branches, branch];
     if (target.waitMs === undefined) return this.tryOpen(branch);
     this.waits ??= new BranchWaits(this.proxy.world.clock);
     this.waits.begin(branch, target.waitMs, () => this.tryOpen(branch));
@@ -206,9 +206,8 @@ export class ResponseContext implements ServerUser {
   branchEnded(branch: Branch): void {
     this.waits?.end(branch);
     if (this.callerWaits) this.proxy.onBranchEnd?.(this.server.request.callId, branch);
-    const isSilent = branch.status === 408 && branch.isSilent;
-    if (isSilent) this.proxy.phones?.flowSilent(branch.target);
-    if ((isSilent || branch.status === 503) && this.triesOther(branch)) return;
+    if (branch.wasSilent) this.proxy.phones?.flowSilent(branch.target);
+    if ((branch.wasSilent || branch.status === 503) && this.triesOther(branch)) return;
     this.best.add({ status: branch.status, response: undefined });
     this.run.branchEnded(branch);
   }

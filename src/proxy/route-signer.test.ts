@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { leadsToCallee, type RouteMark, RouteSigner } from './route-signer.ts';
+import { parseMessage } from '../sip/parse.ts';
+import { leadsToCallee, MARK_LENGTH_MAX, type RouteMark, RouteSigner } from './route-signer.ts';
 
 const signer = new RouteSigner('secret');
 const said: RouteMark = { call: 1234, fromCaller: false, target: 77, neighbour: -5, flow: '' };
@@ -64,4 +65,25 @@ test('every number of a record comes back, 0 too, and every hash', () => {
 test('a mark is a token of a URI parameter and of a branch', () => {
   for (let call = 0; call < 200; call++)
     assert.match(signer.sign({ ...said, call }, `c${call} t`), /^[\w.-]+$/);
+});
+
+test('a dialog is named by a message as by its text', () => {
+  const lines = ['BYE sip:b@h SIP/2.0', 'From: <sip:a@h>;tag=a', 'i:  call-1 ', 'CSeq: 1 BYE', '', ''];
+  const message = parseMessage(lines.join('\r\n'));
+  assert.ok(message.kind === 'request');
+  const { headers } = message;
+
+  assert.equal(signer.sign(said, { headers, tag: 'tag-a' }), mark);
+  const both = signer.sign(said, 'call-1 tag-a tag-b');
+  assert.deepEqual(signer.verify(both, { headers, tag: 'tag-a', otherTag: 'tag-b' }), said);
+  assert.equal(signer.verify(both, { headers, tag: 'tag-a' }), undefined);
+  assert.equal(signer.verify(both, { headers, tag: 'tag-b', otherTag: 'tag-a' }), undefined);
+});
+
+test('no mark is longer than that of the last number; one that is longer is none of ours', () => {
+  const longest = signer.sign({ ...said, call: Number.MAX_SAFE_INTEGER }, 'c t');
+
+  assert.equal(longest.length, MARK_LENGTH_MAX);
+  assert.equal(signer.verify(longest, 'c t')?.call, Number.MAX_SAFE_INTEGER);
+  assert.equal(signer.verify(longest.replace('.', '0.'), 'c t'), undefined);
 });

@@ -10,10 +10,10 @@ import type { OwnRoutes, RouteView } from './loose-route.ts';
 
 /** A request of a strict router has our own value as Request-URI: makes it the one that a loose router would send. */
 export function undoStrictRoute(request: SipRequest, own: OwnRoutes): void {
-  const { uriText } = request;
-  if (!uriText.includes(';d=')) return;
   const { uri } = request;
-  if (uri.params['d'] === undefined || !own.isOwn(uri.host, uri.port)) return;
+  if (uri.params['d'] === undefined) return;
+  const { uriText } = request;
+  if (!uriText.includes(';d=') || !own.isOwn(uri.host, uri.port)) return;
   const routes = routesOf(request);
   const last = routes.pop();
   if (last === undefined) return;

@@ -162,19 +162,20 @@ export class Dispatcher {
     }
     const { method } = request;
     const fault = checkRequest(request);
+    if (fault !== undefined) this.counters.badMessages++;
     const ofInvite = method === 'ACK' || method === 'CANCEL';
     const key = transactionKey(request, via, ofInvite ? 'INVITE' : method);
-    const incoming = new Incoming(this.layer, request, via, key, flow, callOrder(request.callId));
-    incoming.bytes = bytes;
-    if (fault !== undefined) {
-      this.counters.badMessages++;
-      if (method !== 'ACK') incoming.replyStateless(fault.status, fault.why);
+    const known = fault === undefined ? this.layer.findServer(key) : undefined;
+    const order = callOrder(request);
+    if (method === 'ACK') {
+      if (fault === undefined) this.receiveAck(request, flow, order, known);
       return;
     }
-    const known = this.layer.findServer(key);
-    if (method === 'ACK') this.receiveAck(incoming, known);
+    if (known !== undefined && method !== 'CANCEL') return known.requestAgain();
+    const incoming = new Incoming(this.layer, request, via, key, flow, order);
+    incoming.bytes = bytes;
+    if (fault !== undefined) incoming.replyStateless(fault.status, fault.why);
     else if (method === 'CANCEL') this.receiveCancel(incoming, known);
-    else if (known !== undefined) known.requestAgain();
     else if (this.draining && request.toTag === '') {
       incoming.replyStateless(503, undefined, [['Retry-After', '10']]);
     } else if (!this.isForAgent(request)) this.begin(incoming);
@@ -194,20 +195,24 @@ export class Dispatcher {
   }
 
   /** An ACK belongs to an INVITE we refused, or goes on along the route set of its dialog. RFC 3261 §17.1.1.3 */
-  private receiveAck(incoming: Incoming, invite: ServerTransaction | undefined): void {
+  private receiveAck(
+    request: SipRequest,
+    flow: Flow,
+    order: number,
+    invite: ServerTransaction | undefined,
+  ): void {
     // Some peers give the ACK for a 2xx the branch of its INVITE: it goes on all the same.
     if (invite !== undefined && invite.state !== 'accepted') {
       invite.acknowledged();
       return;
     }
     try {
-      if (this.isForAgent(incoming.request)) {
-        this.agent.receiveAck(incoming.request);
+      if (this.isForAgent(request)) {
+        this.agent.receiveAck(request);
         return;
       }
-      const { mark, route, bound, loopMark } = admit(incoming, this.proxy);
-      const { request, order, flow: came } = incoming;
-      if (mark !== undefined) this.proxy.forwardAck({ request, route, bound, loopMark, order, came });
+      const admitted = admit(request, order, this.proxy);
+      if (admitted.mark !== undefined) this.proxy.forwardAck(request, admitted, order, flow);
     } catch (error) {
       if (!(error instanceof SipError)) throw error; // An ACK is never answered.
     }
@@ -244,11 +249,12 @@ export class Dispatcher {
     const { generation } = this;
     if (this.onStep !== undefined) c.lines = this.lines;
     try {
-      const { mark, route, bound, loopMark } = admit(incoming, this.proxy);
+      const { mark, route, bound, loopMark, noHopsLeft } = admit(request, incoming.order, this.proxy);
       incoming.route = route;
       incoming.bound = bound;
       incoming.mark = mark;
       incoming.loopMark = loopMark;
+      incoming.noHopsLeft = noHopsLeft;
       c.flowToken = route.user;
       this.decided(generation.ask(c, mark !== undefined), incoming, c, generation);
     } catch (error) {

@@ -185,9 +185,7 @@ export class Performer {
     const { call } = incoming;
     const recorded = call !== 0 && incoming.request.toTag === '';
     const { onReply: onEveryReply } = generation.router;
-    const finished = recorded
-      ? (status: number, by: Finisher) => this.parts.calls.finished(call, status, by)
-      : this.hangsUp(incoming);
+    const finished = recorded ? this.endsCall(call) : this.hangsUp(incoming);
     if (!finished && !onBranch && !onReply && !onFailure && !onEveryReply) return NO_HOOKS;
     const routes = [onEveryReply, onReply].filter((route) => route !== undefined);
     return {
@@ -209,6 +207,11 @@ export class Performer {
         ((failure, context) => this.onFailure(decision, failure, incoming, c, generation, context)),
       finished,
     };
+  }
+
+  /** Made where nothing else is at hand: what a function holds, its surroundings too, is held while a phone rings. */
+  private endsCall(call: number): (status: number, by: Finisher) => void {
+    return (status, by) => this.parts.calls.finished(call, status, by);
   }
 
   /**

@@ -1,13 +1,12 @@
 /** What every request must pass before a script sees it. RFC 3261 §16.3; nothing here is for a script to decide. */
 import { SipError } from '../base/errors.ts';
-import { MAX_FORWARDS, PROXY_REQUIRE, REQUIRE } from '../sip/header-table.ts';
+import { PROXY_REQUIRE, REQUIRE } from '../sip/header-table.ts';
 import type { SipRequest } from '../sip/message.ts';
 import type { DialogFlow } from '../proxy/flow-routes.ts';
-import { loopHash } from '../proxy/forward.ts';
+import { loopHash, maxForwards } from '../proxy/forward.ts';
 import type { RouteView } from '../proxy/loose-route.ts';
 import type { RouteMark } from '../proxy/route-signer.ts';
 import type { Proxy } from '../proxy/proxy.ts';
-import type { Incoming } from './incoming.ts';
 
 /** Option tags that we understand as the registrar, where `Require` is meant for us. */
 const REGISTRAR_OPTIONS = new Set(['path', 'outbound', 'gruu']);
@@ -26,17 +25,15 @@ export interface Admitted {
   readonly bound: DialogFlow | undefined;
   /** Tells the request from others when it comes back to us. */
   readonly loopMark: number;
+  /** It must not be sent on, only answered. */
+  readonly noHopsLeft: boolean;
 }
 
-/** Throws SipError with the answer when the request may not go on. */
-export function admit(incoming: Incoming, proxy: Proxy): Admitted {
-  const { request, order } = incoming;
-  const hops = request.headers.raw(MAX_FORWARDS);
-  if (hops !== undefined && Number(hops) === 0) {
-    // It may still be for us, if it asks what we answer ourselves: RFC 3261 §16.3 step 3, §10.3, §11.
-    if (!ENDS_HERE.has(request.method) || !proxy.isOwn(request.uri)) throw noHopsLeft();
-    incoming.noHopsLeft = true;
-  }
+/** Throws SipError with the answer when the request may not go on. `order`: its call's. */
+export function admit(request: SipRequest, order: number, proxy: Proxy): Admitted {
+  const isLastHop = maxForwards(request.headers) === 0;
+  // It may still be for us, if it asks what we answer ourselves: RFC 3261 §16.3 step 3, §10.3, §11.
+  if (isLastHop && !(ENDS_HERE.has(request.method) && proxy.isOwn(request.uri))) throw noHopsLeft();
   const loopMark = loopHash(request, order);
   if (proxy.isLooping(request, loopMark))
     throw new SipError('BAD_HEADER', 482, 'the request came back unchanged');
@@ -48,11 +45,11 @@ export function admit(incoming: Incoming, proxy: Proxy): Admitted {
     // RFC 3261 §16.4 lets us pop our own value; one that leads elsewhere would make us a stranger's relay.
     if (route.next !== undefined) throw new SipError('BAD_HEADER', 403, 'a preloaded route leads elsewhere');
     if (request.uri.params['maddr'] !== undefined) takeMaddr(request, proxy);
-    return { mark: undefined, route, bound: undefined, loopMark };
+    return { mark: undefined, route, bound: undefined, loopMark, noHopsLeft: isLastHop };
   }
   const mark = proxy.verifyRoute(request, route);
   if (mark === undefined) throw new SipError('BAD_HEADER', 481, 'a To tag without a route set of ours');
-  return { mark, route, bound: proxy.dialogFlow(request, mark), loopMark };
+  return { mark, route, bound: proxy.dialogFlow(request, mark), loopMark, noHopsLeft: isLastHop };
 }
 
 /**

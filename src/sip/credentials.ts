@@ -1,8 +1,9 @@
 /** Challenges and answers of digest authentication. RFC 3261 §20.7, §20.44; RFC 7616 §3.3, §3.4 */
+import { bytesOf } from '../base/bytes.ts';
 import { SipError } from '../base/errors.ts';
 import type { DigestAlgorithm } from './digest.ts';
-import { isTokenBetween, isTokenChar } from './headers.ts';
-import { isBlank, quoted, quotedEnd, skipBlanks, unquoted } from './scan.ts';
+import { isTokenChar } from './headers.ts';
+import { quoted, quotedEnd, skipBlanks, unquoted } from './scan.ts';
 
 /** What a client proves itself with, as it came. */
 export interface Credentials {
@@ -34,6 +35,7 @@ export interface Challenge {
 const PARAMETERS_MAX = 32;
 const DIGEST = 'digest';
 const COMMA = 44;
+const EQUALS = 61;
 const QUOTE = 34;
 
 /** What an answer may carry; the place here is the place of its value in `parseParameters`. RFC 7616 §3.4 */
@@ -69,7 +71,7 @@ type Slots = (string | undefined)[];
 /** Undefined for another scheme than Digest; throws SipError 400 when the syntax is broken. */
 export function parseCredentials(value: string): Credentials | undefined {
   const space = value.indexOf(' ');
-  if (space !== DIGEST.length || !isNamed(value, 0, DIGEST)) return undefined;
+  if (space !== DIGEST.length || !isNamed(bytesOf(value), 0, DIGEST)) return undefined;
   const given = parseParameters(value, space);
   const algorithm = given[ALGORITHM];
   return {
@@ -101,55 +103,43 @@ export function printChallenge(challenge: Challenge): string {
 
 /** Names are compared without letter case; one that stands twice is refused, or two readers would differ. */
 function parseParameters(value: string, from: number): Slots {
+  const bytes = bytesOf(value);
   const given: Slots = [];
-  const isPlain = !value.includes('\\');
   let others: Set<string> | undefined;
   let count = 0;
   const end = value.length;
-  let at = skipBlanks(value, from, end);
+  let at = skipBlanks(bytes, from, end);
   while (at < end) {
     const nameFrom = at;
-    const equals = value.indexOf('=', at);
-    if (equals <= nameFrom) throw malformed('expected name=value');
-    const nameTo = blanksFrom(value, nameFrom, equals);
+    while (at < end && isTokenChar(bytes[at]!)) at++;
+    const nameTo = at;
+    at = skipBlanks(bytes, at, end);
+    if (nameTo === nameFrom || bytes[at] !== EQUALS) throw malformed('expected name=value');
     if (++count > PARAMETERS_MAX) throw malformed('too many parameters');
-    at = skipBlanks(value, equals + 1, end);
-    const to = isPlain ? plainValueEnd(value, at) : valueEnd(value, at);
-    const slot = slotOf(value, nameFrom, nameTo);
-    if (slot < 0) others = withOther(others, nameAt(value, nameFrom, nameTo));
+    at = skipBlanks(bytes, at + 1, end);
+    const to = valueEnd(bytes, at, end);
+    const slot = slotOf(bytes, nameFrom, nameTo);
+    if (slot < 0) others = withOther(others, value.substring(nameFrom, nameTo).toLowerCase());
     else if (given[slot] !== undefined) throw malformed(`${NAMES[slot]} once too often`);
-    else given[slot] = isPlain ? plainValueAt(value, at, to) : valueAt(value, at, to);
-    at = skipBlanks(value, to, end);
-    if (at < end && value.charCodeAt(at) !== COMMA) throw malformed('expected a comma');
-    at = skipBlanks(value, at + 1, end);
+    else given[slot] = valueAt(value, at, to);
+    at = skipBlanks(bytes, to, end);
+    if (at < end && bytes[at] !== COMMA) throw malformed('expected a comma');
+    at = skipBlanks(bytes, at + 1, end);
   }
   return given;
 }
 
 /** The slot of the name that stands there; -1 for one that we do not read. */
-function slotOf(value: string, from: number, to: number): number {
+function slotOf(bytes: Uint8Array, from: number, to: number): number {
   const slots = SLOTS_BY_LENGTH[to - from];
   if (slots === undefined) return -1;
-  for (let i = 0; i < slots.length; i++) if (isNamed(value, from, NAMES[slots[i]!]!)) return slots[i]!;
+  for (let i = 0; i < slots.length; i++) if (isNamed(bytes, from, NAMES[slots[i]!]!)) return slots[i]!;
   return -1;
 }
 
-/** Where the blanks before `to` begin. */
-function blanksFrom(value: string, from: number, to: number): number {
-  let at = to;
-  while (at > from && isBlank(value.charCodeAt(at - 1))) at--;
-  return at;
-}
-
-/** The name of one that we do not read. */
-function nameAt(value: string, from: number, to: number): string {
-  if (!isTokenBetween(value, from, to)) throw malformed('expected name=value');
-  return value.substring(from, to).toLowerCase();
-}
-
-function isNamed(value: string, from: number, name: string): boolean {
+function isNamed(bytes: Uint8Array, from: number, name: string): boolean {
   for (let i = 0; i < name.length; i++) {
-    if ((value.charCodeAt(from + i) | 32) !== name.charCodeAt(i)) return false;
+    if ((bytes[from + i]! | 32) !== name.charCodeAt(i)) return false;
   }
   return true;
 }
@@ -159,33 +149,20 @@ function withOther(others: Set<string> | undefined, name: string): Set<string> {
   return (others ?? new Set()).add(name);
 }
 
-/** The same of one that has no escapes in it. */
-function plainValueAt(value: string, from: number, to: number): string {
-  return value.charCodeAt(from) === QUOTE ? value.substring(from + 1, to - 1) : value.substring(from, to);
-}
-
 function valueAt(value: string, from: number, to: number): string {
   return value.charCodeAt(from) === QUOTE
     ? unquoted(value.substring(from + 1, to - 1))
     : value.substring(from, to);
 }
 
-/** Where a value ends that has no escapes in it. */
-function plainValueEnd(value: string, from: number): number {
-  if (value.charCodeAt(from) !== QUOTE) return valueEnd(value, from);
-  const end = value.indexOf('"', from + 1);
-  if (end < 0) throw malformed('a quoted string does not end');
-  return end + 1;
-}
-
-function valueEnd(value: string, from: number): number {
-  if (value.charCodeAt(from) === QUOTE) {
-    const end = quotedEnd(value, from, value.length);
+function valueEnd(bytes: Uint8Array, from: number, to: number): number {
+  if (bytes[from] === QUOTE) {
+    const end = quotedEnd(bytes, from, to);
     if (end < 0) throw malformed('a quoted string does not end');
     return end;
   }
   let at = from;
-  while (at < value.length && isTokenChar(value.charCodeAt(at))) at++;
+  while (at < to && isTokenChar(bytes[at]!)) at++;
   if (at === from) throw malformed('a value is empty');
   return at;
 }

@@ -1,12 +1,11 @@
 /** %-escapes of URIs. RFC 3261 §19.1.2, §19.1.4. */
-import { charSet, isHex } from './scan.ts';
+import { ALPHANUMERIC, charSet, isHex } from './scan.ts';
 
 const PERCENT = 37;
 const HASH = 35;
-const LETTERS_AND_DIGITS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 
 /** RFC 3261 §25.1 `unreserved`. */
-export const UNRESERVED = `${LETTERS_AND_DIGITS}-_.!~*'()`;
+export const UNRESERVED = `${ALPHANUMERIC}-_.!~*'()`;
 const unreserved = charSet(UNRESERVED);
 /** What `escapeUser` leaves alone: `unreserved` and `user-unreserved`. */
 const plainInUser = charSet(`${UNRESERVED}&=+$,;?/`);

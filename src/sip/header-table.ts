@@ -36,6 +36,8 @@ export const ALLOW = 29;
 /** A header field without a row of its own. */
 export const OTHER = 0;
 
+const COLON = 58;
+
 interface Row {
   readonly id: number;
   readonly name: string;
@@ -96,40 +98,79 @@ export const SINGLE_MASK = rows.reduce((mask, row) => (row.single ? mask | (1 <<
 export const MANDATORY_MASK = (1 << VIA) | (1 << FROM) | (1 << TO) | (1 << CALL_ID) | (1 << CSEQ);
 
 const names: string[] = [];
-/** By length and first letter: few places hold more than one. */
-const candidates: { name: string; id: number }[][] = Array.from({ length: 1024 }, () => []);
-for (const row of rows) {
-  names[row.id] = row.name;
-  for (const name of [row.name.toLowerCase(), row.compact ?? '']) {
-    if (name !== '') candidates[(name.length << 5) | (name.charCodeAt(0) & 31)]!.push({ name, id: row.id });
-  }
+/** By lower-case name, long and compact. */
+const ids = new Map<string, number>();
+for (const { id, name, compact } of rows) {
+  names[id] = name;
+  ids.set(name.toLowerCase(), id);
+  if (compact !== undefined) ids.set(compact, id);
 }
+
+/** Every name as the bytes of its lower-case letters, one behind the other. */
+const letters = Uint8Array.from(Buffer.from([...ids.keys()].join('')));
+
+/** Where the letters of a name stand. */
+export interface Spelling {
+  readonly id: number;
+  readonly from: number;
+  readonly length: number;
+}
+
+/** By the first two letters, compact forms by their only one: few places hold more than one. */
+const spellings: (Spelling[] | undefined)[] = Array.from({ length: 1024 }, () => undefined);
+let from = 0;
+for (const [{ length }, id] of ids) {
+  const place = spellingPlace(letters[from]!, length === 1 ? 0 : letters[from + 1]!);
+  (spellings[place] ??= []).push({ id, from, length });
+  from += length;
+}
+
+function spellingPlace(first: number, second: number): number {
+  return ((first & 31) << 5) | (second & 31);
+}
+
+/** Of each character its lower-case letter. */
+const LOWER_CASE = Uint8Array.from({ length: 256 }, (_, c) => (c >= 65 && c <= 90 ? c | 32 : c));
 
 /** `Via` for VIA. */
 export function headerName(id: number): string {
   return names[id] ?? '';
 }
 
-/** The id of the name that stands at [at, at + length) of the text, letter case aside; OTHER if it has no row. */
-export function headerIdAt(text: string, at: number, length: number): number {
-  if (length >= 32) return OTHER;
-  const here = candidates[(length << 5) | (text.charCodeAt(at) & 31)]!;
-  for (let k = 0; k < here.length; k++) if (sameLetters(text, at, here[k]!.name)) return here[k]!.id;
-  return OTHER;
+/** The id of a name, letter case aside; OTHER if it has no row. */
+export function headerId(name: string): number {
+  return ids.get(name.toLowerCase()) ?? OTHER;
 }
 
-function sameLetters(text: string, at: number, name: string): boolean {
-  for (let i = 0; i < name.length; i++) {
-    const c = text.charCodeAt(at + i);
-    const wanted = name.charCodeAt(i);
-    if (c !== wanted && (c < 65 || c > 90 || (c | 32) !== wanted)) return false;
-  }
-  return true;
+/** The long name that stands at this place with its colon, as in nearly every line. */
+export function usualNameAt(bytes: Uint8Array, at: number): Spelling | undefined {
+  const found = spellingAt(bytes, at, bytes[at + 1]!);
+  return found !== undefined && bytes[at + found.length] === COLON ? found : undefined;
+}
+
+/** The id of the name that stands at [at, at + length), letter case aside; OTHER if it has no row. */
+export function headerIdAt(bytes: Uint8Array, at: number, length: number): number {
+  const found = spellingAt(bytes, at, length === 1 ? 0 : bytes[at + 1]!);
+  return found?.length === length ? found.id : OTHER;
+}
+
+/** No name begins with another one of its place. */
+function spellingAt(bytes: Uint8Array, at: number, second: number): Spelling | undefined {
+  const here = spellings[spellingPlace(bytes[at]!, second)];
+  if (here === undefined) return undefined;
+  for (let k = 0; k < here.length; k++) if (beginsSo(bytes, at, here[k]!)) return here[k];
+  return undefined;
+}
+
+function beginsSo(bytes: Uint8Array, at: number, { from, length }: Spelling): boolean {
+  let i = 0;
+  while (i < length && LOWER_CASE[bytes[at + i]!] === letters[from + i]) i++;
+  return i === length;
 }
 
 /** A name as it is compared: lower case, long form. */
 export function fullName(name: string): string {
   const lower = name.toLowerCase();
-  const id = headerIdAt(lower, 0, lower.length);
+  const id = headerId(lower);
   return id === OTHER ? (otherCompact.get(lower) ?? lower) : headerName(id).toLowerCase();
 }

@@ -8,9 +8,11 @@
  * `index` holds four numbers a field: id, start of the line, start of the value, end of the value.
  * A field that no one edits leaves as it came. An edit splices the text and indexes it again.
  */
+import { bytesOf } from '../base/bytes.ts';
 import { SipError } from '../base/errors.ts';
-import { fullName, headerIdAt, headerName, OTHER } from './header-table.ts';
+import { fullName, headerId, headerIdAt, headerName, OTHER, usualNameAt } from './header-table.ts';
 import type { NameAddr } from './name-addr.ts';
+import { isBlank, runEnd, skipBlanks, TOKEN } from './scan.ts';
 import type { ViaSpan } from './via.ts';
 
 /** More header lines than this are refused. */
@@ -31,6 +33,7 @@ export class Headers {
   twice: number;
   /** What was read of the text already, as long as it stands. */
   viaSeen: ViaSpan | undefined = undefined;
+  cseqSeen: number | undefined = undefined;
   callIdSeen: string | undefined = undefined;
   fromTagSeen: string | undefined = undefined;
   toTagSeen: string | undefined = undefined;
@@ -174,6 +177,7 @@ export class Headers {
 
   private forget(): void {
     this.viaSeen = undefined;
+    this.cseqSeen = undefined;
     this.callIdSeen = undefined;
     this.fromTagSeen = undefined;
     this.toTagSeen = undefined;
@@ -195,7 +199,7 @@ export class Headers {
   }
 
   private placeOf(name: string, from: number): number {
-    const id = headerIdAt(name, 0, name.length);
+    const id = headerId(name);
     if (id !== OTHER) return this.findFrom(id, from);
     const wanted = fullName(name);
     for (let i = from; i < this.index.length; i += 4) {
@@ -232,12 +236,16 @@ const SP = 32;
 const TAB = 9;
 const COLON = 58;
 
+/** What stands before a colon and names no field. */
+const NO_NAME = -1;
+
 /**
  * Finds the header fields that begin at `startsAt`. Folded lines are part of their field (§7.3.1).
  * A CR alone is no line end here but may be one to the next parser, which would see a field that we did not: refused.
  * Answers the index, or in words what is wrong.
  */
 export function indexHeaders(text: string, startsAt: number): readonly number[] | string {
+  const bytes = bytesOf(text);
   let count = 0;
   let seen = 0;
   let twice = 0;
@@ -245,8 +253,8 @@ export function indexHeaders(text: string, startsAt: number): readonly number[] 
   let at = startsAt;
   let carriageReturn = text.indexOf('\r', at);
   for (;;) {
-    const c = text.charCodeAt(at);
-    if (c === CR && text.charCodeAt(at + 1) === LF) {
+    const c = bytes[at];
+    if (c === CR && bytes[at + 1] === LF) {
       indexed.bodyAt = at + 2;
       break;
     }
@@ -263,18 +271,15 @@ export function indexHeaders(text: string, startsAt: number): readonly number[] 
       if (carriageReturn === end - 1) carriageReturn = text.indexOf('\r', end);
       else if (carriageReturn < 0 || carriageReturn > end) bareLineFeeds = true;
       else return 'a CR stands alone';
-    } while (isBlank(text.charCodeAt(end + 1)));
-    let colon = at;
-    while (colon < end && text.charCodeAt(colon) !== COLON) colon++;
+    } while (isSpOrTab(bytes[end + 1]!));
+    const usual = usualNameAt(bytes, at);
+    const colon = usual === undefined ? colonAt(bytes, at, end) : at + usual.length;
     if (colon === end) return 'a header field has no colon';
-    let nameEnd = colon;
-    while (nameEnd > at && isBlank(text.charCodeAt(nameEnd - 1))) nameEnd--;
-    const id = headerIdAt(text, at, nameEnd - at);
-    if (id === OTHER && !isTokenBetween(text, at, nameEnd)) return 'a header field has no name';
+    const id = usual === undefined ? nameIdAt(text, at, colon) : usual.id;
+    if (id === NO_NAME) return 'a header field has no name';
     let valueEnd = end;
-    while (valueEnd > colon + 1 && isBlankOrBreak(text.charCodeAt(valueEnd - 1))) valueEnd--;
-    let value = colon + 1;
-    while (value < valueEnd && isBlankOrBreak(text.charCodeAt(value))) value++;
+    while (valueEnd > colon + 1 && isBlank(bytes[valueEnd - 1]!)) valueEnd--;
+    const value = skipBlanks(bytes, colon + 1, valueEnd);
     if (id !== OTHER) {
       const bit = 1 << id;
       if ((seen & bit) !== 0) twice |= bit;
@@ -295,18 +300,25 @@ export function indexHeaders(text: string, startsAt: number): readonly number[] 
   return scratch.slice(0, count);
 }
 
-function isBlank(c: number): boolean {
+/** The first colon in [from, to), or `to`. */
+function colonAt(bytes: Uint8Array, from: number, to: number): number {
+  let at = from;
+  while (at < to && bytes[at] !== COLON) at++;
+  return at;
+}
+
+/** The id of the name before a colon, blanks between them left out; NO_NAME when it is no token. */
+function nameIdAt(text: string, from: number, colon: number): number {
+  const bytes = bytesOf(text);
+  let end = colon;
+  while (end > from && isSpOrTab(bytes[end - 1]!)) end--;
+  const id = headerIdAt(bytes, from, end - from);
+  return id === OTHER && !isTokenBetween(text, from, end) ? NO_NAME : id;
+}
+
+function isSpOrTab(c: number): boolean {
   return c === SP || c === TAB;
 }
-
-function isBlankOrBreak(c: number): boolean {
-  return c === SP || c === TAB || c === CR || c === LF;
-}
-
-/** RFC 3261 §25.1 `token`, one entry a character code. */
-const TOKEN = new Uint8Array(256);
-for (const c of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~")
-  TOKEN[c.charCodeAt(0)] = 1;
 
 /** Whether a character may stand in a token. */
 export function isTokenChar(c: number): boolean {
@@ -320,8 +332,7 @@ export function isToken(text: string): boolean {
 
 /** Whether [from, to) is a token. */
 export function isTokenBetween(text: string, from: number, to: number): boolean {
-  for (let at = from; at < to; at++) if (!isTokenChar(text.charCodeAt(at))) return false;
-  return to > from;
+  return to > from && runEnd(bytesOf(text), from, to, TOKEN) === to;
 }
 
 /** A folded value on one line. RFC 3261 §7.3.1: any LWS may be replaced by one space. */
@@ -335,8 +346,8 @@ function unfold(value: string): string {
 function withoutBlanks(line: string): string {
   let from = 0;
   let to = line.length;
-  while (from < to && isBlankOrBreak(line.charCodeAt(from))) from++;
-  while (to > from && isBlankOrBreak(line.charCodeAt(to - 1))) to--;
+  while (from < to && isBlank(line.charCodeAt(from))) from++;
+  while (to > from && isBlank(line.charCodeAt(to - 1))) to--;
   return line.substring(from, to);
 }
 

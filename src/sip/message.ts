@@ -1,9 +1,10 @@
 /** SipRequest and SipResponse: the text of a message and what is read from it when asked. RFC 3261 §7. */
+import { bytesOf } from '../base/bytes.ts';
 import { CALL_ID, CSEQ, FROM, TO, VIA } from './header-table.ts';
 import type { Headers } from './headers.ts';
 import { type NameAddr, parseNameAddr } from './name-addr.ts';
 import { isBlank, skipBlanks } from './scan.ts';
-import { parseUri, printUri, type Uri } from './uri.ts';
+import { parseUriBetween, printUri, type Uri } from './uri.ts';
 
 /** The usual methods; any token may be one. */
 export type Method =
@@ -50,11 +51,16 @@ export class SipRequest {
 
   /** Throws SipError 400 or 416 when it is malformed or of a scheme we do not know. */
   get uri(): Uri {
-    return (this.parsedUri ??= parseUri(this.uriText));
+    return (this.parsedUri ??= this.readUri());
   }
 
   set uri(uri: Uri) {
     this.uriText = printUri(uri);
+  }
+
+  private readUri(): Uri {
+    const { text, startsAt } = this.headers;
+    return parseUriBetween(text, this.method.length + 1, uriEnd(text, startsAt));
   }
 
   /** Whether the Request-URI, which has been read, is a sips URI: nothing but TLS will do. RFC 3261 §26.2.2 */
@@ -174,20 +180,26 @@ const SP = 32;
 
 /** Where the Request-URI ends: at the last space of the request line. */
 function uriEnd(text: string, startsAt: number): number {
+  const bytes = bytesOf(text);
   let at = startsAt - 1;
-  while (text.charCodeAt(at) !== SP) at--;
+  while (bytes[at] !== SP) at--;
   return at;
 }
 
 /** The number in CSeq; -1 when it is no number from 0 to 2^31 - 1. RFC 3261 §8.1.1.5. */
 export function cseqNumber(headers: Headers): number {
+  return (headers.cseqSeen ??= readCseq(headers));
+}
+
+function readCseq(headers: Headers): number {
   const place = headers.find(CSEQ);
   if (place < 0) return -1;
+  const bytes = bytesOf(headers.text);
   const end = headers.valueEnd(place);
   let at = headers.valueStart(place);
   let value = -1;
   for (; at < end; at++) {
-    const digit = headers.text.charCodeAt(at) - 48;
+    const digit = bytes[at]! - 48;
     if (digit < 0 || digit > 9) break;
     value = (value < 0 ? 0 : value) * 10 + digit;
     if (value > 0x7fffffff) return -1;
@@ -211,15 +223,16 @@ export function tagOf(headers: Headers, id: number): string {
   const place = headers.find(id);
   if (place < 0) return '';
   const { text } = headers;
+  const bytes = bytesOf(text);
   const end = headers.valueEnd(place);
   let at = nextParam(text, headers.valueStart(place), end);
   while (at >= 0) {
-    const name = skipBlanks(text, at + 1, end);
-    if (isTagName(text, name)) {
-      const equals = skipBlanks(text, name + 3, end);
-      if (text.charCodeAt(equals) === 61 && equals < end) {
-        const from = skipBlanks(text, equals + 1, end);
-        return text.substring(from, paramEnd(text, from, end));
+    const name = skipBlanks(bytes, at + 1, end);
+    if (isTagName(bytes, name)) {
+      const equals = skipBlanks(bytes, name + 3, end);
+      if (bytes[equals] === 61 && equals < end) {
+        const from = skipBlanks(bytes, equals + 1, end);
+        return text.substring(from, paramEnd(bytes, from, end));
       }
     }
     at = nextParam(text, name, end);
@@ -229,10 +242,11 @@ export function tagOf(headers: Headers, id: number): string {
 
 /** The next `;` outside quoted strings and brackets, or -1. */
 function nextParam(text: string, from: number, end: number): number {
+  const bytes = bytesOf(text);
   let quoted = false;
   let at = from;
   for (; at < end; at++) {
-    const c = text.charCodeAt(at);
+    const c = bytes[at];
     if (c === 92 && quoted) at++;
     else if (c === 34) quoted = !quoted;
     else if (quoted) continue;
@@ -245,16 +259,15 @@ function nextParam(text: string, from: number, end: number): number {
   return -1;
 }
 
-function isTagName(text: string, at: number): boolean {
-  if ((text.charCodeAt(at) | 32) !== 116 || (text.charCodeAt(at + 1) | 32) !== 97) return false;
-  return (text.charCodeAt(at + 2) | 32) === 103;
+function isTagName(bytes: Uint8Array, at: number): boolean {
+  return (bytes[at]! | 32) === 116 && (bytes[at + 1]! | 32) === 97 && (bytes[at + 2]! | 32) === 103;
 }
 
-function paramEnd(text: string, from: number, end: number): number {
+function paramEnd(bytes: Uint8Array, from: number, end: number): number {
   let at = from;
   for (; at < end; at++) {
-    const c = text.charCodeAt(at);
-    if (c === 59 || c === SP || c === 9 || c === 13 || c === 10 || c === 44) break;
+    const c = bytes[at]!;
+    if (c === 59 || c === 44 || isBlank(c)) break;
   }
   return at;
 }

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SipError } from '../base/errors.ts';
+import { FROM } from './header-table.ts';
+import { Headers, indexHeaders } from './headers.ts';
+import { tagOf } from './message.ts';
 import {
-  isWellFormedAddress,
   isWellFormedAddressList,
   parseNameAddr,
   parseNameAddrList,
   printNameAddr,
   splitList,
+  tagOfAddress,
 } from './name-addr.ts';
 
 const printed: readonly (readonly [value: string, printed: string])[] = [
@@ -52,12 +55,37 @@ const refused: readonly string[] = [
 
 for (const value of refused) {
   test(`no address: ${JSON.stringify(value)}`, () => {
-    assert.equal(isWellFormedAddress(value, 0, value.length), false);
+    assert.equal(tagOfAddress(value, 0, value.length), undefined);
     assert.throws(
       () => parseNameAddr(value),
       (error) => error instanceof SipError && error.status === 400,
     );
   });
+}
+
+// [address, its tag]
+const tagged: readonly [string, string][] = [
+  ['<sip:a@b>;tag=1', '1'],
+  ['sip:a@b;TAG = 1 ;x', '1'],
+  ['<sip:a@b;tag=uri>;x=tag', ''],
+  ['"x;tag=2" <sip:a@b>;tags=3;tag;tag=4;tag=5', '4'],
+  ['<sip:a@b>;x=";tag=2";tag="1 2"', '"1'],
+];
+
+for (const [address, tag] of tagged) {
+  test(`the tag of ${address}`, () => {
+    const text = `From: ${address}`;
+
+    assert.equal(tagOfAddress(text, 6, text.length), tag);
+    assert.equal(tagOf(headersWith(text), FROM), tag);
+  });
+}
+
+function headersWith(line: string): Headers {
+  const text = `${line}\r\n\r\n`;
+  const index = indexHeaders(text, 0);
+  assert.ok(typeof index !== 'string');
+  return new Headers(text, index, 0);
 }
 
 test('commas divide values only outside quotes and brackets', () => {

@@ -1,8 +1,28 @@
 /** From, To, Contact, Route and their like: name-addr and addr-spec with parameters. RFC 3261 §20.10, §25.1. */
+import { bytesOf } from '../base/bytes.ts';
 import { SipError } from '../base/errors.ts';
 import { isTokenChar } from './headers.ts';
-import { isBlank, quoted, quotedEnd, skipBlanks, unquoted } from './scan.ts';
-import { emptyParams, NO_PARAMS, type Params, parseUri, printUri, schemeEndAt, type Uri } from './uri.ts';
+import {
+  allBut,
+  BLANKS,
+  INVISIBLE,
+  isBlank,
+  quoted,
+  quotedEnd,
+  runEnd,
+  skipBlanks,
+  TOKEN,
+  unquoted,
+} from './scan.ts';
+import {
+  emptyParams,
+  NO_PARAMS,
+  type Params,
+  parseUriBetween,
+  printUri,
+  schemeEndAt,
+  type Uri,
+} from './uri.ts';
 
 /** One value of such a field. Parameter values stand here without their quotes. */
 export interface NameAddr {
@@ -17,16 +37,19 @@ const SEMICOLON = 59;
 const LESS = 60;
 const EQUALS = 61;
 const GREATER = 62;
-const QUESTION = 63;
-const BACKSLASH = 92;
-const DELETE = 127;
+
+/** A URI is ASCII; what else stands in it is for `parseUri` to judge. */
+const IN_BRACKETS = allBut(`${INVISIBLE}"<>\\`).fill(0, 128);
+const IN_ADDR_SPEC = allBut(`${INVISIBLE}"<>\\;,?`).fill(0, 128);
+const IN_VALUE = allBut(`${INVISIBLE}"<>;,`);
+const IN_TAG = allBut(`${BLANKS};,`);
 
 /** Positions that the last call of `addressEndAt` found; read at once by its caller. */
-const found = { nameStart: 0, nameEnd: 0, uriStart: 0, uriEnd: 0 };
+const found = { nameStart: 0, nameEnd: 0, uriStart: 0, uriEnd: 0, tagStart: 0 };
 
 /** Throws SipError 400, or 416 for a scheme we do not know. */
 export function parseNameAddr(value: string): NameAddr {
-  const end = addressEndAt(value, 0, value.length);
+  const end = addressEndAt(bytesOf(value), 0, value.length);
   if (end !== value.length) throw malformed(value);
   return nameAddrAt(value, end);
 }
@@ -34,8 +57,9 @@ export function parseNameAddr(value: string): NameAddr {
 /** Every value of one field. Throws SipError 400 or 416. */
 export function parseNameAddrList(value: string): readonly NameAddr[] {
   const addresses: NameAddr[] = [];
+  const bytes = bytesOf(value);
   for (let at = 0; at <= value.length; at++) {
-    at = addressEndAt(value, at, value.length);
+    at = addressEndAt(bytes, at, value.length);
     if (at < 0) throw malformed(value);
     addresses.push(nameAddrAt(value, at));
   }
@@ -45,7 +69,7 @@ export function parseNameAddrList(value: string): readonly NameAddr[] {
 /** The value that `addressEndAt` has just walked through. */
 function nameAddrAt(value: string, end: number): NameAddr {
   const { nameStart, nameEnd, uriStart, uriEnd } = found;
-  const uri = parseUri(value.substring(uriStart, uriEnd));
+  const uri = parseUriBetween(value, uriStart, uriEnd);
   const paramsStart = value.charCodeAt(uriEnd) === GREATER ? uriEnd + 1 : uriEnd;
   return { name: displayName(value, nameStart, nameEnd), uri, params: parseParams(value, paramsStart, end) };
 }
@@ -58,24 +82,25 @@ function displayName(value: string, from: number, to: number): string | undefine
 
 /** The parameters of a well-formed value. */
 function parseParams(value: string, from: number, end: number): Params {
-  let at = skipBlanks(value, from, end);
+  const bytes = bytesOf(value);
+  let at = skipBlanks(bytes, from, end);
   if (at >= end) return NO_PARAMS;
   const params = emptyParams();
   while (at < end) {
-    const nameStart = skipBlanks(value, at + 1, end);
-    const nameEnd = tokenEndAt(value, nameStart, end);
+    const nameStart = skipBlanks(bytes, at + 1, end);
+    const nameEnd = runEnd(bytes, nameStart, end, TOKEN);
     const name = value.substring(nameStart, nameEnd).toLowerCase();
     if (name in params) throw new SipError('BAD_HEADER', 400, `the parameter ${name} stands twice`);
-    at = skipBlanks(value, nameEnd, end);
+    at = skipBlanks(bytes, nameEnd, end);
     params[name] = true;
-    if (value.charCodeAt(at) !== EQUALS) continue;
-    const valueStart = skipBlanks(value, at + 1, end);
-    at = paramValueEndAt(value, valueStart, end);
-    const isQuoted = value.charCodeAt(valueStart) === QUOTE;
+    if (bytes[at] !== EQUALS) continue;
+    const valueStart = skipBlanks(bytes, at + 1, end);
+    at = paramValueEndAt(bytes, valueStart, end);
+    const isQuoted = bytes[valueStart] === QUOTE;
     params[name] = isQuoted
       ? unquoted(value.substring(valueStart + 1, at - 1))
       : value.substring(valueStart, at);
-    at = skipBlanks(value, at, end);
+    at = skipBlanks(bytes, at, end);
   }
   return params;
 }
@@ -118,12 +143,13 @@ function printedValue(name: string, value: string): string {
 /** The values of a field that lists several: split at commas outside quotes and `<…>`, blanks taken off. */
 export function splitList(value: string): string[] {
   const values: string[] = [];
+  const bytes = bytesOf(value);
   let from = 0;
   let inBrackets = false;
   for (let at = 0; at < value.length; at++) {
-    const c = value.charCodeAt(at);
+    const c = bytes[at];
     if (c === QUOTE && !inBrackets) {
-      const end = quotedEnd(value, at, value.length);
+      const end = quotedEnd(bytes, at, value.length);
       at = end < 0 ? value.length : end - 1;
     } else if (c === LESS) inBrackets = true;
     else if (c === GREATER) inBrackets = false;
@@ -136,15 +162,22 @@ export function splitList(value: string): string[] {
   return values.filter((part) => part !== '');
 }
 
-/** Whether [from, to) holds exactly one address. Looks at the form only: any scheme will do. */
-export function isWellFormedAddress(text: string, from: number, to: number): boolean {
-  return addressEndAt(text, from, to) === to;
+/**
+ * The `tag` of the one address that is all of [from, to), '' when it has none; undefined when it is malformed. Looks at
+ * the form only: any scheme will do.
+ */
+export function tagOfAddress(text: string, from: number, to: number): string | undefined {
+  const bytes = bytesOf(text);
+  if (addressEndAt(bytes, from, to) !== to) return undefined;
+  const { tagStart } = found;
+  return tagStart === 0 ? '' : text.substring(tagStart, runEnd(bytes, tagStart, to, IN_TAG));
 }
 
-/** Whether [from, to) holds one or more addresses with commas between. */
+/** Whether [from, to) holds one or more addresses with commas between, of any scheme. */
 export function isWellFormedAddressList(text: string, from: number, to: number): boolean {
+  const bytes = bytesOf(text);
   for (let at = from; ; at++) {
-    at = addressEndAt(text, at, to);
+    at = addressEndAt(bytes, at, to);
     if (at === to) return true;
     if (at < 0) return false;
   }
@@ -158,31 +191,32 @@ export function isWellFormedAddressList(text: string, from: number, to: number):
  *   nameStart  │ uriStart               uriEnd  end
  *              nameEnd
  */
-function addressEndAt(text: string, from: number, to: number): number {
-  let at = skipBlanks(text, from, to);
+function addressEndAt(bytes: Uint8Array, from: number, to: number): number {
+  let at = skipBlanks(bytes, from, to);
   found.nameStart = at;
   found.nameEnd = at;
+  found.tagStart = 0;
   if (at >= to) return -1;
-  if (text.charCodeAt(at) === QUOTE) {
-    at = quotedEnd(text, at, to);
+  if (bytes[at] === QUOTE) {
+    at = quotedEnd(bytes, at, to);
     if (at < 0) return -1;
     found.nameEnd = at;
-    at = skipBlanks(text, at, to);
-    if (at >= to || text.charCodeAt(at) !== LESS) return -1;
-  } else if (text.charCodeAt(at) !== LESS) {
-    const open = displayNameEndAt(text, at, to);
-    if (open < 0) return addrSpecEndAt(text, at, to);
+    at = skipBlanks(bytes, at, to);
+    if (at >= to || bytes[at] !== LESS) return -1;
+  } else if (bytes[at] !== LESS) {
+    const open = displayNameEndAt(bytes, at, to);
+    if (open < 0) return addrSpecEndAt(bytes, at, to);
     at = open;
   }
-  const close = bracketEndAt(text, at, to);
-  return close < 0 ? -1 : paramsEndAt(text, close, to);
+  const close = bracketEndAt(bytes, at, to);
+  return close < 0 ? -1 : paramsEndAt(bytes, close, to);
 }
 
 /** Where the `<` behind a display name of tokens stands; -1 when something else stands there. */
-function displayNameEndAt(text: string, from: number, to: number): number {
+function displayNameEndAt(bytes: Uint8Array, from: number, to: number): number {
   let nameEnd = from;
   for (let at = from; at < to; at++) {
-    const c = text.charCodeAt(at);
+    const c = bytes[at]!;
     if (c === LESS) {
       found.nameEnd = nameEnd;
       return at;
@@ -196,76 +230,65 @@ function displayNameEndAt(text: string, from: number, to: number): number {
 }
 
 /** Behind the `>` of the URI that opens at `from`; -1 when it is empty, has no scheme or holds a blank. */
-function bracketEndAt(text: string, from: number, to: number): number {
+function bracketEndAt(bytes: Uint8Array, from: number, to: number): number {
   const start = from + 1;
-  const colon = schemeEndAt(text, start, to);
+  const colon = schemeEndAt(bytes, start, to);
   if (colon < 0) return -1;
-  let at = colon + 1;
-  for (; at < to; at++) {
-    const c = text.charCodeAt(at);
-    if (c === GREATER) break;
-    if (!isUriChar(c)) return -1;
-  }
-  if (at >= to || at === colon + 1) return -1;
+  const end = runEnd(bytes, colon + 1, to, IN_BRACKETS);
+  if (end >= to || bytes[end] !== GREATER || end === colon + 1) return -1;
   found.uriStart = start;
-  found.uriEnd = at;
-  return at + 1;
+  found.uriEnd = end;
+  return end + 1;
 }
 
 /**
  * The same for a URI without brackets. What follows its semicolon are parameters of the field,
  * and a question mark must not stand in it (§20.10).
  */
-function addrSpecEndAt(text: string, from: number, to: number): number {
-  const colon = schemeEndAt(text, from, to);
+function addrSpecEndAt(bytes: Uint8Array, from: number, to: number): number {
+  const colon = schemeEndAt(bytes, from, to);
   if (colon < 0) return -1;
-  let at = colon + 1;
-  for (; at < to; at++) {
-    const c = text.charCodeAt(at);
-    if (c === SEMICOLON || c === COMMA || isBlank(c)) break;
-    if (c === QUESTION || c === GREATER || !isUriChar(c)) return -1;
-  }
-  if (at === colon + 1) return -1;
+  const end = runEnd(bytes, colon + 1, to, IN_ADDR_SPEC);
+  if (end === colon + 1 || !endsValue(bytes, end, to)) return -1;
   found.uriStart = from;
-  found.uriEnd = at;
-  return paramsEndAt(text, at, to);
+  found.uriEnd = end;
+  return paramsEndAt(bytes, end, to);
 }
 
-function isUriChar(c: number): boolean {
-  return c > 32 && c < DELETE && c !== QUOTE && c !== LESS && c !== BACKSLASH;
-}
-
-/** Walks over `;name=value;name` as far as a comma or `to`; -1 when malformed. Via has the same form. */
-export function paramsEndAt(text: string, from: number, to: number): number {
-  let at = skipBlanks(text, from, to);
-  while (at < to && text.charCodeAt(at) !== COMMA) {
-    if (text.charCodeAt(at) !== SEMICOLON) return -1;
-    const nameStart = skipBlanks(text, at + 1, to);
-    const nameEnd = tokenEndAt(text, nameStart, to);
+/** Walks over `;name=value;name` as far as a comma or `to`; -1 when malformed. */
+function paramsEndAt(bytes: Uint8Array, from: number, to: number): number {
+  let at = skipBlanks(bytes, from, to);
+  while (at < to && bytes[at] !== COMMA) {
+    if (bytes[at] !== SEMICOLON) return -1;
+    const nameStart = skipBlanks(bytes, at + 1, to);
+    const nameEnd = runEnd(bytes, nameStart, to, TOKEN);
     if (nameEnd === nameStart) return -1;
-    at = skipBlanks(text, nameEnd, to);
-    if (at >= to || text.charCodeAt(at) !== EQUALS) continue;
-    at = paramValueEndAt(text, skipBlanks(text, at + 1, to), to);
+    at = skipBlanks(bytes, nameEnd, to);
+    if (at >= to || bytes[at] !== EQUALS) continue;
+    const valueStart = skipBlanks(bytes, at + 1, to);
+    at = paramValueEndAt(bytes, valueStart, to);
     if (at < 0) return -1;
-    at = skipBlanks(text, at, to);
+    at = skipBlanks(bytes, at, to);
+    if (found.tagStart === 0 && nameEnd - nameStart === 3 && isTag(bytes, nameStart))
+      found.tagStart = valueStart;
   }
   return at;
 }
 
-function tokenEndAt(text: string, from: number, to: number): number {
-  let at = from;
-  while (at < to && isTokenChar(text.charCodeAt(at))) at++;
-  return at;
+function isTag(bytes: Uint8Array, at: number): boolean {
+  return (bytes[at]! | 32) === 116 && (bytes[at + 1]! | 32) === 97 && (bytes[at + 2]! | 32) === 103;
 }
 
 /** Behind a quoted string, or behind a run of anything that cannot be mistaken for what follows it; -1 when empty. */
-function paramValueEndAt(text: string, from: number, to: number): number {
-  if (from < to && text.charCodeAt(from) === QUOTE) return quotedEnd(text, from, to);
-  let at = from;
-  for (; at < to; at++) {
-    const c = text.charCodeAt(at);
-    if (c === SEMICOLON || c === COMMA || isBlank(c)) break;
-    if (c < 32 || c === DELETE || c === QUOTE || c === LESS || c === GREATER) return -1;
-  }
-  return at > from ? at : -1;
+export function paramValueEndAt(bytes: Uint8Array, from: number, to: number): number {
+  if (from < to && bytes[from] === QUOTE) return quotedEnd(bytes, from, to);
+  const end = runEnd(bytes, from, to, IN_VALUE);
+  return end > from && endsValue(bytes, end, to) ? end : -1;
+}
+
+/** Whether a value may end here: at a semicolon, a comma, a blank or the end of the field. */
+function endsValue(bytes: Uint8Array, at: number, to: number): boolean {
+  if (at >= to) return true;
+  const c = bytes[at]!;
+  return c === SEMICOLON || c === COMMA || isBlank(c);
 }

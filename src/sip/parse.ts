@@ -1,6 +1,6 @@
 /** Bytes → request or response, header fields unparsed: one index pass over one string. RFC 3261 §7. */
 import { CONTENT_LENGTH } from './header-table.ts';
-import { HEADER_LINES_MAX, Headers, indexed, indexHeaders, isToken, MISSING_END } from './headers.ts';
+import { HEADER_LINES_MAX, Headers, indexed, indexHeaders, isTokenBetween, MISSING_END } from './headers.ts';
 import { type Method, SipRequest, SipResponse } from './message.ts';
 
 /** What cannot be a message. `headers` are there when the fields could still be read, so that it can be answered. */
@@ -18,6 +18,23 @@ export interface BadMessage {
 export const MESSAGE_BYTES_MAX = 65_535;
 
 const CR = 13;
+
+const USUAL_METHODS: readonly Method[] = [
+  'ACK',
+  'BYE',
+  'INFO',
+  'REFER',
+  'PRACK',
+  'INVITE',
+  'CANCEL',
+  'UPDATE',
+  'NOTIFY',
+  'OPTIONS',
+  'MESSAGE',
+  'PUBLISH',
+  'REGISTER',
+  'SUBSCRIBE',
+];
 
 /** Never throws. Bytes behind the Content-Length of a datagram are cut off (§18.3). */
 export function parseMessage(text: string): SipRequest | SipResponse | BadMessage {
@@ -72,7 +89,7 @@ function parseRequestLine(headers: Headers, lineEnd: number): SipRequest | BadMe
   const space = text.indexOf(' ');
   if (space <= 0 || space >= lineEnd) return bad(400, 'the request line has no method');
   const method = knownMethod(text, space) ?? text.substring(0, space);
-  if (!isToken(method)) return bad(400, 'the method is no token');
+  if (!isTokenBetween(text, 0, space)) return bad(400, 'the method is no token');
   const second = text.indexOf(' ', space + 1);
   if (second <= space + 1 || second >= lineEnd)
     return bad(400, 'the request line has no Request-URI', method, headers);
@@ -161,20 +178,14 @@ function bad(status: number, why: string, method: Method = '', headers?: Headers
 
 /** The usual methods without a copy. */
 function knownMethod(text: string, length: number): Method | undefined {
-  const candidates = methodsByLength[length];
-  if (candidates !== undefined) for (const method of candidates) if (text.startsWith(method)) return method;
-  return undefined;
+  const known = length < 32 ? methods[methodPlace(length, text.charCodeAt(0))] : undefined;
+  return known !== undefined && text.startsWith(known) ? known : undefined;
 }
 
-const methodsByLength: readonly (readonly Method[] | undefined)[] = [
-  undefined,
-  undefined,
-  undefined,
-  ['ACK', 'BYE'],
-  ['INFO'],
-  ['REFER', 'PRACK'],
-  ['INVITE', 'CANCEL', 'UPDATE', 'NOTIFY'],
-  ['OPTIONS', 'MESSAGE', 'PUBLISH'],
-  ['REGISTER'],
-  ['SUBSCRIBE'],
-];
+/** By length and first letter: no two share a place. */
+const methods: (Method | undefined)[] = Array.from({ length: 1024 }, () => undefined);
+for (const method of USUAL_METHODS) methods[methodPlace(method.length, method.charCodeAt(0))] = method;
+
+function methodPlace(length: number, first: number): number {
+  return (length << 5) | (first & 31);
+}

@@ -1,4 +1,5 @@
 /** What every message must satisfy before anyone sees it. RFC 3261 §8.1.1, §8.2.2, §16.3. */
+import { bytesOf } from '../base/bytes.ts';
 import { SipError } from '../base/errors.ts';
 import {
   CALL_ID,
@@ -18,9 +19,9 @@ import {
 } from './header-table.ts';
 import { HEADER_LINES_MAX, type Headers, isTokenBetween, OWN_LINES } from './headers.ts';
 import { cseqNumber, type SipRequest, type SipResponse } from './message.ts';
-import { isWellFormedAddress, isWellFormedAddressList } from './name-addr.ts';
-import { isDigit, skipBlanks } from './scan.ts';
-import { isWellFormedViaList } from './via-list.ts';
+import { isWellFormedAddressList, tagOfAddress } from './name-addr.ts';
+import { allBut, INVISIBLE, isDigit, runEnd, skipBlanks } from './scan.ts';
+import { isWellFormedVia } from './via.ts';
 
 /** How a request is refused that breaks the grammar. */
 export interface Refusal {
@@ -29,6 +30,8 @@ export interface Refusal {
   /** Header fields the answer must carry. */
   readonly headers?: Readonly<Record<string, string>>;
 }
+
+const VISIBLE = allBut(INVISIBLE);
 
 /** What a request may have, so that it can be sent on. */
 const REQUEST_LINES_MAX = HEADER_LINES_MAX - OWN_LINES;
@@ -73,8 +76,9 @@ function cseqFault(headers: Headers, method: string): string | undefined {
   const end = headers.valueEnd(place);
   let at = headers.valueStart(place);
   if (cseqNumber(headers) < 0) return 'CSeq without a number below 2^31';
-  while (at < end && isDigit(text.charCodeAt(at))) at++;
-  const methodStart = skipBlanks(text, at, end);
+  const bytes = bytesOf(text);
+  while (at < end && isDigit(bytes[at]!)) at++;
+  const methodStart = skipBlanks(bytes, at, end);
   if (methodStart === at || methodStart === end) return 'CSeq without a method';
   if (method === '') return isTokenBetween(text, methodStart, end) ? undefined : 'CSeq without a method';
   if (end - methodStart === method.length && text.startsWith(method, methodStart)) return undefined;
@@ -93,7 +97,7 @@ function checkRequestUri(request: SipRequest): Refusal | undefined {
   }
 }
 
-/** One pass over the fields; those that we neither read nor follow are not looked at. */
+/** One pass over the fields; those that we neither read nor follow are not looked at. What it reads is kept. */
 function fieldFault(headers: Headers): string | undefined {
   const { index } = headers;
   for (let place = 0; place < index.length; place += 4) {
@@ -109,10 +113,11 @@ function isFieldWellFormed(headers: Headers, id: number, place: number): boolean
   const to = headers.valueEnd(place);
   switch (id) {
     case VIA:
-      return isWellFormedViaList(text, from, to);
+      return isWellFormedVia(headers, place);
     case FROM:
+      return (headers.fromTagSeen = tagOfAddress(text, from, to)) !== undefined;
     case TO:
-      return isWellFormedAddress(text, from, to);
+      return (headers.toTagSeen = tagOfAddress(text, from, to)) !== undefined;
     case CONTACT:
       return isStar(text, from, to) || isWellFormedAddressList(text, from, to);
     case ROUTE:
@@ -121,7 +126,9 @@ function isFieldWellFormed(headers: Headers, id: number, place: number): boolean
     case P_ASSERTED_IDENTITY:
       return isWellFormedAddressList(text, from, to);
     case CALL_ID:
-      return isWord(text, from, to);
+      if (!isWord(text, from, to)) return false;
+      headers.callIdSeen = text.substring(from, to);
+      return true;
     case MAX_FORWARDS:
       return isByte(text, from, to);
     default:
@@ -144,18 +151,15 @@ function isStar(text: string, from: number, to: number): boolean {
 
 /** A Call-ID: anything in one piece. Stricter than this breaks calls for no gain. */
 function isWord(text: string, from: number, to: number): boolean {
-  for (let at = from; at < to; at++) {
-    const c = text.charCodeAt(at);
-    if (c <= 32 || c === 127) return false;
-  }
-  return to > from;
+  return to > from && runEnd(bytesOf(text), from, to, VISIBLE) === to;
 }
 
 /** A number from 0 to 255. RFC 3261 §20.22. */
 function isByte(text: string, from: number, to: number): boolean {
+  const bytes = bytesOf(text);
   let value = 0;
   for (let at = from; at < to; at++) {
-    const c = text.charCodeAt(at);
+    const c = bytes[at]!;
     if (!isDigit(c)) return false;
     value = value * 10 + c - 48;
     if (value > 255) return false;

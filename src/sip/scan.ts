@@ -6,23 +6,24 @@ const CR = 13;
 const SP = 32;
 const QUOTE = 34;
 const BACKSLASH = 92;
+const DELETE = 127;
 
 /** Blank, tab or a part of a folded line end: what LWS is made of. */
 export function isBlank(c: number): boolean {
-  return c === SP || c === TAB || c === CR || c === LF;
+  return c <= SP && (c === SP || c === TAB || c === CR || c === LF);
 }
 
 /** The first place in [from, to) that is not LWS, or `to`. */
-export function skipBlanks(text: string, from: number, to: number): number {
+export function skipBlanks(bytes: Uint8Array, from: number, to: number): number {
   let at = from;
-  while (at < to && isBlank(text.charCodeAt(at))) at++;
+  while (at < to && isBlank(bytes[at]!)) at++;
   return at;
 }
 
 /** The place behind the closing quote of the quoted string that opens at `from`; -1 when it does not close. */
-export function quotedEnd(text: string, from: number, to: number): number {
+export function quotedEnd(bytes: Uint8Array, from: number, to: number): number {
   for (let at = from + 1; at < to; at++) {
-    const c = text.charCodeAt(at);
+    const c = bytes[at];
     if (c === QUOTE) return at + 1;
     if (c === BACKSLASH) at++;
   }
@@ -68,3 +69,27 @@ export function charSet(characters: string): Uint8Array {
   for (let i = 0; i < characters.length; i++) set[characters.charCodeAt(i)] = 1;
   return set;
 }
+
+/** The set of all other characters. */
+export function allBut(characters: string): Uint8Array {
+  return charSet(characters).map((isListed) => 1 - isListed);
+}
+
+/** What LWS is made of. */
+export const BLANKS = ' \t\r\n';
+
+/** Every control character and the blank. */
+export const INVISIBLE = String.fromCharCode(DELETE, ...Array(SP + 1).keys());
+
+/** Where the run of characters of this set that begins at `from` ends. */
+export function runEnd(bytes: Uint8Array, from: number, to: number, set: Uint8Array): number {
+  let at = from;
+  while (at < to && set[bytes[at]!] === 1) at++;
+  return at;
+}
+
+/** Letters and digits. */
+export const ALPHANUMERIC = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
+
+/** RFC 3261 §25.1 `token`. */
+export const TOKEN = charSet(`${ALPHANUMERIC}-.!%*_+\`'~`);

@@ -1,6 +1,7 @@
 /** SIP, SIPS and tel URIs: parse, print, compare. RFC 3261 §19.1, RFC 3966. */
+import { bytesOf } from '../base/bytes.ts';
 import { SipError } from '../base/errors.ts';
-import { canonicalEscapes, isEscapeAt, UNRESERVED } from './escapes.ts';
+import { canonicalEscapes, UNRESERVED } from './escapes.ts';
 import { hostEndAt, portEndAt } from './host.ts';
 import { charSet, isDigit, isHex, isLetter } from './scan.ts';
 
@@ -39,6 +40,8 @@ const DOT = 46;
 const COLON = 58;
 const SEMICOLON = 59;
 const EQUALS = 61;
+const QUESTION = 63;
+const SIGN = 64;
 const OPEN = 91;
 
 /** `#` must be escaped, but phones dial `#31#…` unescaped. */
@@ -52,28 +55,46 @@ const SEPARATORS = charSet('-.()');
 
 /** Throws SipError: 416 for a scheme we do not know, 400 when the URI is malformed. */
 export function parseUri(text: string): Uri {
-  const c = text.charCodeAt(0) | 32;
-  if (c === 115 && (text.charCodeAt(1) | 32) === 105 && (text.charCodeAt(2) | 32) === 112) {
-    if (text.charCodeAt(3) === COLON) return parseSipUri('sip', text, 4);
-    if ((text.charCodeAt(3) | 32) === 115 && text.charCodeAt(4) === COLON)
-      return parseSipUri('sips', text, 5);
-  } else if (c === 116 && (text.charCodeAt(1) | 32) === 101 && (text.charCodeAt(2) | 32) === 108) {
-    if (text.charCodeAt(3) === COLON) return parseTelUri(text, 4);
-  }
-  const colon = schemeEndAt(text, 0, text.length);
-  if (colon < 0) throw malformed('no scheme', text);
-  throw new SipError('UNSUPPORTED_SCHEME', 416, `expected a sip, sips or tel URI, got ${shown(text)}`);
+  return parseUriBetween(text, 0, text.length);
+}
+
+/** The same for the URI that stands at [from, to). */
+export function parseUriBetween(text: string, from: number, to: number): Uri {
+  const bytes = bytesOf(text);
+  read.text = text;
+  read.from = from;
+  read.to = to;
+  const colon = schemeEndAt(bytes, from, to);
+  if (colon < 0) throw malformed('no scheme');
+  const start = colon + 1;
+  if (isScheme(bytes, from, colon, SIP)) return parseSipUri('sip', text, start, to);
+  if (isScheme(bytes, from, colon, SIPS)) return parseSipUri('sips', text, start, to);
+  if (isScheme(bytes, from, colon, TEL)) return parseTelUri(text, start, to);
+  throw new SipError('UNSUPPORTED_SCHEME', 416, `expected a sip, sips or tel URI, got ${shownUri()}`);
+}
+
+/** The URI that is being read: what an error shows. */
+const read = { text: '', from: 0, to: 0 };
+
+const SIP = Buffer.from('sip');
+const SIPS = Buffer.from('sips');
+const TEL = Buffer.from('tel');
+
+function isScheme(bytes: Uint8Array, from: number, colon: number, letters: Uint8Array): boolean {
+  if (colon - from !== letters.length) return false;
+  for (let i = 0; i < letters.length; i++) if ((bytes[from + i]! | 32) !== letters[i]) return false;
+  return true;
 }
 
 /** Where the colon behind a scheme stands, or -1. RFC 3261 §25.1 `scheme`. */
-export function schemeEndAt(text: string, from: number, to: number): number {
+export function schemeEndAt(bytes: Uint8Array, from: number, to: number): number {
   let at = from;
   for (; at < to; at++) {
-    const c = text.charCodeAt(at);
+    const c = bytes[at]!;
     if (isLetter(c)) continue;
     if (at === from || !(isDigit(c) || c === PLUS || c === 45 || c === 46)) break;
   }
-  return at > from && at < to && text.charCodeAt(at) === COLON ? at : -1;
+  return at > from && at < to && bytes[at] === COLON ? at : -1;
 }
 
 /**
@@ -82,133 +103,152 @@ export function schemeEndAt(text: string, from: number, to: number): number {
  */
 export function isOtherUri(text: string): boolean {
   if (text.startsWith('sip:') || text.startsWith('sips:')) return false;
-  const colon = schemeEndAt(text, 0, text.length);
+  const colon = schemeEndAt(bytesOf(text), 0, text.length);
   if (colon < 0 || OURS.includes(text.substring(0, colon).toLowerCase())) return false;
-  return colon + 1 < text.length && runEndAt(text, colon + 1, text.length, URI) === text.length;
+  return colon + 1 < text.length && runEndAt(bytesOf(text), colon + 1, text.length, URI) === text.length;
 }
 
 const OURS = ['sip', 'sips', 'tel'];
 
-function parseSipUri(scheme: 'sip' | 'sips', text: string, from: number): Uri {
-  const sign = text.indexOf('@', from);
+function parseSipUri(scheme: 'sip' | 'sips', text: string, from: number, to: number): Uri {
+  const bytes = bytesOf(text);
+  const sign = signAt(bytes, from, to);
   let user: string | undefined;
   let password: string | undefined;
   if (sign >= 0) {
-    const userEnd = userEndAt(text, from, sign);
+    const userEnd = userEndAt(bytes, from, sign);
     user = text.substring(from, userEnd);
     if (userEnd < sign) password = text.substring(userEnd + 1, sign);
   }
-  const hostStart = sign + 1 > from ? sign + 1 : from;
-  const hostEnd = hostEndAt(text, hostStart, text.length);
-  if (hostEnd < 0) throw malformed('no valid host', text);
-  const bracket = text.charCodeAt(hostStart) === OPEN ? 1 : 0;
+  const hostStart = sign < 0 ? from : sign + 1;
+  const hostEnd = hostEndAt(text, hostStart, to);
+  if (hostEnd < 0) throw malformed('no valid host');
+  const bracket = bytes[hostStart] === OPEN ? 1 : 0;
   // A name may end with the dot of the root (RFC 3261 §25.1 `hostname`): it is the same domain.
-  const root = hostEnd > hostStart + 1 && text.charCodeAt(hostEnd - 1) === DOT ? 1 : 0;
+  const root = hostEnd > hostStart + 1 && bytes[hostEnd - 1] === DOT ? 1 : 0;
   const host = text.substring(hostStart + bracket, hostEnd - bracket - root).toLowerCase();
   let at = hostEnd;
   let port: number | undefined;
-  if (text.charCodeAt(at) === COLON) {
+  if (at < to && bytes[at] === COLON) {
     const portStart = at + 1;
-    at = portEndAt(text, portStart, text.length);
-    if (at < 0) throw malformed('a bad port', text);
-    port = portNumber(text, portStart, at);
+    at = portEndAt(text, portStart, to);
+    if (at < 0) throw malformed('a bad port');
+    port = portNumber(bytes, portStart, at);
   }
-  if (at === text.length)
-    return { scheme, user, password, host, port, params: NO_PARAMS, headers: undefined };
-  const question = text.indexOf('?', at);
-  const paramsEnd = question < 0 ? text.length : question;
-  const params = at < paramsEnd ? parseParams(text, at, paramsEnd) : NO_PARAMS;
-  const headers = question < 0 ? undefined : parseHeaders(text, question + 1);
+  if (at === to) return { scheme, user, password, host, port, params: NO_PARAMS, headers: undefined };
+  const question = questionAt(bytes, at, to);
+  const params = at < question ? parseParams(text, at, question) : NO_PARAMS;
+  const headers = question === to ? undefined : parseHeaders(text, question + 1, to);
   return { scheme, user, password, host, port, params, headers };
 }
 
+/** The first `@` in [from, to), or -1. */
+function signAt(bytes: Uint8Array, from: number, to: number): number {
+  for (let at = from; at < to; at++) if (bytes[at] === SIGN) return at;
+  return -1;
+}
+
+/** The first `?` in [from, to), or `to`. */
+function questionAt(bytes: Uint8Array, from: number, to: number): number {
+  let at = from;
+  while (at < to && bytes[at] !== QUESTION) at++;
+  return at;
+}
+
 /** Where the user part ends: at the colon before the password or at the `@`. */
-function userEndAt(text: string, from: number, sign: number): number {
+function userEndAt(bytes: Uint8Array, from: number, sign: number): number {
   let colon = -1;
   for (let at = from; at < sign; at++) {
-    const c = text.charCodeAt(at);
+    const c = bytes[at]!;
     if (USER[c] === 1) continue;
     if (c === COLON && colon < 0) colon = at;
-    else if (c === PERCENT && isEscapeAt(text, at)) at += 2;
-    else throw malformed('a bad character before the @', text);
+    else if (c === PERCENT && isEscapeBetween(bytes, at, sign)) at += 2;
+    else throw malformed('a bad character before the @');
   }
   const end = colon < 0 ? sign : colon;
-  if (end === from) throw malformed('an empty user part', text);
+  if (end === from) throw malformed('an empty user part');
   return end;
 }
 
-function portNumber(text: string, from: number, to: number): number {
+function portNumber(bytes: Uint8Array, from: number, to: number): number {
   let port = 0;
-  for (let at = from; at < to; at++) port = port * 10 + text.charCodeAt(at) - 48;
+  for (let at = from; at < to; at++) port = port * 10 + bytes[at]! - 48;
   return port;
 }
 
 /** `;name=value;name`, each name once (§19.1.1). */
 function parseParams(text: string, from: number, to: number): Params {
+  const bytes = bytesOf(text);
   const params = emptyParams();
   let at = from;
   while (at < to) {
-    if (text.charCodeAt(at) !== SEMICOLON)
-      throw malformed('a bad character in or before the parameters', text);
+    if (bytes[at] !== SEMICOLON) throw malformed('a bad character in or before the parameters');
     const nameStart = at + 1;
-    at = runEndAt(text, nameStart, to, PARAM_NAME);
-    if (at === nameStart) throw malformed('a parameter without a name', text);
+    at = runEndAt(bytes, nameStart, to, PARAM_NAME);
+    if (at === nameStart) throw malformed('a parameter without a name');
     const name = canonicalEscapes(text.substring(nameStart, at)).toLowerCase();
     let value: string | true = true;
-    if (at < to && text.charCodeAt(at) === EQUALS) {
+    if (at < to && bytes[at] === EQUALS) {
       const valueStart = at + 1;
-      at = runEndAt(text, valueStart, to, PARAM_VALUE);
-      if (at === valueStart) throw malformed(`the parameter ${name} without its value`, text);
+      at = runEndAt(bytes, valueStart, to, PARAM_VALUE);
+      if (at === valueStart) throw malformed(`the parameter ${name} without its value`);
       value = canonicalEscapes(text.substring(valueStart, at));
     }
     // §19.1.1 forbids repeating a parameter; baresip writes `;lr;lr`, which says nothing that could be misread.
-    if (name in params && params[name] !== value) throw malformed(`the parameter ${name} twice`, text);
+    if (name in params && params[name] !== value) throw malformed(`the parameter ${name} twice`);
     params[name] = value;
   }
   return params;
 }
 
-function parseHeaders(text: string, from: number): string {
-  const end = runEndAt(text, from, text.length, HEADERS);
-  if (end < text.length || end === from) throw malformed('a bad character behind the ?', text);
-  return text.substring(from);
+function parseHeaders(text: string, from: number, to: number): string {
+  const end = runEndAt(bytesOf(text), from, to, HEADERS);
+  if (end < to || end === from) throw malformed('a bad character behind the ?');
+  return text.substring(from, to);
 }
 
 /** The end of a run of allowed characters and escapes. */
-function runEndAt(text: string, from: number, to: number, allowed: Uint8Array): number {
+function runEndAt(bytes: Uint8Array, from: number, to: number, allowed: Uint8Array): number {
   let at = from;
   for (; at < to; at++) {
-    const c = text.charCodeAt(at);
+    const c = bytes[at]!;
     if (allowed[c] === 1) continue;
-    if (c !== PERCENT || at + 2 >= to || !isEscapeAt(text, at)) break;
+    if (c !== PERCENT || !isEscapeBetween(bytes, at, to)) break;
     at += 2;
   }
   return at;
 }
 
 /** RFC 3966 §3. A local number without `phone-context` is taken, since PBX phones dial so. */
-function parseTelUri(text: string, from: number): Uri {
+function parseTelUri(text: string, from: number, to: number): Uri {
+  const bytes = bytesOf(text);
   let at = from;
   let digits = 0;
-  for (; at < text.length; at++) {
-    const c = text.charCodeAt(at);
+  for (; at < to; at++) {
+    const c = bytes[at]!;
     if (isHex(c) || c === STAR || c === HASH) digits++;
     else if (SEPARATORS[c] !== 1 && !(c === PLUS && at === from)) break;
   }
-  if (digits === 0) throw malformed('no digits', text);
-  const params = at < text.length ? parseParams(text, at, text.length) : NO_PARAMS;
+  if (digits === 0) throw malformed('no digits');
+  const params = at < to ? parseParams(text, at, to) : NO_PARAMS;
   const user = text.substring(from, at);
   return { scheme: 'tel', user, password: undefined, host: '', port: undefined, params, headers: undefined };
 }
 
-function malformed(what: string, text: string): SipError {
-  return new SipError('BAD_HEADER', 400, `a URI with ${what}: ${shown(text)}`);
+/** Whether an escape stands at this `%`, all of it before `to`. */
+function isEscapeBetween(bytes: Uint8Array, at: number, to: number): boolean {
+  return at + 2 < to && isHex(bytes[at + 1]!) && isHex(bytes[at + 2]!);
+}
+
+function malformed(what: string): SipError {
+  return new SipError('BAD_HEADER', 400, `a URI with ${what}: ${shownUri()}`);
 }
 
 const SHOWN_MAX = 80;
 
 /** Ends up in the reason phrase of a 400, so it holds latin1 only. */
-function shown(text: string): string {
+function shownUri(): string {
+  const text = read.text.substring(read.from, read.to);
   return JSON.stringify(text.length > SHOWN_MAX ? `${text.substring(0, SHOWN_MAX)}...` : text);
 }
 

@@ -1,7 +1,11 @@
 /** The top Via: who is answered, and where. RFC 3261 §18.2.1, §20.42; RFC 3581. */
+import { bytesOf } from '../base/bytes.ts';
 import { isIp4 } from '../base/endpoint.ts';
 import { VIA } from './header-table.ts';
 import type { Headers } from './headers.ts';
+import { hostEndAt } from './host.ts';
+import { paramValueEndAt } from './name-addr.ts';
+import { allBut, BLANKS, isBlank, runEnd, skipBlanks, TOKEN } from './scan.ts';
 
 /**
  * Positions in the text of the topmost Via value.
@@ -27,25 +31,29 @@ export interface ViaSpan {
   readonly rportEnd: number;
   /** The end of this value: a comma or the end of the field. */
   readonly valueEnd: number;
+  readonly isWellFormed: boolean;
 }
 
 /** A span while it is read. */
 type OpenSpan = { -readonly [key in keyof ViaSpan]: ViaSpan[key] };
 
-const TAB = 9;
-const CR = 13;
-const LF = 10;
-const SP = 32;
 const COMMA = 44;
 const SLASH = 47;
 const COLON = 58;
 const SEMICOLON = 59;
 const EQUALS = 61;
 const OPEN = 91;
-const CLOSE = 93;
 const QUOTE = 34;
+const BRANCH = Uint8Array.from(Buffer.from('branch'));
+const RPORT = Uint8Array.from(Buffer.from('rport'));
 
-/** Undefined when the topmost Via is missing or malformed. */
+/** What ends a transport, a host, a name and a value even in a malformed Via. */
+const IN_TRANSPORT = allBut(BLANKS);
+const IN_HOST = allBut(`${BLANKS}:;,]`);
+const IN_NAME = allBut(`${BLANKS}=;,`);
+const IN_VALUE = allBut(`${BLANKS};,`);
+
+/** Undefined when the topmost Via is missing or cannot be read. */
 export function topVia(headers: Headers): ViaSpan | undefined {
   if (headers.viaSeen !== undefined) return headers.viaSeen;
   const place = headers.find(VIA);
@@ -53,44 +61,89 @@ export function topVia(headers: Headers): ViaSpan | undefined {
   return (headers.viaSeen = scanVia(headers.text, place, headers.valueStart(place), headers.valueEnd(place)));
 }
 
-/** Reads one Via value that begins at `from`. */
+/** Whether every value of the Via field at this place is well formed. RFC 3261 §20.42, §25.1. */
+export function isWellFormedVia(headers: Headers, place: number): boolean {
+  const { text } = headers;
+  const end = headers.valueEnd(place);
+  const isTop = place === headers.find(VIA);
+  let via = isTop ? topVia(headers) : scanVia(text, place, headers.valueStart(place), end);
+  while (via?.isWellFormed === true && via.valueEnd < end) via = scanVia(text, place, via.valueEnd + 1, end);
+  return via?.isWellFormed === true;
+}
+
+/** Reads one Via value that begins at `from`; what is malformed as far as it can be told who sent it. */
 export function scanVia(text: string, place: number, from: number, end: number): ViaSpan | undefined {
-  let at = from;
-  for (let slashes = 0; slashes < 2; at++) {
-    if (at >= end) return undefined;
-    if (text.charCodeAt(at) === SLASH) slashes++;
-  }
-  const transportStart = skipBlank(text, at, end);
-  at = transportStart;
-  while (at < end && !isBlank(text.charCodeAt(at))) at++;
-  const transport = transportName(text, transportStart, at);
-  const sentByStart = skipBlank(text, at, end);
-  if (sentByStart === at || sentByStart >= end) return undefined;
-  const hostEnd = hostEndAt(text, sentByStart, end);
-  if (hostEnd === sentByStart) return undefined;
+  const bytes = bytesOf(text);
   const span: OpenSpan = {
     place,
-    transport,
-    sentByStart,
-    hostEnd,
-    sentByEnd: hostEnd,
+    transport: '',
+    sentByStart: 0,
+    hostEnd: 0,
+    sentByEnd: 0,
     port: 0,
     branchStart: 0,
     branchEnd: 0,
     rportEnd: 0,
     valueEnd: 0,
+    isWellFormed: true,
   };
-  return scanPort(text, span, end) && scanParams(text, span, end) ? span : undefined;
+  const isRead =
+    scanTransport(text, bytes, span, from, end) &&
+    scanHost(text, bytes, span, end) &&
+    scanPort(bytes, span, end) &&
+    scanParams(bytes, span, end);
+  return isRead ? span : undefined;
+}
+
+/** False when no sent-by follows. */
+function scanTransport(text: string, bytes: Uint8Array, span: OpenSpan, from: number, end: number): boolean {
+  let at = from;
+  for (let slashes = 0; slashes < 2; slashes++) {
+    at = skipBlanks(bytes, runEnd(bytes, skipBlanks(bytes, at, end), end, TOKEN), end);
+    if (at < end && bytes[at] !== SLASH) {
+      span.isWellFormed = false;
+      while (at < end && bytes[at] !== SLASH) at++;
+    }
+    if (at >= end) return false;
+    at++;
+  }
+  const start = skipBlanks(bytes, at, end);
+  at = runEnd(bytes, start, end, TOKEN);
+  if (at === start || (at < end && !isBlank(bytes[at]!))) {
+    span.isWellFormed = false;
+    at = runEnd(bytes, at, end, IN_TRANSPORT);
+  }
+  span.transport = transportName(text, start, at);
+  span.sentByStart = skipBlanks(bytes, at, end);
+  return span.sentByStart > at && span.sentByStart < end;
+}
+
+/** False when the sent-by is empty. */
+function scanHost(text: string, bytes: Uint8Array, span: OpenSpan, end: number): boolean {
+  let hostEnd = hostEndAt(text, span.sentByStart, end);
+  if (hostEnd < 0 || (hostEnd < end && IN_HOST[bytes[hostEnd]!] === 1)) {
+    span.isWellFormed = false;
+    hostEnd = oddHostEnd(text, bytes, span.sentByStart, end);
+  }
+  span.hostEnd = hostEnd;
+  span.sentByEnd = hostEnd;
+  return hostEnd > span.sentByStart;
+}
+
+function oddHostEnd(text: string, bytes: Uint8Array, from: number, end: number): number {
+  if (bytes[from] !== OPEN) return runEnd(bytes, from, end, IN_HOST);
+  const close = text.indexOf(']', from);
+  return close > from && close < end ? close + 1 : from;
 }
 
 /** False when there is a colon without a port. */
-function scanPort(text: string, span: OpenSpan, end: number): boolean {
-  let at = skipBlank(text, span.hostEnd, end);
-  if (at >= end || text.charCodeAt(at) !== COLON) return true;
-  at = skipBlank(text, at + 1, end);
+function scanPort(bytes: Uint8Array, span: OpenSpan, end: number): boolean {
+  let at = skipBlanks(bytes, span.hostEnd, end);
+  if (at >= end || bytes[at] !== COLON) return true;
+  at = skipBlanks(bytes, at + 1, end);
   let port = 0;
   for (; at < end; at++) {
-    const digit = text.charCodeAt(at) - 48;
+    const digit = bytes[at]! - 48;
     if (!(digit >= 0 && digit <= 9) || port > 65_535) break;
     port = port * 10 + digit;
   }
@@ -100,28 +153,39 @@ function scanPort(text: string, span: OpenSpan, end: number): boolean {
 }
 
 /** False when something else than a parameter or a comma follows. */
-function scanParams(text: string, span: OpenSpan, end: number): boolean {
+function scanParams(bytes: Uint8Array, span: OpenSpan, end: number): boolean {
   let at = span.sentByEnd;
   for (;;) {
-    at = skipBlank(text, at, end);
-    if (at >= end || text.charCodeAt(at) === COMMA) break;
-    if (text.charCodeAt(at) !== SEMICOLON) return false;
-    const nameStart = skipBlank(text, at + 1, end);
-    at = nameStart;
-    while (at < end && !endsName(text.charCodeAt(at))) at++;
+    at = skipBlanks(bytes, at, end);
+    if (at >= end || bytes[at] === COMMA) break;
+    if (bytes[at] !== SEMICOLON) return false;
+    const nameStart = skipBlanks(bytes, at + 1, end);
+    at = runEnd(bytes, nameStart, end, TOKEN);
+    if (at === nameStart || (at < end && IN_NAME[bytes[at]!] === 1)) {
+      span.isWellFormed = false;
+      at = runEnd(bytes, at, end, IN_NAME);
+    }
     const nameLength = at - nameStart;
-    at = skipBlank(text, at, end);
-    const hasValue = at < end && text.charCodeAt(at) === EQUALS;
-    const valueStart = hasValue ? skipBlank(text, at + 1, end) : 0;
-    if (hasValue) at = paramValueEnd(text, valueStart, end);
-    if (nameLength === 6 && hasValue && isWord(text, nameStart, 'branch')) {
+    at = skipBlanks(bytes, at, end);
+    const hasValue = at < end && bytes[at] === EQUALS;
+    const valueStart = hasValue ? skipBlanks(bytes, at + 1, end) : 0;
+    if (hasValue) at = scanParamValue(bytes, span, valueStart, end);
+    if (nameLength === 6 && hasValue && isWord(bytes, nameStart, BRANCH)) {
       span.branchStart = valueStart;
       span.branchEnd = at;
-    } else if (nameLength === 5 && !hasValue && isWord(text, nameStart, 'rport'))
+    } else if (nameLength === 5 && !hasValue && isWord(bytes, nameStart, RPORT))
       span.rportEnd = nameStart + 5;
   }
   span.valueEnd = at;
   return true;
+}
+
+/** Where a value ends; a quoted string that does not close goes on to the end. */
+function scanParamValue(bytes: Uint8Array, span: OpenSpan, from: number, end: number): number {
+  const close = paramValueEndAt(bytes, from, end);
+  if (close >= 0) return close;
+  span.isWellFormed = false;
+  return bytes[from] === QUOTE ? end : runEnd(bytes, from, end, IN_VALUE);
 }
 
 /** The cookie that says: this branch is unique in space and time. RFC 3261 §8.1.1.7. */
@@ -130,18 +194,31 @@ export function hasMagicCookie(text: string, via: ViaSpan): boolean {
 }
 
 /**
- * Adds `received` and fills in `rport`, so that the answer finds its way back through a NAT.
- * RFC 3261 §18.2.1; with `rport` present `received` is always added, RFC 3581 §4.
+ * Adds `received` and fills in `rport`, so that the answer finds its way back through a NAT; the span is that of the
+ * new text then. RFC 3261 §18.2.1; with `rport` present `received` is always added, RFC 3581 §4.
  */
 export function stampReceived(headers: Headers, via: ViaSpan, host: string, port: number): void {
   const { text } = headers;
-  const sameHost = via.hostEnd - via.sentByStart === host.length && text.startsWith(host, via.sentByStart);
+  const span: OpenSpan = via;
+  const received = `;received=${host}`;
   if (via.rportEnd === 0) {
-    if (!sameHost) headers.spliceValue(via.place, via.valueEnd, via.valueEnd, `;received=${host}`);
-    return;
+    const sameHost = via.hostEnd - via.sentByStart === host.length && text.startsWith(host, via.sentByStart);
+    if (sameHost) return;
+    headers.spliceValue(via.place, via.valueEnd, via.valueEnd, received);
+  } else {
+    const rport = `=${port}`;
+    const behind = text.substring(via.rportEnd, via.valueEnd);
+    headers.spliceValue(via.place, via.rportEnd, via.valueEnd, rport + behind + received);
+    if (via.branchStart > via.rportEnd) {
+      span.branchStart += rport.length;
+      span.branchEnd += rport.length;
+    }
+    span.rportEnd = 0;
+    span.valueEnd += rport.length;
   }
-  const behind = text.substring(via.rportEnd, via.valueEnd);
-  headers.spliceValue(via.place, via.rportEnd, via.valueEnd, `=${port}${behind};received=${host}`);
+  span.valueEnd += received.length;
+  // What is malformed may be read another way with more text behind it.
+  if (via.isWellFormed) headers.viaSeen = span;
 }
 
 /**
@@ -159,49 +236,8 @@ export function responseAddress(headers: Headers): { host: string; port: number 
   return isIp4(host) || host.includes(':') ? { host, port } : undefined;
 }
 
-function skipBlank(text: string, from: number, end: number): number {
-  let at = from;
-  while (at < end && isBlank(text.charCodeAt(at))) at++;
-  return at;
-}
-
-function isBlank(c: number): boolean {
-  return c === SP || c === TAB || c === CR || c === LF;
-}
-
-function hostEndAt(text: string, from: number, end: number): number {
-  if (text.charCodeAt(from) === OPEN) {
-    const close = text.indexOf(']', from);
-    return close > from && close < end ? close + 1 : from;
-  }
-  let at = from;
-  for (; at < end; at++) {
-    const c = text.charCodeAt(at);
-    if (c === COLON || c === SEMICOLON || c === COMMA || isBlank(c) || c === CLOSE) break;
-  }
-  return at;
-}
-
-function endsName(c: number): boolean {
-  return c === EQUALS || c === SEMICOLON || c === COMMA || isBlank(c);
-}
-
-function paramValueEnd(text: string, from: number, end: number): number {
-  let at = from;
-  if (text.charCodeAt(at) === QUOTE) {
-    for (at++; at < end && text.charCodeAt(at) !== QUOTE; at++) if (text.charCodeAt(at) === 92) at++;
-    return Math.min(at + 1, end);
-  }
-  for (; at < end; at++) {
-    const c = text.charCodeAt(at);
-    if (c === SEMICOLON || c === COMMA || isBlank(c)) break;
-  }
-  return at;
-}
-
-function isWord(text: string, at: number, word: string): boolean {
-  for (let i = 0; i < word.length; i++)
-    if ((text.charCodeAt(at + i) | 32) !== word.charCodeAt(i)) return false;
+function isWord(bytes: Uint8Array, at: number, letters: Uint8Array): boolean {
+  for (let i = 0; i < letters.length; i++) if ((bytes[at + i]! | 32) !== letters[i]) return false;
   return true;
 }
 

@@ -80,9 +80,7 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
 
   /** The Via line for the request: our branch names slot and generation, so a response finds us without a search. */
   via(loopHash: number): string {
-    const { sentBy } = this.flow;
-    const name = this.flow.transport === 'udp' ? 'UDP' : this.flow.transport.toUpperCase();
-    return `Via: SIP/2.0/${name} ${sentBy};branch=${this.layer.branch(this, loopHash)}\r\n`;
+    return this.layer.via(this, loopHash);
   }
 
   reserve(flow: Flow, { method, cseq }: Asked, order: number, user: ClientUser): void {

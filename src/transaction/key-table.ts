@@ -8,19 +8,26 @@ import { NO_TEXT, Slab } from '../base/slab.ts';
 import type { TransactionKey } from './key.ts';
 
 const NONE = -1;
+const SP = 32;
 const KEY_BYTES_MAX = 64 * 1024 * 1024;
 /** A longer key is kept as its hash: a stranger fills the table by the number of his requests, not by their length. */
 export const KEY_LENGTH_MAX = 256;
 const MASK = (1 << 17) - 1;
+/** The numbers of an entry: the slot behind it in its chain, its hash, where its key lies; one is empty. */
+const NEXT = 0;
+const HASH = 1;
+const KEY = 2;
+const ENTRY = 4;
 
 /** Keys of the server transactions that live. */
 export class KeyTable {
   private readonly heads = new Int32Array(MASK + 1).fill(NONE);
-  private next = new Int32Array(1024);
-  private hashes = new Int32Array(1024);
-  private keys = new Int32Array(1024);
+  /** What is kept of a slot lies together, in one line of the processor's cache. */
+  private entries = new Int32Array(1024 * ENTRY);
   private readonly slab = new Slab(KEY_BYTES_MAX);
   private readonly seed: number;
+  /** Where the bytes of a key are put together. */
+  private readonly bytes = new Uint8Array(KEY_LENGTH_MAX);
 
   /** Bytes of memory in use for keys. */
   get bytesUsed(): number {
@@ -33,68 +40,81 @@ export class KeyTable {
 
   /** The slot put in under this key, or -1. */
   find(key: TransactionKey): number {
+    const { entries } = this;
     const hash = this.hash(key);
-    for (let slot = this.heads[hash & MASK]!; slot !== NONE; slot = this.next[slot]!) {
-      if (this.hashes[slot] === hash && this.isAt(slot, key)) return slot;
+    let length = -1;
+    for (let slot = this.heads[hash & MASK]!; slot !== NONE; slot = entries[slot * ENTRY + NEXT]!) {
+      if (entries[slot * ENTRY + HASH] !== hash) continue;
+      if (length < 0) length = write(key, this.bytes);
+      if (this.slab.holds(entries[slot * ENTRY + KEY]!, this.bytes, length)) return slot;
     }
     return NONE;
   }
 
   /** False when there is no room for the key. */
   add(key: TransactionKey, slot: number): boolean {
-    const kept = this.slab.put(bytesOf(key));
+    const kept = this.slab.putBytes(this.bytes, write(key, this.bytes));
     if (kept === NO_TEXT) return false;
-    if (slot >= this.next.length) this.grow(slot);
+    const at = slot * ENTRY;
+    if (at >= this.entries.length) this.grow(at + ENTRY);
     const hash = this.hash(key);
-    this.hashes[slot] = hash;
-    this.keys[slot] = kept;
-    this.next[slot] = this.heads[hash & MASK]!;
+    this.entries[at + NEXT] = this.heads[hash & MASK]!;
+    this.entries[at + HASH] = hash;
+    this.entries[at + KEY] = kept;
     this.heads[hash & MASK] = slot;
     return true;
   }
 
   remove(slot: number): void {
-    this.slab.free(this.keys[slot]!);
-    this.keys[slot] = NO_TEXT;
-    const at = this.hashes[slot]! & MASK;
-    if (this.heads[at] === slot) {
-      this.heads[at] = this.next[slot]!;
+    const { entries, heads } = this;
+    const at = slot * ENTRY;
+    this.slab.free(entries[at + KEY]!);
+    entries[at + KEY] = NO_TEXT;
+    const head = entries[at + HASH]! & MASK;
+    if (heads[head] === slot) {
+      heads[head] = entries[at + NEXT]!;
       return;
     }
-    let before = this.heads[at]!;
-    while (this.next[before] !== slot) before = this.next[before]!;
-    this.next[before] = this.next[slot]!;
+    let before = heads[head]! * ENTRY;
+    while (entries[before + NEXT] !== slot) before = entries[before + NEXT]! * ENTRY;
+    entries[before + NEXT] = entries[at + NEXT]!;
   }
 
-  private isAt(slot: number, key: TransactionKey): boolean {
-    return this.slab.holds(this.keys[slot]!, bytesOf(key));
-  }
-
-  private grow(slot: number): void {
-    const size = Math.max(this.next.length * 2, slot + 1);
-    this.next = grown(this.next, size);
-    this.hashes = grown(this.hashes, size);
-    this.keys = grown(this.keys, size);
+  private grow(least: number): void {
+    const larger = new Int32Array(Math.max(this.entries.length * 2, least));
+    larger.set(this.entries);
+    this.entries = larger;
   }
 
   private hash(key: TransactionKey): number {
-    const { text } = key;
-    let hash = this.seed ^ key.method.length;
-    for (let i = key.from; i < key.to; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-    for (let i = key.hostFrom; i < key.hostTo; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-    return hash ^ (hash >>> 15);
+    if (key.hash !== undefined) return key.hash;
+    let hash = hashRange(this.seed ^ key.method.length, key.text, key.from, key.to);
+    hash = hashRange(hash, key.text, key.hostFrom, key.hostTo);
+    return (key.hash = hash ^ (hash >>> 15));
   }
 }
 
-/** Only made when a transaction is opened, or when the hashes are equal. */
-function bytesOf(key: TransactionKey): string {
-  const { method, text } = key;
-  const whole = `${method} ${text.substring(key.from, key.to)} ${text.substring(key.hostFrom, key.hostTo)}`;
-  return whole.length <= KEY_LENGTH_MAX ? whole : hash('sha256', Buffer.from(whole, 'latin1'));
+function hashRange(seed: number, text: string, from: number, to: number): number {
+  let hash = seed;
+  for (let i = from; i < to; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash;
 }
 
-function grown(old: Int32Array, size: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(size);
-  larger.set(old);
-  return larger;
+/** Method, branch and sent-by with a space between, or a hash of them; answers how many bytes that is. */
+function write({ method, text, from, to, hostFrom, hostTo }: TransactionKey, bytes: Uint8Array): number {
+  if (method.length + 1 + (to - from) + 1 + (hostTo - hostFrom) > bytes.length) {
+    const whole = `${method} ${text.substring(from, to)} ${text.substring(hostFrom, hostTo)}`;
+    const digest = hash('sha256', Buffer.from(whole, 'latin1'));
+    return writeRange(digest, 0, digest.length, bytes, 0);
+  }
+  let at = writeRange(method, 0, method.length, bytes, 0);
+  bytes[at++] = SP;
+  at = writeRange(text, from, to, bytes, at);
+  bytes[at++] = SP;
+  return writeRange(text, hostFrom, hostTo, bytes, at);
+}
+
+function writeRange(text: string, from: number, to: number, bytes: Uint8Array, at: number): number {
+  for (let i = from; i < to; i++) bytes[at + i - from] = text.charCodeAt(i);
+  return at + to - from;
 }

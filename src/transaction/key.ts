@@ -13,6 +13,8 @@ export interface TransactionKey {
   /** The sent-by; empty for a peer of RFC 2543, whose key is one text. */
   readonly hostFrom: number;
   readonly hostTo: number;
+  /** What the table of keys made of it: it is looked for, and then most often added. */
+  hash?: number | undefined;
 }
 
 /**
@@ -23,9 +25,17 @@ export function transactionKey(request: SipRequest, via: ViaSpan, method: string
   const { text } = request.headers;
   if (hasMagicCookie(text, via)) {
     const { branchStart, branchEnd, sentByStart, sentByEnd } = via;
-    return { method, text, from: branchStart, to: branchEnd, hostFrom: sentByStart, hostTo: sentByEnd };
+    return {
+      method,
+      text,
+      from: branchStart,
+      to: branchEnd,
+      hostFrom: sentByStart,
+      hostTo: sentByEnd,
+      hash: undefined,
+    };
   }
   const top = request.headers.value(request.headers.find(VIA));
   const all = `${request.uriText} ${request.fromTag} ${request.callId} ${request.cseq} ${top}`;
-  return { method, text: all, from: 0, to: all.length, hostFrom: 0, hostTo: 0 };
+  return { method, text: all, from: 0, to: all.length, hostFrom: 0, hostTo: 0, hash: undefined };
 }

@@ -68,6 +68,10 @@ export class TransactionLayer {
   /** Begins our To tags, which anybody may see: no part of `branchPrefix`. */
   private readonly tagPrefix: string;
   private generation: number;
+  /** How our Via began last, and for which flow. */
+  private viaTransport = '';
+  private viaSentBy = '';
+  private viaText = '';
 
   constructor(world: World, options: { transactionsMax: number }) {
     this.world = world;
@@ -220,9 +224,22 @@ export class TransactionLayer {
     });
   }
 
-  /** `z9hG4bK<cookie><slot>.<generation>.<proof>.<loop>`: all of fixed width. RFC 3261 §16.6 step 8. */
-  branch({ slot, generation, proof }: ClientTransaction, loopHash: number): string {
-    return `${this.branchPrefix}${slot + SLOT_BASE}.${generation}.${proof}.${loopHash}`;
+  /**
+   * The Via line of a request of ours. Its branch is `z9hG4bK<cookie><slot>.<generation>.<proof>.<loop>`, all of
+   * fixed width. RFC 3261 §16.6 step 8.
+   */
+  via({ slot, generation, proof, flow }: ClientTransaction, loopHash: number): string {
+    return `${this.viaStart(flow)}${slot + SLOT_BASE}.${generation}.${proof}.${loopHash}\r\n`;
+  }
+
+  /** Up to the slot it is the same for most requests. */
+  private viaStart({ transport, sentBy }: Flow): string {
+    if (transport !== this.viaTransport || sentBy !== this.viaSentBy) {
+      this.viaTransport = transport;
+      this.viaSentBy = sentBy;
+      this.viaText = `Via: SIP/2.0/${transport.toUpperCase()} ${sentBy};branch=${this.branchPrefix}`;
+    }
+    return this.viaText;
   }
 
   startTimer(owner: { slot: number; generation: number }, delay: number, code: number): void {
@@ -281,15 +298,12 @@ function digits(text: string, from: number, count: number): number {
   return value;
 }
 
-/** Whether the topmost Via carried `rport`; `stampReceived` has given it its value by now. */
+/**
+ * Whether the topmost Via carried `rport`; `stampReceived` has given it its value by now. Grammar allows what few
+ * write: `; rport = 5060`, `;RPORT=5060`.
+ */
 function hasRport(text: string, via: ViaSpan): boolean {
   if (via.rportEnd > 0) return true;
-  const at = text.indexOf(';rport=', via.sentByEnd);
-  return (at >= 0 && at < via.valueEnd) || hasOddRport(text, via);
-}
-
-/** `; rport = 5060`, `;RPORT=5060`: grammar allows what few write. */
-function hasOddRport(text: string, via: ViaSpan): boolean {
   for (let at = text.indexOf(';', via.sentByEnd); at >= 0 && at < via.valueEnd; at = text.indexOf(';', at)) {
     at++;
     while (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9) at++;

@@ -152,15 +152,14 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
   // ─── what the figures ask for ────────────────────────────────────────────────────────────────
 
   send(): void {
-    if (!this.reliable) {
-      this.layer.slab.free(this.responseKept);
-      this.responseKept = this.layer.slab.put(this.out);
-    }
-    this.sendOnce();
+    this.forgetResponse();
+    if (!this.reliable) this.responseKept = this.layer.slab.put(this.out);
+    this.sendOut();
   }
 
   sendOnce(): void {
-    if (!this.flow.send(this.out, this.order)) this.transportError();
+    this.forgetResponse(); // No INVITE is answered any more, by whatever was sent before.
+    this.sendOut();
   }
 
   resend(): void {
@@ -182,12 +181,15 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
 
   end(): void {
     this.forgetRequest();
-    this.layer.slab.free(this.responseKept);
-    this.responseKept = NO_TEXT;
+    this.forgetResponse();
     this.waitMs = 0;
     this.user = undefined;
     this.flowBack = undefined;
     this.layer.releaseServer(this);
+  }
+
+  private sendOut(): void {
+    if (!this.flow.send(this.out, this.order)) this.transportError();
   }
 
   private transportError(): void {
@@ -199,5 +201,10 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
     this.requestHere = undefined;
     this.layer.slab.free(this.requestKept);
     this.requestKept = NO_TEXT;
+  }
+
+  private forgetResponse(): void {
+    this.layer.slab.free(this.responseKept);
+    this.responseKept = NO_TEXT;
   }
 }

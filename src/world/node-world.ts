@@ -1,12 +1,13 @@
 /** The real World: time, chance, sockets and names of Node. */
 import { readFile } from 'node:fs/promises';
 import { isIp4 } from '../base/endpoint.ts';
-import type { Clock, HostPort, Logger, Millis, Net, Timer, UdpReceiver, World } from '../base/world.ts';
+import type { HostPort, Logger, Net, UdpReceiver, World } from '../base/world.ts';
 import { nodeDnsSockets } from './dns-sockets.ts';
 import { type Kernel, loadKernel } from './kernel.ts';
 import { limits } from './limits.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { Names, type NameSettings } from './names.ts';
+import { NodeClock } from './node-clock.ts';
 import { PooledRandom } from './random.ts';
 import { Soon } from './soon.ts';
 import { connectStream, listenStream } from './streams.ts';
@@ -37,12 +38,11 @@ export interface NodeWorld extends World {
 /** Makes the World that production runs in. */
 export function nodeWorld(options: NodeWorldOptions): NodeWorld {
   const soon = new Soon();
-  const now = (): Millis => performance.now();
-  const clock = nodeClock(now, soon);
+  const clock = new NodeClock(soon);
   const kernel = options.udp === 'dgram' ? undefined : tryKernel(options.log);
   const udpCounts: UdpCounts = { received: 0, sent: 0, dropped: 0, sends: 0 };
   const { gso = true, pacing = true } = options;
-  const batch = kernel && { kernel, soon, now, counts: udpCounts, gso, pacing };
+  const batch = kernel && { kernel, soon, clock, counts: udpCounts, gso, pacing };
   const random = new PooledRandom();
   const names = new Names({
     clock,
@@ -52,7 +52,7 @@ export function nodeWorld(options: NodeWorldOptions): NodeWorld {
     settings: options.names ?? { timeoutMs: limits.dnsTimeoutMs, attempts: limits.dnsAttempts },
     read: readSmallFile,
   });
-  const addresses = new LocalAddresses(now);
+  const addresses = new LocalAddresses(() => clock.now());
   const net: Net = {
     async udp(at: HostPort, receive: UdpReceiver) {
       if (batch !== undefined && isIp4(at.host)) return openUdpBatch(at, receive, batch);
@@ -72,27 +72,6 @@ export function nodeWorld(options: NodeWorldOptions): NodeWorld {
 async function readSmallFile(file: string): Promise<string> {
   const text = await readFile(file, 'latin1').catch(() => '');
   return text.substring(0, limits.dnsFileBytes);
-}
-
-function nodeClock(now: () => Millis, soon: Soon): Clock {
-  return {
-    now,
-    wall: () => Date.now(),
-    after: (delay, fire) => new NodeTimer(delay, fire),
-    soon: (run) => soon.add(run),
-  };
-}
-
-class NodeTimer implements Timer {
-  private readonly timeout: NodeJS.Timeout;
-
-  constructor(delay: Millis, fire: () => void) {
-    this.timeout = setTimeout(fire, delay > 0 ? Math.ceil(delay) + limits.timerGrainMs : 0);
-  }
-
-  cancel(): void {
-    clearTimeout(this.timeout);
-  }
 }
 
 function tryKernel(log: Logger): Kernel | undefined {

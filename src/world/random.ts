@@ -6,6 +6,8 @@ import { limits } from './limits.ts';
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz234567';
 const BITS_PER_LETTER = 5;
 const INTEGERS = 2 ** 32;
+/** Below this all integers are signed ones of 32 bits. */
+const SMALL = 2 ** 31;
 
 /** Chance from the operating system, fetched by the pool: a token must be cheap. */
 export class PooledRandom implements Random {
@@ -37,7 +39,8 @@ export class PooledRandom implements Random {
     const fair = INTEGERS - (INTEGERS % limit);
     for (;;) {
       const value = this.pool.readUInt32LE(this.take(4));
-      if (value < fair) return value % limit;
+      // The remainder of what came out of a pool is a double, and slows down every object that holds it.
+      if (value < fair) return limit > SMALL ? value % limit : (value % limit) | 0;
     }
   }
 

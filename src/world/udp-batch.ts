@@ -1,7 +1,8 @@
 import { Endpoint, intToIp4, ip4ToInt } from '../base/endpoint.ts';
-import type { HostPort, Millis, UdpReceiver, UdpSocket } from '../base/world.ts';
+import type { HostPort, UdpReceiver, UdpSocket } from '../base/world.ts';
 import { type Kernel, systemError } from './kernel.ts';
 import { limits } from './limits.ts';
+import type { NodeClock } from './node-clock.ts';
 import { Pace } from './pace.ts';
 import { ReadPoll } from './read-poll.ts';
 import { ReceiveArena } from './receive-arena.ts';
@@ -14,7 +15,7 @@ import type { UdpCounts } from './udp-counts.ts';
 export interface BatchParts {
   readonly kernel: Kernel;
   readonly soon: Soon;
-  readonly now: () => Millis;
+  readonly clock: NodeClock;
   readonly counts: UdpCounts;
   /** Let the kernel cut groups of equal datagrams to one peer. */
   readonly gso: boolean;
@@ -122,6 +123,7 @@ class BatchSocket implements UdpSocket {
   };
 
   private deliver(count: number): void {
+    this.parts.clock.standStill();
     for (let i = 0; i < count && !this.closed; i++) {
       try {
         this.receive(this.incoming.text(i), this.incoming.from(i));
@@ -132,10 +134,11 @@ class BatchSocket implements UdpSocket {
         });
       }
     }
+    this.parts.clock.goOn();
   }
 
   private waitForMore(packets: number): void {
-    if (this.parts.pacing && this.pace.afterLook(packets, this.parts.now())) {
+    if (this.parts.pacing && this.pace.afterLook(packets, this.parts.clock.now())) {
       if (this.ticks !== undefined) return;
       this.poll.stop();
       this.ticks = setInterval(this.read, limits.paceTickMs);

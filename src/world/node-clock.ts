@@ -1,0 +1,52 @@
+import type { Clock, Millis, Timer } from '../base/world.ts';
+import { limits } from './limits.ts';
+import type { Soon } from './soon.ts';
+
+const RUNNING = -1;
+
+/** The time of Node. To read it costs as much as to find a header field, and a call asks for it two dozen times. */
+export class NodeClock implements Clock {
+  private readonly turns: Soon;
+  private stoodStillAt: Millis = RUNNING;
+
+  constructor(soon: Soon) {
+    this.turns = soon;
+  }
+
+  now(): Millis {
+    return this.stoodStillAt === RUNNING ? performance.now() : this.stoodStillAt;
+  }
+
+  wall(): number {
+    return Date.now();
+  }
+
+  after(delay: Millis, fire: () => void): Timer {
+    return new NodeTimer(delay, fire);
+  }
+
+  soon(run: () => void): void {
+    this.turns.add(run);
+  }
+
+  /** Until `goOn` is called `now` answers this moment: datagrams that were read at once came at one time. */
+  standStill(): void {
+    this.stoodStillAt = performance.now();
+  }
+
+  goOn(): void {
+    this.stoodStillAt = RUNNING;
+  }
+}
+
+class NodeTimer implements Timer {
+  private readonly timeout: NodeJS.Timeout;
+
+  constructor(delay: Millis, fire: () => void) {
+    this.timeout = setTimeout(fire, delay > 0 ? Math.ceil(delay) + limits.timerGrainMs : 0);
+  }
+
+  cancel(): void {
+    clearTimeout(this.timeout);
+  }
+}
