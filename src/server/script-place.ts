@@ -38,43 +38,60 @@ export function placeIn(
 type Attached = InspectorNotification<NodeWorker.AttachedToWorkerEventDataType>;
 type Received = InspectorNotification<NodeWorker.ReceivedMessageFromWorkerEventDataType>;
 /** What the debugger of a worker sends, as far as it is read. */
-type Message =
+type Message = { readonly id?: number } & (
   | { readonly method: 'Debugger.scriptParsed'; readonly params: Debugger.ScriptParsedEventDataType }
   | { readonly method: 'Debugger.paused'; readonly params: Debugger.PausedEventDataType }
-  | { readonly method?: undefined };
+  | { readonly method?: undefined }
+);
 
-/** The line of a script that a worker of ours is at; it runs on afterwards. `url`: of the file it was begun with. */
-export function scriptPlaceInWorker(url: string, clock: Clock): Promise<Place | undefined> {
+/** The number of our last word to a worker. */
+const LEFT = 4;
+
+/**
+ * The line of a script that a worker of ours is at; it runs on afterwards, for one that is left stopped could not be
+ * ended. One that has not answered yet may still stop, until it has heard that nobody asks any more. `url`: of the file
+ * it was begun with.
+ */
+export async function scriptPlaceInWorker(url: string, clock: Clock): Promise<Place | undefined> {
   const session = new Session();
   const urls = new Map<string, string>();
+  const paused = Promise.withResolvers<Found | undefined>();
+  const left = Promise.withResolvers<void>();
   let worker = '';
   const send = (id: number, method: string): void => {
     const message = JSON.stringify({ id, method });
     session.post('NodeWorker.sendMessageToWorker', { sessionId: worker, message });
   };
-  return new Promise((resolve) => {
-    const end = (found: Found | undefined): void => {
-      timer.cancel();
-      // A thread that is left stopped could not be ended.
-      if (worker !== '') send(3, 'Debugger.resume');
-      session.post('NodeWorker.disable', () => {
-        session.disconnect();
-        resolve(found?.isScript === true ? found.place : undefined);
-      });
-    };
-    const timer = clock.after(ANSWER_MS, () => end(undefined));
-    session.on('NodeWorker.attachedToWorker', ({ params }: Attached) => {
-      if (params.workerInfo.url !== url) return;
-      worker = params.sessionId;
-      send(1, 'Debugger.enable');
-      send(2, 'Debugger.pause');
-    });
-    session.on('NodeWorker.receivedMessageFromWorker', ({ params }: Received) => {
-      const message = JSON.parse(params.message) as Message; // The debugger speaks so.
-      if (message.method === 'Debugger.scriptParsed') urls.set(message.params.scriptId, message.params.url);
-      else if (message.method === 'Debugger.paused') end(placeIn(message.params.callFrames, urls));
-    });
-    session.connect();
-    session.post('NodeWorker.enable', { waitForDebuggerOnStart: false });
+  session.on('NodeWorker.attachedToWorker', ({ params }: Attached) => {
+    if (params.workerInfo.url !== url) return;
+    worker = params.sessionId;
+    send(1, 'Debugger.enable');
+    send(2, 'Debugger.pause');
   });
+  session.on('NodeWorker.receivedMessageFromWorker', ({ params }: Received) => {
+    const message = JSON.parse(params.message) as Message; // The debugger speaks so.
+    if (message.id === LEFT) left.resolve();
+    if (message.method === 'Debugger.scriptParsed') urls.set(message.params.scriptId, message.params.url);
+    else if (message.method === 'Debugger.paused') paused.resolve(placeIn(message.params.callFrames, urls));
+  });
+  session.connect();
+  session.post('NodeWorker.enable', { waitForDebuggerOnStart: false });
+  const found = await within(clock, paused.promise);
+  if (worker !== '') {
+    send(3, 'Debugger.resume');
+    send(LEFT, 'Debugger.disable');
+    await within(clock, left.promise);
+  }
+  session.post('NodeWorker.disable');
+  session.disconnect();
+  return found?.isScript === true ? found.place : undefined;
+}
+
+/** What comes in time; undefined when it does not. */
+async function within<T>(clock: Clock, answer: Promise<T>): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = clock.after(ANSWER_MS, () => late.resolve(undefined));
+  const first = await Promise.race([answer, late.promise]);
+  timer.cancel();
+  return first;
 }

@@ -87,6 +87,7 @@ async function placeOfMainThread(): Promise<Found | 'no answer' | undefined> {
   const gaveUp = sleep(ANSWER_MS, 'no answer' as const, { signal: patience.signal });
   const found = await Promise.race([paused, gaveUp]);
   patience.abort();
-  session.post('Debugger.resume', () => session.post('Debugger.disable', () => session.disconnect()));
+  session.post('Debugger.resume');
+  session.post('Debugger.disable', () => session.disconnect());
   return found;
 }
