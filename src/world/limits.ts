@@ -50,11 +50,16 @@ export const limits = {
 
   /** The rate is taken over this long. */
   paceWindowMs: 10,
-  paceTickMs: 1,
-  /** Datagrams expected in a tick from which on we look once a tick, and below which we are woken again. */
-  pacePackets: 3,
-  paceLeavePackets: 2,
-  paceEmptyTicks: 4,
+  /** How often we look: each wake-up saved is worth more than what one datagram costs, and under load time counts. */
+  paceTickMs: 2,
+  paceBusyTickMs: 1,
+  /** Datagrams a millisecond from which on we look once a tick, and below which we are woken again. */
+  pacePackets: 1,
+  paceLeavePackets: 0.5,
+  /** The same of the shorter tick. */
+  paceBusyPackets: 10,
+  paceCalmPackets: 7,
+  paceEmptyTicks: 5,
 
   /** libuv counts whole milliseconds of a clock that may lag by one: so much earlier a timer may fire. */
   timerGrainMs: 2,

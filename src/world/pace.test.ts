@@ -10,43 +10,48 @@ function look(pace: Pace, from: number, looks: number, everyMs: number, packets:
 }
 
 // oxfmt-ignore
-const cases: [what: string, everyMs: number, packets: number, paced: boolean][] = [
-  ['20,000 a second, one by one',   0.05, 1,  true],
-  ['3,000 a second',                1,    3,  true],
-  ['2,900 a second',                10,   29, false],
-  ['500 a second',                  2,    1,  false],
-  ['nothing',                       1,    0,  false],
+const cases: [what: string, everyMs: number, packets: number, tickMs: number][] = [
+  ['20,000 a second, one by one',   0.05, 1,   1],
+  ['10,000 a second',               1,    10,  1],
+  ['9,900 a second',                10,   99,  2],
+  ['1,000 a second',                1,    1,   2],
+  ['900 a second',                  10,   9,   0],
+  ['nothing',                       1,    0,   0],
 ];
-for (const [what, everyMs, packets, paced] of cases) {
-  test(`${what}: ${paced ? 'looks once a tick' : 'is woken'}`, () => {
+for (const [what, everyMs, packets, tickMs] of cases) {
+  test(`${what}: ${tickMs > 0 ? `looks every ${tickMs} ms` : 'is woken'}`, () => {
     const pace = new Pace();
 
     look(pace, 1_000, 500, everyMs, packets);
 
-    assert.equal(pace.paced, paced);
+    assert.equal(pace.tickMs, tickMs);
   });
 }
 
-test('four empty looks in a row end the pacing, three do not', () => {
+test('five empty looks in a row end the pacing, four do not', () => {
   const pace = new Pace();
   const now = look(pace, 1_000, 30, 1, 100);
 
-  look(pace, now, 3, 1, 0);
-  const afterThree = pace.paced;
-  look(pace, now + 3, 1, 1, 0);
+  look(pace, now, 4, 1, 0);
+  const afterFour = pace.tickMs;
+  look(pace, now + 4, 1, 1, 0);
 
-  assert.equal(afterThree, true);
-  assert.equal(pace.paced, false);
+  assert.deepEqual([afterFour, pace.tickMs], [1, 0]);
 });
 
-test('between two and three a tick the way of waiting stays as it is', () => {
-  const woken = new Pace();
-  const paced = new Pace();
-  const now = look(paced, 1_000, 30, 1, 10);
+for (const [what, packets, earlier] of [
+  ['less than one a millisecond, but more than a half', 3, [0, 2]],
+  ['less than ten a millisecond, but more than seven', 32, [2, 1]],
+] as const) {
+  test(`${what}: the way of waiting stays as it was`, () => {
+    const [slow, fast] = earlier.map((tickMs) => {
+      const pace = new Pace();
+      const now = tickMs === 0 ? 1_000 : look(pace, 1_000, 30, 1, tickMs === 1 ? 20 : 5);
+      assert.equal(pace.tickMs, tickMs);
+      look(pace, now, 40, 4, packets);
+      return pace.tickMs;
+    });
 
-  look(woken, now, 40, 2, 5);
-  look(paced, now, 40, 2, 5);
-
-  assert.equal(woken.paced, false);
-  assert.equal(paced.paced, true);
-});
+    assert.deepEqual([slow, fast], earlier);
+  });
+}

@@ -1,5 +1,5 @@
 import { Endpoint, intToIp4, ip4ToInt } from '../base/endpoint.ts';
-import type { HostPort, UdpReceiver, UdpSocket } from '../base/world.ts';
+import type { HostPort, Millis, UdpReceiver, UdpSocket } from '../base/world.ts';
 import { type Kernel, systemError } from './kernel.ts';
 import { limits } from './limits.ts';
 import type { NodeClock } from './node-clock.ts';
@@ -49,6 +49,7 @@ class BatchSocket implements UdpSocket {
   private readonly poll: ReadPoll;
   private readonly pace = new Pace();
   private ticks: NodeJS.Timeout | undefined;
+  private tickMs: Millis = 0;
   private readPending = false;
   private flushPending = false;
   private closed = false;
@@ -138,15 +139,14 @@ class BatchSocket implements UdpSocket {
   }
 
   private waitForMore(packets: number): void {
-    if (this.parts.pacing && this.pace.afterLook(packets, this.parts.clock.now())) {
-      if (this.ticks !== undefined) return;
+    const tickMs = this.parts.pacing ? this.pace.afterLook(packets, this.parts.clock.now()) : 0;
+    if (tickMs > 0 && tickMs === this.tickMs) return;
+    clearInterval(this.ticks);
+    this.tickMs = tickMs;
+    if (tickMs > 0) {
       this.poll.stop();
-      this.ticks = setInterval(this.read, limits.paceTickMs);
+      this.ticks = setInterval(this.read, tickMs);
       return;
-    }
-    if (this.ticks !== undefined) {
-      clearInterval(this.ticks);
-      this.ticks = undefined;
     }
     this.poll.start();
   }
