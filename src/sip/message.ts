@@ -1,7 +1,7 @@
 /** SipRequest and SipResponse: the text of a message and what is read from it when asked. RFC 3261 §7. */
 import { bytesOf } from '../base/bytes.ts';
 import { CALL_ID, CSEQ, FROM, TO, VIA } from './header-table.ts';
-import type { Headers } from './headers.ts';
+import { checkedValue, type Headers } from './headers.ts';
 import { type NameAddr, parseNameAddr } from './name-addr.ts';
 import { isBlank, skipBlanks } from './scan.ts';
 import { parseUriBetween, printUri, type Uri } from './uri.ts';
@@ -45,7 +45,8 @@ export class SipRequest {
 
   set uriText(uri: string) {
     const { text, startsAt } = this.headers;
-    this.headers.splice(this.method.length + 1, uriEnd(text, startsAt), uri);
+    const value = checkedValue('Request-URI', uri);
+    this.headers.splice(this.method.length + 1, uriEnd(text, startsAt), value);
     this.parsedUri = undefined;
   }
 
