@@ -25,8 +25,9 @@ export interface Callee {
   stop(): Promise<void>;
 }
 
-/** How long a SIPp may take altogether. */
+/** How long a caller may take altogether, and how long a callee waits for its calls: whoever started it stops it. */
 const RUN_SECONDS = 60;
+const WAIT_SECONDS = 600;
 /** Calls a second, unless told. */
 const RATE = 50;
 /** All calls by one connection. */
@@ -44,7 +45,8 @@ export async function startCallee(
   transport: SippTransport = 'udp',
 ): Promise<Callee> {
   const port = atPort ?? (await freePorts(1))[0] ?? 0;
-  const args = ['-s', 'callee', '-m', String(calls), ...(transport === 'tcp' ? BY_TCP : [])];
+  const patience = ['-timeout', String(WAIT_SECONDS)];
+  const args = [...patience, '-s', 'callee', '-m', String(calls), ...(transport === 'tcp' ? BY_TCP : [])];
   const started = await startSipp(exchange, scenario, port, args);
   await waitForPort(started.peer, transport, port);
   return { port, done: () => finish(started), stop: () => started.peer.stop() };
