@@ -69,7 +69,9 @@ export async function runFloods(args: readonly string[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   await compileGenerators(folder);
   await run('gcc', ['-O2', '-o', join(folder, 'flood'), join(import.meta.dirname, 'generator', 'flood.c')]);
-  const load: LoadOptions = { folder, ports: await findPorts(), users: USERS };
+  const [ports] = await findPorts(1);
+  if (ports === undefined) throw new Error('no ports');
+  const load: LoadOptions = { folder, ports, users: USERS };
   const server = await startServer(folder, load.ports.server);
   await registerContacts(USERS, REGISTER_RATE, load);
   await put(callLoad(calls, WARM_SECONDS), load);

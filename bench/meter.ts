@@ -9,6 +9,8 @@ export interface Metered<T> {
   readonly cpuSeconds: number;
   /** Of everyone but the server, the load and the bench. */
   readonly othersSeconds: number;
+  /** Taken from all of them by the host of a virtual machine. */
+  readonly stolenSeconds: number;
   readonly pssBytes: number;
 }
 
@@ -27,6 +29,7 @@ export async function metered<T>(serverPid: number, work: () => Promise<T>): Pro
   return {
     result,
     cpuSeconds: cpuSeconds(tree, before, after),
+    stolenSeconds: after.stolenSeconds - before.stolenSeconds,
     othersSeconds: othersSeconds(new Set([...tree, process.pid]), load, loadSeconds, before, after),
     pssBytes: pssBytes(tree),
   };

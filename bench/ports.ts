@@ -19,16 +19,18 @@ const FIRST = 15_000;
 const LAST = 30_000;
 const APART = 10;
 
-/** Six ports that nobody has, for UDP and for TCP: several benches may run on one machine. */
-export async function findPorts(): Promise<Ports> {
+/** Six ports a server that nobody has, for UDP and for TCP: several benches may run on one machine. */
+export async function findPorts(servers: number): Promise<readonly Ports[]> {
   const start = FIRST + (process.pid % 1000) * APART;
-  for (let first = start; first < LAST; first += APART) {
+  const found: Ports[] = [];
+  for (let first = start; first < LAST && found.length < servers; first += APART) {
     const [server, serverTls, caller, callee, callerControl, calleeControl] = [0, 1, 2, 3, 4, 5].map(
       (place) => first + place,
     ) as [number, number, number, number, number, number]; // As many as places.
     const ports = { server, serverTls, caller, callee, callerControl, calleeControl };
-    if (await areFree(Object.values(ports))) return ports;
+    if (await areFree(Object.values(ports))) found.push(ports);
   }
+  if (found.length === servers) return found;
   throw new Error(`no six free ports in a row between ${start} and ${LAST}`);
 }
 

@@ -8,7 +8,7 @@ export interface Line {
   readonly load: string;
   readonly unit: string;
   readonly figures: readonly PeerFigures[];
-  /** Ours / the other's, median and range over pairs of one repeat; undefined when only one peer ran. */
+  /** Ours / the other's, median and range over pairs of turns; undefined when only one peer ran. */
   readonly ratio?: Spread;
   readonly bar?: Bar;
   readonly barIsMet?: boolean;
@@ -98,11 +98,13 @@ function valueOf(scenario: Scenario, row: Row): number {
   return scenario.kind === 'max' ? row.rate : row.cpuMicrosPerUnit;
 }
 
-/** Each of ours against the other's of the same repeat. */
+/** Each of ours against the other's of the same turn. */
 function ratioOf(scenario: Scenario, rows: readonly Row[], peers: readonly string[]): Spread | undefined {
   const [ours, other] = peers;
   const pairs = rows.flatMap((row) => {
-    const against = rows.find((one) => one.peer === other && one.repeat === row.repeat);
+    const against = rows.find(
+      (one) => one.peer === other && one.repeat === row.repeat && one.slice === row.slice,
+    );
     if (row.peer !== ours || against === undefined) return [];
     const ratio = valueOf(scenario, row) / valueOf(scenario, against);
     return [{ ratio, noisy: row.noisy || against.noisy }];

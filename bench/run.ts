@@ -23,17 +23,19 @@ import { type Pace, type Row, sit } from './sitting.ts';
 const FULL: Pace = {
   warmSeconds: 7,
   rewarmSeconds: 1,
-  measureShare: 1,
+  slices: 4,
+  sliceShare: 0.5,
   contactsShare: 1,
-  noisyRetriesMax: 3,
+  noisyRetriesMax: 5,
   searchPrecision: 1.05,
 };
-const QUICK: Pace = { ...FULL, warmSeconds: 3, rewarmSeconds: 0.5, measureShare: 0.5 };
-/** Each row in about a minute: a direction, no figure. */
+const QUICK: Pace = { ...FULL, warmSeconds: 3, rewarmSeconds: 0.5, sliceShare: 0.3 };
+/** Each row in half a minute: a direction, no figure. */
 const BRIEF: Pace = {
   warmSeconds: 2,
   rewarmSeconds: 0.3,
-  measureShare: 0.3,
+  slices: 2,
+  sliceShare: 0.2,
   contactsShare: 0.2,
   noisyRetriesMax: 0,
   searchPrecision: 1.3,
@@ -43,7 +45,7 @@ const USAGE = `usage: npm run bench [-- scenario … options]
        npm run bench -- flood [kind … options]
   --repeats N          instances of each server (5; quick: 2; brief: 1)
   --quick              shorter warm-up and runs
-  --brief              each scenario once and for two seconds, about a minute each
+  --brief              each scenario once and for two seconds, half a minute each
   --peer NAME          only tandem, or only kamailio
   --server "COMMAND"   measure this server in place of ours
   --profile cpu|perf   profile ours into bench/results/profile, and print who spent the time
@@ -74,7 +76,7 @@ async function main(): Promise<number> {
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   await compileGenerators(folder);
-  const ports = await findPorts();
+  const ports = await findPorts(options.peers.length);
 
   const lines: Line[] = [];
   const rows: Row[] = [];
@@ -104,44 +106,29 @@ function peersFor(scenario: Scenario, { peers }: Options): readonly Peer[] {
   return peers.length > 1 ? [first, other] : [first];
 }
 
-/** All repeats of one scenario; who goes first changes with each, so that no one has the warmer machine. */
+/** All repeats of one scenario. */
 async function measureScenario(
   scenario: Scenario,
   peers: readonly Peer[],
   options: Options,
-  at: { readonly folder: string; readonly ports: Ports },
+  at: { readonly folder: string; readonly ports: readonly Ports[] },
 ): Promise<readonly Row[]> {
   const rows: Row[] = [];
   tell(`${scenario.name}: ${scenario.about}`);
   for (let repeat = 0; repeat < options.repeats; repeat++) {
-    const order = repeat % 2 === 0 ? peers : peers.toReversed();
-    for (const peer of order) {
-      const perf = options.profile?.tool === 'perf' && peer === peers[0] ? options.profile.folder : undefined;
-      const measured = await sit({
-        peer,
-        scenario,
-        repeat,
-        ...at,
-        pace: options.pace,
-        tell,
-        ...(perf !== undefined && { perfFolder: perf }),
-      });
-      for (const row of measured) tell(describe(row));
-      rows.push(...measured);
-    }
+    const perf = options.profile?.tool === 'perf' ? options.profile.folder : undefined;
+    const measured = await sit({
+      peers,
+      scenario,
+      repeat,
+      ...at,
+      pace: options.pace,
+      tell,
+      ...(perf !== undefined && { perfFolder: perf }),
+    });
+    rows.push(...measured);
   }
   return rows;
-}
-
-function describe(row: Row): string {
-  const figure = row.bytesPerUnit === undefined ? '' : `, ${Math.round(row.bytesPerUnit)} bytes a unit`;
-  return (
-    `  #${row.repeat + 1} ${row.peer.padEnd(8)} ${row.load.padEnd(14)} ` +
-    `${row.cpuMicrosPerUnit.toFixed(1)} µs a unit${figure}, ` +
-    `${row.done} done, ${row.failed} failed, ${row.repeated} repeated, ` +
-    `p50 ${row.p50Ms} ms, p99 ${row.p99Ms} ms, server ${row.serverCores.toFixed(2)} cores, ` +
-    `others ${row.othersCores.toFixed(2)}${row.noisy ? ', noisy' : ''}`
-  );
 }
 
 async function save(options: Options, lines: readonly Line[], rows: readonly Row[]): Promise<void> {

@@ -224,7 +224,7 @@ export const SCENARIOS: readonly Scenario[] = [
     users: 100_000,
     registered: 100_000,
     settings: IN_MEMORY,
-    loads: [{ ...paced('call', 5000), holdMs: 2000, bar: { of: 'p99Ms', limit: 3 } }],
+    loads: [{ ...paced('call', 5000), seconds: 10, holdMs: 2000, bar: { of: 'p99Ms', limit: 3 } }],
   },
   {
     name: 'mem100k',
@@ -244,6 +244,6 @@ export const SCENARIOS: readonly Scenario[] = [
     users: 1000,
     registered: 1000,
     settings: IN_MEMORY,
-    loads: [{ ...paced('call', 4000), name: 'paced', seconds: 3, bar: { of: 'maxRate', limit: 1.5 } }],
+    loads: [{ ...paced('call', 4000), name: 'paced', seconds: 6, bar: { of: 'maxRate', limit: 1.5 } }],
   },
 ];

@@ -1,10 +1,17 @@
-/** One instance of one server, from its start to its end, and what was measured on it. */
+/**
+ * One instance of each server, from its start to its end, and what was measured on them in turn:
+ *
+ *   load 1: A B B A A B …  load 2: A B B A A B …
+ *
+ * A machine's speed changes within seconds; what is compared is measured within as few.
+ */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { begin, type LoadOptions, type Outcome, put, registerContacts } from './loads.ts';
 import { metered } from './meter.ts';
 import type { Peer } from './peers/peer.ts';
+import type { Ports } from './ports.ts';
 import { LOAD_CORE, start, type Started, stop } from './processes.ts';
 import type { Load, Scenario } from './scenarios.ts';
 import { pssBytes, takeSnapshot, treeOf } from './usage.ts';
@@ -13,7 +20,10 @@ import { pssBytes, takeSnapshot, treeOf } from './usage.ts';
 export interface Pace {
   readonly warmSeconds: number;
   readonly rewarmSeconds: number;
-  readonly measureShare: number;
+  /** How often each server has its turn with one load. */
+  readonly slices: number;
+  /** How long a turn is, of the seconds that a load asks for. */
+  readonly sliceShare: number;
   /** Of the contacts that a scenario asks for. */
   readonly contactsShare: number;
   /** How often a run is taken again because others used the machine. */
@@ -28,11 +38,14 @@ export interface Row extends Outcome {
   readonly scenario: string;
   readonly load: string;
   readonly repeat: number;
+  readonly slice: number;
   readonly rate: number;
   readonly cpuMicrosPerUnit: number;
   readonly serverCores: number;
   /** Cores that others used meanwhile. */
   readonly othersCores: number;
+  /** Cores that the host of a virtual machine gave to others. */
+  readonly stolenCores: number;
   readonly noisy: boolean;
   readonly pssBytes: number;
   /** Memory scenarios only. */
@@ -41,20 +54,24 @@ export interface Row extends Outcome {
 
 /** Whom to measure with what, and where. */
 export interface SittingOptions {
-  readonly peer: Peer;
+  /** Ours first. */
+  readonly peers: readonly Peer[];
   readonly scenario: Scenario;
   readonly repeat: number;
-  readonly ports: LoadOptions['ports'];
+  /** For each of them. */
+  readonly ports: readonly Ports[];
   /** Where the compiled generators are, and where the instance gets a folder. */
   readonly folder: string;
   readonly pace: Pace;
-  /** Where `perf` leaves what it saw of this instance. */
+  /** Where `perf` leaves what it saw of our instance. */
   readonly perfFolder?: string;
   readonly tell: (line: string) => void;
 }
 
 /** Who may use how much of a core beside us before a run is taken again. */
 const NOISE_CORES = 0.25;
+/** What a host takes makes whoever runs seem slower, and comes in long stops. */
+const STOLEN_CORES = 0.04;
 /** The share of calls that may fail at a rate the server is said to keep up with. */
 export const FAILED_SHARE_MAX = 0.001;
 
@@ -68,45 +85,84 @@ const OVERLOAD_SETTLE_MS = 6000;
 
 const SEARCH_STEPS_MAX = 16;
 
-/** Starts the server, measures every load of the scenario on it, and stops it. */
+/** Starts the servers, measures every load of the scenario on them, and stops them. */
 export async function sit(options: SittingOptions): Promise<readonly Row[]> {
-  const { peer, scenario, ports } = options;
-  const folder = mkdtempSync(join(options.folder, `${scenario.name}-${peer.name}-`));
-  const instance = join(folder, 'server');
-  mkdirSync(instance);
-  const server = await peer.start(scenario, {
-    ports,
-    folder: instance,
-    pem: join(options.folder, 'bench.pem'),
+  const { peers, scenario, repeat } = options;
+  if (scenario.kind === 'rate') return inTurn(options, peers);
+  const rows: Row[] = [];
+  for (const peer of repeat % 2 === 0 ? peers : peers.toReversed()) {
+    await withServers(options, [peer], async ([bench]) => {
+      if (bench) rows.push(scenario.kind === 'memory' ? await bench.memory() : await bench.highestRate());
+    });
+  }
+  return rows;
+}
+
+async function inTurn(options: SittingOptions, peers: readonly Peer[]): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  const { scenario, pace, repeat } = options;
+  await withServers(options, peers, async (benches) => {
+    for (const bench of benches) await bench.warmUp();
+    for (const load of scenario.loads) {
+      for (const bench of benches) await bench.rewarm(load);
+      for (let slice = 0; slice < pace.slices; slice++) {
+        const order = (slice + repeat) % 2 === 0 ? benches : benches.toReversed();
+        for (const bench of order) rows.push(await bench.quietly(load, slice));
+      }
+    }
   });
-  const recording =
-    options.perfFolder === undefined ? undefined : recordWithPerf(server, options.perfFolder, folder);
-  const bench = new Bench(options, server);
+  return rows;
+}
+
+async function withServers(
+  options: SittingOptions,
+  peers: readonly Peer[],
+  work: (benches: readonly Bench[]) => Promise<void>,
+): Promise<void> {
+  const { scenario, perfFolder } = options;
+  const folder = mkdtempSync(join(options.folder, `${scenario.name}-`));
+  const started: Started[] = [];
+  const benches: Bench[] = [];
   try {
-    if (scenario.kind === 'memory') return [await bench.memory()];
-    await bench.warmUp();
-    return scenario.kind === 'max' ? [await bench.highestRate()] : await bench.everyLoad();
+    for (const peer of peers) {
+      const place = options.peers.indexOf(peer);
+      const instance = join(folder, String(place));
+      mkdirSync(instance);
+      const ports = options.ports[place];
+      if (ports === undefined) throw new Error('each server has ports of its own');
+      const server = await peer.start(scenario, {
+        ports,
+        folder: instance,
+        pem: join(options.folder, 'bench.pem'),
+      });
+      started.push(server);
+      benches.push(new Bench(options, peer, server, ports));
+      // Stopped before the servers are: from the last to the first.
+      if (perfFolder !== undefined && place === 0) started.push(recordWithPerf(server, perfFolder, folder));
+    }
+    await work(benches);
   } finally {
-    if (recording) await stop(recording, 'SIGINT');
-    await stop(server);
+    for (const one of started.toReversed()) await stop(one, one.command === 'perf' ? 'SIGINT' : 'SIGTERM');
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 class Bench {
   private readonly options: SittingOptions;
+  private readonly peer: Peer;
   private readonly server: Started;
   private readonly load: LoadOptions;
   private readonly users: number;
 
-  constructor(options: SittingOptions, server: Started) {
+  constructor(options: SittingOptions, peer: Peer, server: Started, ports: Ports) {
     this.options = options;
+    this.peer = peer;
     this.server = server;
     const { users, phones, settings } = options.scenario;
     this.users = users > FEW_USERS ? Math.round(users * options.pace.contactsShare) : users;
     this.load = {
       folder: options.folder,
-      ports: options.ports,
+      ports,
       users: this.users,
       transport: settings.transport,
       ...(phones !== undefined && { phones }),
@@ -122,46 +178,49 @@ class Bench {
     await sleep(SETTLE_MS);
   }
 
-  async everyLoad(): Promise<readonly Row[]> {
-    const rows: Row[] = [];
-    for (const load of this.options.scenario.loads) {
-      await put({ ...load, seconds: this.options.pace.rewarmSeconds }, this.load);
-      await sleep(SETTLE_MS);
-      rows.push(await this.quietly({ ...load, seconds: load.seconds * this.options.pace.measureShare }));
-    }
-    return rows;
+  async rewarm(load: Load): Promise<void> {
+    await put({ ...load, seconds: this.options.pace.rewarmSeconds }, this.load);
+    await sleep(SETTLE_MS);
   }
 
-  /** Runs anew while others make noise, a few times; what stays noisy says so. */
-  private async quietly(load: Load): Promise<Row> {
-    let row = await this.measure(load);
-    for (let tries = 0; row.noisy && tries < this.options.pace.noisyRetriesMax; tries++) {
-      this.options.tell(`  others used ${row.othersCores.toFixed(2)} cores: once more`);
+  /** One turn; anew while others make noise, a few times, and what stays noisy says so. */
+  async quietly(load: Load, slice = 0): Promise<Row> {
+    const { pace, tell } = this.options;
+    const turn = { ...load, seconds: load.seconds * pace.sliceShare };
+    let row = await this.measure(turn, slice);
+    for (let tries = 0; row.noisy && tries < pace.noisyRetriesMax; tries++) {
+      tell(`${describe(row)}: once more`);
       await sleep(SETTLE_MS);
-      row = await this.measure(load);
+      row = await this.measure(turn, slice);
     }
+    tell(describe(row));
     return row;
   }
 
-  private async measure(load: Load): Promise<Row> {
-    const { peer, scenario, repeat } = this.options;
+  private async measure(load: Load, slice: number): Promise<Row> {
+    const { scenario, repeat } = this.options;
+    const { peer } = this;
     const ready = await begin(load, this.load);
-    const { result, cpuSeconds, othersSeconds, pssBytes } = await metered(this.server.pid, () =>
-      ready.send(),
+    const { result, cpuSeconds, othersSeconds, stolenSeconds, pssBytes } = await metered(
+      this.server.pid,
+      () => ready.send(),
     );
     await ready.end();
     const othersCores = othersSeconds / result.seconds;
+    const stolenCores = stolenSeconds / result.seconds;
     return {
       ...result,
       peer: peer.name,
       scenario: scenario.name,
       load: load.name,
       repeat,
+      slice,
       rate: load.rate,
       cpuMicrosPerUnit: (cpuSeconds * 1e6) / Math.max(1, result.done),
       serverCores: cpuSeconds / result.seconds,
       othersCores,
-      noisy: othersCores > NOISE_CORES,
+      stolenCores,
+      noisy: othersCores > NOISE_CORES || stolenCores > STOLEN_CORES,
       pssBytes,
     };
   }
@@ -174,34 +233,33 @@ class Bench {
     await runRefreshes(this.load, load.rate * 2);
     await sleep(MEMORY_SETTLE_MS);
     const idleBytes = pssBytes(treeOf(this.server.pid, takeSnapshot()));
-    const row = await this.measure({ ...load, seconds: this.users / load.rate });
+    const row = await this.measure({ ...load, seconds: this.users / load.rate }, 0);
     await sleep(MEMORY_SETTLE_MS);
     const fullBytes = pssBytes(treeOf(this.server.pid, takeSnapshot()));
     const fresh = this.users - REFRESHED_USERS;
-    return { ...row, pssBytes: fullBytes, bytesPerUnit: (fullBytes - idleBytes) / fresh };
+    const found = { ...row, pssBytes: fullBytes, bytesPerUnit: (fullBytes - idleBytes) / fresh };
+    this.options.tell(describe(found));
+    return found;
   }
 
   /** Up by a quarter until calls fail, then between the last good and the first bad rate. */
   async highestRate(): Promise<Row> {
-    const { scenario, pace, tell, peer } = this.options;
+    const { scenario, pace } = this.options;
     const [load] = scenario.loads;
     if (load === undefined) throw new Error('nothing to search with');
+    await this.warmUp();
     let best: Row | undefined;
     let bad = Number.POSITIVE_INFINITY;
     let rate = load.rate;
     for (let step = 0; step < SEARCH_STEPS_MAX && bad / (best?.rate ?? 1) > pace.searchPrecision; step++) {
-      const row = await this.quietly({ ...load, rate, seconds: load.seconds * pace.measureShare });
-      tell(
-        `  ${Math.round(rate)}/s: ${row.failed} failed, p99 ${row.p99Ms.toFixed(2)} ms, ` +
-          `server ${row.serverCores.toFixed(2)} cores, generator late by ${row.lateMs.toFixed(1)} ms`,
-      );
+      const row = await this.quietly({ ...load, rate });
       if (keptUp(row)) best = row;
       else bad = rate;
       await sleep(keptUp(row) ? SETTLE_MS : OVERLOAD_SETTLE_MS);
       if (Number.isFinite(bad)) rate = best === undefined ? bad / 2 : (best.rate + bad) / 2;
       else rate *= 1.25;
     }
-    if (best === undefined) throw new Error(`${peer.name} kept up with no rate`);
+    if (best === undefined) throw new Error(`${this.peer.name} kept up with no rate`);
     return best;
   }
 }
@@ -235,4 +293,15 @@ function recordWithPerf(server: Started, perfFolder: string, folder: string): St
     String(server.pid),
   ];
   return start('perf', args, { core: LOAD_CORE, folder });
+}
+
+function describe(row: Row): string {
+  const figure = row.bytesPerUnit === undefined ? '' : `, ${Math.round(row.bytesPerUnit)} bytes a unit`;
+  return (
+    `  #${row.repeat + 1} ${row.peer.padEnd(8)} ${row.load.padEnd(14)} ` +
+    `${row.cpuMicrosPerUnit.toFixed(1)} µs a unit${figure}, ` +
+    `${row.done} done, ${row.failed} failed, ${row.repeated} repeated, ` +
+    `p50 ${row.p50Ms} ms, p99 ${row.p99Ms} ms, late ${row.lateMs.toFixed(1)} ms, server ${row.serverCores.toFixed(2)} cores, ` +
+    `others ${row.othersCores.toFixed(2)}, stolen ${row.stolenCores.toFixed(2)}${row.noisy ? ', noisy' : ''}`
+  );
 }

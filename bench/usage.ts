@@ -9,6 +9,8 @@ export interface Snapshot {
   readonly runNs: ReadonlyMap<number, number>;
   readonly parents: ReadonlyMap<number, number>;
   readonly machineBusySeconds: number;
+  /** What the host of a virtual machine gave to others while someone here wanted to run. */
+  readonly stolenSeconds: number;
 }
 
 const TICKS_PER_SECOND = 100;
@@ -24,7 +26,7 @@ export function takeSnapshot(): Snapshot {
     runNs.set(pid, runTimeNs(pid));
     parents.set(pid, parent);
   }
-  return { runNs, parents, machineBusySeconds: machineBusySeconds() };
+  return { runNs, parents, ...machineSeconds() };
 }
 
 /** A process and all that descend from it. */
@@ -79,11 +81,12 @@ function parentOf(pid: number): number | undefined {
   return stat === '' ? undefined : Number(afterName[1]);
 }
 
-function machineBusySeconds(): number {
+function machineSeconds(): Pick<Snapshot, 'machineBusySeconds' | 'stolenSeconds'> {
   const line = readOrEmpty('/proc/stat').split('\n', 1)[0] ?? '';
   const ticks = line.split(/\s+/).slice(1).map(Number);
-  const [user = 0, nice = 0, system = 0, , , interrupts = 0, softInterrupts = 0] = ticks;
-  return (user + nice + system + interrupts + softInterrupts) / TICKS_PER_SECOND;
+  const [user = 0, nice = 0, system = 0, , , interrupts = 0, softInterrupts = 0, stolen = 0] = ticks;
+  const busy = user + nice + system + interrupts + softInterrupts;
+  return { machineBusySeconds: busy / TICKS_PER_SECOND, stolenSeconds: stolen / TICKS_PER_SECOND };
 }
 
 /** A process may end while it is being read. */
