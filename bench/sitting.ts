@@ -301,7 +301,8 @@ function describe(row: Row): string {
     `  #${row.repeat + 1} ${row.peer.padEnd(8)} ${row.load.padEnd(14)} ` +
     `${row.cpuMicrosPerUnit.toFixed(1)} µs a unit${figure}, ` +
     `${row.done} done, ${row.failed} failed, ${row.repeated} repeated, ` +
-    `p50 ${row.p50Ms} ms, p99 ${row.p99Ms} ms, late ${row.lateMs.toFixed(1)} ms, server ${row.serverCores.toFixed(2)} cores, ` +
-    `others ${row.othersCores.toFixed(2)}, stolen ${row.stolenCores.toFixed(2)}${row.noisy ? ', noisy' : ''}`
+    `p50 ${row.p50Ms} ms, p99 ${row.p99Ms} ms, late ${row.lateMs.toFixed(1)} ms, ` +
+    `cores: server ${row.serverCores.toFixed(2)}, others ${row.othersCores.toFixed(2)}, ` +
+    `stolen ${row.stolenCores.toFixed(2)}${row.noisy ? ', noisy' : ''}`
   );
 }
