@@ -80,7 +80,7 @@ const sip = z
     pacing: z
       .boolean()
       .default(true)
-      .describe('Whether a busy socket is read at most once a millisecond, which saves CPU under load.'),
+      .describe('Whether busy sockets are looked at every one or two milliseconds, which saves CPU under load.'),
     connections_per_source: z
       .int()
       .min(1)

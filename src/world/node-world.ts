@@ -10,6 +10,7 @@ import { Names, type NameSettings } from './names.ts';
 import { NodeClock } from './node-clock.ts';
 import { PooledRandom } from './random.ts';
 import { Soon } from './soon.ts';
+import { PacedTurns, plainTurns } from './stream-turns.ts';
 import { connectStream, listenStream } from './streams.ts';
 import { openUdpBatch } from './udp-batch.ts';
 import type { UdpCounts } from './udp-counts.ts';
@@ -22,7 +23,7 @@ export interface NodeWorldOptions {
   readonly udp?: 'batch' | 'dgram';
   /** Equal datagrams to one peer leave as one; on by default. */
   readonly gso?: boolean;
-  /** Under load, read once a millisecond; on by default. */
+  /** Under load, look at sockets once a tick; on by default. */
   readonly pacing?: boolean;
   /** Whom to ask for names; those of resolv.conf by default. */
   readonly names?: NameSettings;
@@ -43,6 +44,7 @@ export function nodeWorld(options: NodeWorldOptions): NodeWorld {
   const udpCounts: UdpCounts = { received: 0, sent: 0, dropped: 0, sends: 0 };
   const { gso = true, pacing = true } = options;
   const batch = kernel && { kernel, soon, clock, counts: udpCounts, gso, pacing };
+  const turns = pacing ? new PacedTurns(soon) : plainTurns;
   const random = new PooledRandom();
   const names = new Names({
     clock,
@@ -58,8 +60,8 @@ export function nodeWorld(options: NodeWorldOptions): NodeWorld {
       if (batch !== undefined && isIp4(at.host)) return openUdpBatch(at, receive, batch);
       return openUdpDgram(at, receive, udpCounts);
     },
-    listen: (at, accept, how = { kind: 'tcp' }) => listenStream(at, accept, how, options.log),
-    connect: connectStream,
+    listen: (at, accept, how = { kind: 'tcp' }) => listenStream(at, accept, how, options.log, turns),
+    connect: (to, user, how = { kind: 'tcp' }) => connectStream(to, user, how, turns),
     resolve: (name, type) => names.resolve(name, type),
     known: (name, type) => names.known(name, type),
     localAddressFor: (to) => addresses.for(to),

@@ -2,6 +2,7 @@
 export class Soon {
   private runs: (() => void)[] = [];
   private lastRuns: (() => void)[] = [];
+  private end: (() => void) | undefined = undefined;
   private armed = false;
 
   /** Runs in the order of asking. What is asked for meanwhile runs in the next turn. */
@@ -13,6 +14,12 @@ export class Soon {
   /** Runs after all that came by `add`: sockets send then what those queued. */
   addLast(run: () => void): void {
     this.lastRuns.push(run);
+    this.arm();
+  }
+
+  /** Runs when a turn has nothing more to do; once, and one alone. */
+  atEnd(run: () => void): void {
+    this.end = run;
     this.arm();
   }
 
@@ -35,7 +42,13 @@ export class Soon {
       this.lastRuns = [];
       this.runAll(lastRuns, this.lastRuns);
     }
+    if (this.end !== undefined && !this.armed) this.runEnd(this.end);
   };
+
+  private runEnd(end: () => void): void {
+    this.end = undefined;
+    end();
+  }
 
   /** One that throws is reported by the process; those behind it run in the next turn. */
   private runAll(runs: readonly (() => void)[], next: (() => void)[]): void {

@@ -14,6 +14,7 @@ import type {
   TokenOwner,
 } from '../base/world.ts';
 import { readProxyHeader } from './proxy-header.ts';
+import type { Turns } from './stream-turns.ts';
 import { type Carrier, carryBytes, connectTcp, SocketStream } from './tcp.ts';
 import { connectTls, provenNames, TlsAcceptor } from './tls.ts';
 import { connectWebSocket, WebSocketAcceptor } from './websocket.ts';
@@ -26,32 +27,42 @@ export async function listenStream(
   accept: Accept,
   options: ListenOptions,
   log: Logger,
+  turns: Turns,
 ): Promise<Listener> {
-  const listener = new StreamListener(accept, options, log);
+  const listener = new StreamListener(accept, options, log, turns);
   await listener.open(at);
   return listener;
 }
 
 /** Connects; what is written meanwhile waits. */
-export function connectStream(to: HostPort, user: StreamUser, options?: ConnectOptions): ByteStream {
-  if (options === undefined || options.kind === 'tcp') return connectTcp(to, user);
-  return options.kind === 'tls' ? connectTls(to, user, options) : connectWebSocket(to, user, options);
+export function connectStream(
+  to: HostPort,
+  user: StreamUser,
+  options: ConnectOptions,
+  turns: Turns,
+): ByteStream {
+  const counted = turns.of(user);
+  if (options.kind === 'tcp') return connectTcp(to, counted, turns);
+  if (options.kind === 'tls') return connectTls(to, counted, options, turns);
+  return connectWebSocket(to, counted, options);
 }
 
 class StreamListener implements Listener {
   private readonly accept: Accept;
   private readonly options: ListenOptions;
   private readonly log: Logger;
+  private readonly turns: Turns;
   private readonly balancers: ReadonlySet<string>;
   private readonly tls: TlsAcceptor | undefined;
   private readonly webSocket: WebSocketAcceptor | undefined;
   private readonly server: Server;
   private bound: Endpoint | undefined = undefined;
 
-  constructor(accept: Accept, options: ListenOptions, log: Logger) {
+  constructor(accept: Accept, options: ListenOptions, log: Logger, turns: Turns) {
     this.accept = accept;
     this.options = options;
     this.log = log;
+    this.turns = turns;
     this.balancers = new Set(options.proxyProtocolFrom ?? []);
     const { kind, tls } = options;
     const secure = kind === 'tls' || kind === 'wss';
@@ -104,7 +115,7 @@ class StreamListener implements Listener {
 
   private serve(socket: Socket, remote: Endpoint): void {
     const stream = new SocketStream(socket, remote);
-    const user = this.accept(stream);
+    const user = this.turns.of(this.accept(stream));
     stream.serve(user);
     if (socket.destroyed) return; // There was no room for it.
     if (this.tls === undefined) this.speak(socket, stream, user);
@@ -124,7 +135,7 @@ class StreamListener implements Listener {
 
   private speak(socket: Socket, stream: SocketStream, user: StreamUser): void {
     if (this.webSocket === undefined) {
-      stream.carry(carryBytes(socket, user));
+      stream.carry(carryBytes(socket, user, this.turns));
       stream.opened();
     } else {
       const { admit } = this.options;

@@ -61,6 +61,26 @@ describe('TCP', { timeout: 10_000 }, () => {
     listener.close();
   });
 
+  test('under load, with turns that are paced, every message comes back in its order', async () => {
+    const { client, server, near, far } = await pair(net);
+    const count = 2_000;
+    const messages = Array.from({ length: count }, (_, i) => `${i};${'x'.repeat(200)}\n`);
+    const back = Promise.withResolvers<void>();
+    const length = messages.reduce((sum, message) => sum + message.length, 0);
+    far.onData = (text) => assert.equal(server.write(text), true);
+    near.onData = () => void (near.text.length === length && back.resolve());
+
+    for (let i = 0; i < count; i += 10) {
+      assert.equal(client.write(messages.slice(i, i + 10).join('')), true);
+      await new Promise(setImmediate);
+    }
+    await back.promise;
+
+    assert.equal(near.text, messages.join(''));
+    client.destroy();
+    await far.ended.promise;
+  });
+
   test('both ends know their addresses', async () => {
     const { client, server, far } = await pair(net);
     client.write('x');

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { Endpoint } from '../base/endpoint.ts';
 import type { ByteStream, HostPort, StreamUser, TokenOwner } from '../base/world.ts';
 import { limits } from './limits.ts';
+import { plainTurns, type Turns } from './stream-turns.ts';
 
 /** What carries the texts of a stream once it may be written to. */
 export interface Carrier {
@@ -15,29 +16,31 @@ export interface Carrier {
 }
 
 /** Opens a TCP connection; writing may begin at once. */
-export function connectTcp(to: HostPort, user: StreamUser): ByteStream {
+export function connectTcp(to: HostPort, user: StreamUser, turns: Turns = plainTurns): ByteStream {
   const socket = connect({ host: to.host, port: to.port, noDelay: true });
   const stream = new SocketStream(socket, new Endpoint(to.host, to.port));
   stream.serve(user);
-  stream.carry(carryBytes(socket, user));
+  stream.carry(carryBytes(socket, user, turns));
   socket.once('connect', () => stream.opened());
   return stream;
 }
 
 /** Latin1 text over a socket, in both directions. */
-export function carryBytes(socket: Socket, user: StreamUser): Carrier {
+export function carryBytes(socket: Socket, user: StreamUser, turns: Turns): Carrier {
   socket.setEncoding('latin1');
   socket.on('data', (text: string) => user.data(text));
-  return new ByteCarrier(socket);
+  return new ByteCarrier(socket, turns);
 }
 
 /** What one turn of the event loop writes leaves together: to hand a text to the kernel costs more than to make it. */
 class ByteCarrier implements Carrier {
   private readonly socket: Socket;
+  private readonly turns: Turns;
   private gathered = '';
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, turns: Turns) {
     this.socket = socket;
+    this.turns = turns;
   }
 
   get writable(): boolean {
@@ -49,7 +52,7 @@ class ByteCarrier implements Carrier {
   }
 
   write(text: string): void {
-    if (this.gathered === '') setImmediate(this.send);
+    if (this.gathered === '') this.turns.later(this.send);
     this.gathered += text;
   }
 

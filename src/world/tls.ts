@@ -12,6 +12,7 @@ import type {
   StreamUser,
   TlsIdentity,
 } from '../base/world.ts';
+import type { Turns } from './stream-turns.ts';
 import { carryBytes, SocketStream } from './tcp.ts';
 import { namesOf } from './tls-names.ts';
 
@@ -76,13 +77,18 @@ export class TlsAcceptor {
 }
 
 /** Opens a TLS connection. Nothing leaves before the server has proved its name. RFC 5922 §7.3 */
-export function connectTls(to: HostPort, user: StreamUser, options: ConnectOptions): ByteStream {
+export function connectTls(
+  to: HostPort,
+  user: StreamUser,
+  options: ConnectOptions,
+  turns: Turns,
+): ByteStream {
   const socket = openTls(to, options);
   const stream = new SocketStream(socket, new Endpoint(to.host, to.port));
   stream.serve(user);
   socket.once('secureConnect', () => {
     stream.peerNames = provenNames(socket);
-    stream.carry(carryBytes(socket, user));
+    stream.carry(carryBytes(socket, user, turns));
     stream.opened();
   });
   return stream;
