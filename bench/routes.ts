@@ -8,9 +8,8 @@
 import { Endpoint } from '../src/base/endpoint.ts';
 import { silentLogger } from '../src/base/silent-logger.ts';
 import { RequestContext } from '../src/route/context.ts';
-import type { RequestDecision } from '../src/route/decision.ts';
 import type { Script } from '../src/route/router.ts';
-import { aboutDecision, nameOfDecision } from '../src/route/step.ts';
+import { leadsOf, nameOfDecision, TakenStep } from '../src/route/step.ts';
 import { StepRecorder } from '../src/route/steps.ts';
 import type { SipRequest } from '../src/sip/message.ts';
 import { parseMessage } from '../src/sip/parse.ts';
@@ -63,24 +62,12 @@ function decider(script: Script, recorder: StepRecorder | undefined): (i: number
     const request = invite(i);
     const c = new RequestContext<never>({} as never, silentLogger, request, source, () => {});
     if (recorder !== undefined) c.lines = recorder.lines;
-    recorder?.enter('request', 1, request);
+    recorder?.enter('request', 1, c);
     const decision = router.route(c);
     recorder?.leave();
     const done = await decision;
-    recorder?.onStep(stepOf(done, c));
+    recorder?.onStep(new TakenStep('request', c, 1, nameOfDecision(done), undefined, leadsOf(done)), c);
     return done.do;
-  };
-}
-
-function stepOf(decision: RequestDecision, c: RequestContext<never>): Parameters<StepRecorder['onStep']>[0] {
-  return {
-    route: 'request',
-    callId: c.callId,
-    method: c.method,
-    generation: 1,
-    decision: nameOfDecision(decision),
-    about: aboutDecision(decision),
-    at: c.line,
   };
 }
 

@@ -21,7 +21,7 @@ import {
   type RelayOptions,
   type Reply,
 } from './decision.ts';
-import type { LineFinder } from './step.ts';
+import type { CallMark, LineFinder } from './step.ts';
 
 /** What every route sees. `V`: what middlewares learned and handed on by `next({ … })`. */
 export class Context<V> {
@@ -33,6 +33,8 @@ export class Context<V> {
   lines: LineFinder | undefined = undefined;
   /** For the core: where the last decision was made, `route.ts:12`. */
   line: string | undefined = undefined;
+  /** For the core: see RouteSubject. */
+  callMark: CallMark | undefined = undefined;
 
   constructor(variables: V, log: Logger, callId: string, method: Method) {
     this.var = variables;

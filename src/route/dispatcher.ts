@@ -31,7 +31,7 @@ import { Incoming } from './incoming.ts';
 import { Performer } from './perform.ts';
 import { admit } from './preamble.ts';
 import { callingLine, describeFault, errorText, scriptLineOf, shortLine } from './source-line.ts';
-import { aboutDecision, type LineFinder, nameOfDecision, type StepObserver } from './step.ts';
+import { leadsOf, type LineFinder, nameOfDecision, type StepObserver, TakenStep } from './step.ts';
 import { RouteError } from './route-error.ts';
 import { ROUTE_MS, RouteWatch } from './watch.ts';
 
@@ -122,7 +122,7 @@ export class Dispatcher {
     const c = new LocalContext(this.world.log, request);
     if (this.onStep !== undefined) c.lines = this.lines;
     let decision = 'throws';
-    generation.marks?.enter('local', generation.number, request);
+    generation.marks?.enter('local', generation.number, c);
     try {
       decision = onLocal(c).do;
     } catch (error) {
@@ -281,16 +281,19 @@ export class Dispatcher {
     generation: Generation,
   ): void {
     checkedDecision(decision);
-    this.onStep?.({
-      route: incoming.asks,
-      callId: c.callId,
-      method: c.method,
-      generation: generation.number,
-      decision: nameOfDecision(decision),
-      leads: aboutDecision(decision),
-      at: c.line,
-    });
+    this.tell(decision, incoming, c, generation);
     this.performer.perform(decision, incoming, c, generation);
+  }
+
+  private tell(
+    decision: RequestDecision,
+    { asks: route }: Incoming,
+    c: RequestContext<never>,
+    { number: generation }: Generation,
+  ): void {
+    if (this.onStep === undefined) return;
+    const name = nameOfDecision(decision);
+    this.onStep(new TakenStep(route, c, generation, name, undefined, leadsOf(decision)), c);
   }
 
   /** A route that throws harms no other call. Never throws: who calls this may be a promise nobody looks at. */

@@ -27,8 +27,7 @@ import { noHopsLeft } from './preamble.ts';
 import type { Generation } from './generation.ts';
 import type { BranchRoute, ReplyRoute } from './router.ts';
 import { describeFault, errorText, scriptLineOf, shortLine } from './source-line.ts';
-import { aboutDecision, nameOfDecision, type RouteKind, type StepObserver } from './step.ts';
-import { printPlainUri } from './steps-texts.ts';
+import { leadsOf, nameOfDecision, type RouteKind, type StepObserver, TakenStep } from './step.ts';
 
 /** Requests that may begin a dialog: we stay on its path unless the script says otherwise. */
 const DIALOG_FORMING = new Set(['INVITE', 'SUBSCRIBE', 'REFER']);
@@ -138,14 +137,14 @@ export class Performer {
       recordRoute:
         isNotify(request) || (options.recordRoute ?? (begins && DIALOG_FORMING.has(request.method))),
       path: this.path(options, request),
-      advanceOn: this.advanceOn(decision, incoming, generation),
+      advanceOn: this.advanceOn(decision, incoming, c, generation),
       call: incoming.call,
       isSips: incoming.isSips,
       loopMark: incoming.loopMark,
       route: incoming.route,
       bound: incoming.bound,
       refreshes: TARGET_REFRESHING.has(request.method) ? incoming.mark : undefined,
-      recurse: this.recursion(decision, incoming, generation),
+      recurse: this.recursion(decision, incoming, c, generation),
       hooks: this.hooks(decision, incoming, c, generation),
     });
   }
@@ -192,14 +191,14 @@ export class Performer {
       branch:
         onBranch &&
         ((request, target, index) =>
-          this.guard('branch', incoming, generation, true, () =>
+          this.guard('branch', incoming, c, generation, true, () =>
             this.branchGoes(onBranch, new BranchContext(c, request, target, index), generation),
           )),
       reply:
         routes.length === 0
           ? undefined
           : (response, target) =>
-              this.guard('reply', incoming, generation, true, () =>
+              this.guard('reply', incoming, c, generation, true, () =>
                 this.replyPasses(routes, new ReplyContext(c, response, target), generation),
               ),
       failed:
@@ -254,7 +253,7 @@ export class Performer {
       if (incoming.over) return;
       const next = checkedDecision(decided);
       if (this.onStep !== undefined) {
-        const leads = aboutDecision(next);
+        const leads = leadsOf(next);
         this.step('failure', asked, generation, nameOfDecision(next), String(failure.status), leads);
       }
       if (next.do === 'pass') context.pass();
@@ -278,6 +277,7 @@ export class Performer {
   private recursion(
     decision: Relay,
     incoming: Incoming,
+    c: RequestContext<never>,
     generation: Generation,
   ): RecursionOptions | undefined {
     const { recurse = false, mayRecurse } = decision.options;
@@ -286,7 +286,7 @@ export class Performer {
     const mayFollow: RecursionOptions['mayFollow'] =
       mayRecurse === undefined
         ? (uri) => proxy.isOwn(uri)
-        : (uri) => this.guard('mayRecurse', incoming, generation, false, () => mayRecurse(uri));
+        : (uri) => this.guard('mayRecurse', incoming, c, generation, false, () => mayRecurse(uri));
     return { max: recurse === true ? RECURSION_MAX : recurse, mayFollow };
   }
 
@@ -294,16 +294,19 @@ export class Performer {
   private advanceOn(
     decision: Relay,
     incoming: Incoming,
+    c: RequestContext<never>,
     generation: Generation,
   ): RelayOptions<never>['advanceOn'] {
     const { advanceOn } = decision.options;
-    return advanceOn && ((end) => this.guard('advanceOn', incoming, generation, false, () => advanceOn(end)));
+    return (
+      advanceOn && ((end) => this.guard('advanceOn', incoming, c, generation, false, () => advanceOn(end)))
+    );
   }
 
   private branchGoes(onBranch: BranchRoute<never>, b: BranchContext<never>, generation: Generation): boolean {
     const goes = onBranch(b).do === 'pass';
     if (this.onStep !== undefined) {
-      this.step('branch', b, generation, goes ? 'send' : 'skip', printPlainUri(b.target.uri));
+      this.step('branch', b, generation, goes ? 'send' : 'skip', b.target.uri);
     }
     return goes;
   }
@@ -322,12 +325,13 @@ export class Performer {
   private guard(
     route: RouteKind,
     incoming: Incoming,
+    c: RequestContext<never>,
     generation: Generation,
     otherwise: boolean,
     run: () => boolean,
   ): boolean {
     if (generation.dropped) return otherwise;
-    generation.marks?.enter(route, generation.number, incoming.request);
+    generation.marks?.enter(route, generation.number, c);
     try {
       return run();
     } catch (error) {
@@ -352,13 +356,13 @@ export class Performer {
 
   private step(
     route: RouteKind,
-    { callId, method, line }: Context<never>,
+    c: Context<never>,
     generation: Generation,
     decision: string,
-    about: string,
-    leads?: string,
+    about: string | Uri,
+    leads?: string | Uri,
   ): void {
-    this.onStep?.({ route, callId, method, generation: generation.number, decision, about, leads, at: line });
+    this.onStep?.(new TakenStep(route, c, generation.number, decision, about, leads));
   }
 
   /** Stateless: no transaction, and nothing of it is kept. RFC 3261 §16.11 */

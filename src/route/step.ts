@@ -1,6 +1,7 @@
 /** What the routes of a script decided, one step after the other: for recorders, ladders and tests. */
 import type { Plan } from '../proxy/plan.ts';
 import type { FailureDecision, RequestDecision } from './decision.ts';
+import type { Uri } from '../sip/uri.ts';
 import { printPlainUri } from './steps-texts.ts';
 
 /** The kinds of routes, and of questions that options of `relay` answer. */
@@ -37,15 +38,68 @@ export interface RouteStep {
   readonly leads?: string | undefined;
   /** The line of the script that decided, `route.ts:12`, where it is known. */
   readonly at?: string | undefined;
+  /** For the core: `about` and `leads` where they are one URI, so that only who shows them makes texts of them. */
+  readonly aboutUri?: Uri | undefined;
+  readonly leadsUri?: Uri | undefined;
+}
+
+/** A step as the core tells it. */
+export class TakenStep implements RouteStep {
+  readonly route: RouteKind;
+  readonly callId: string;
+  readonly method: string;
+  readonly generation: number;
+  readonly decision: string;
+  readonly at: string | undefined;
+  readonly aboutUri: Uri | undefined;
+  readonly leadsUri: Uri | undefined;
+  private readonly aboutText: string | undefined;
+  private readonly leadsText: string | undefined;
+
+  constructor(
+    route: RouteKind,
+    { callId, method, line }: RouteSubject & { readonly line?: string | undefined },
+    generation: number,
+    decision: string,
+    about?: string | Uri,
+    leads?: string | Uri,
+  ) {
+    this.route = route;
+    this.callId = callId;
+    this.method = method;
+    this.generation = generation;
+    this.decision = decision;
+    this.at = line;
+    this.aboutUri = typeof about === 'object' ? about : undefined;
+    this.leadsUri = typeof leads === 'object' ? leads : undefined;
+    this.aboutText = typeof about === 'string' ? about : undefined;
+    this.leadsText = typeof leads === 'string' ? leads : undefined;
+  }
+
+  get about(): string | undefined {
+    return this.aboutUri === undefined ? this.aboutText : printPlainUri(this.aboutUri);
+  }
+
+  get leads(): string | undefined {
+    return this.leadsUri === undefined ? this.leadsText : printPlainUri(this.leadsUri);
+  }
 }
 
 /** Is told of each step as it is taken; must not throw. */
-export type StepObserver = (step: RouteStep) => void;
+export type StepObserver = (step: RouteStep, subject?: RouteSubject) => void;
+
+/** What a recorder knows a call by: 64 bits of a hash of its Call-ID, a half each. */
+export interface CallMark {
+  readonly low: number;
+  readonly high: number;
+}
 
 /** The request that a route runs for; timers, events and startup have none. */
 export interface RouteSubject {
   readonly callId: string;
   readonly method: string;
+  /** Left there by a recorder, so that each request is hashed once. */
+  callMark?: CallMark | undefined;
 }
 
 /** Knows which route runs at the moment: for a watchdog in another thread, and for recorders. */
@@ -63,6 +117,11 @@ export function aboutDecision(decision: RequestDecision | FailureDecision): stri
   if (decision.do === 'redirect')
     return decision.to.map((to) => printPlainUri('uri' in to ? to.uri : to)).join(', ');
   return decision.do === 'answer' ? decision.app.name : undefined;
+}
+
+/** The same for a step: of one target its URI. */
+export function leadsOf(decision: RequestDecision | FailureDecision): string | Uri | undefined {
+  return decision.do === 'relay' && 'uri' in decision.plan ? decision.plan.uri : aboutDecision(decision);
 }
 
 /** Those of a parallel part with `+`, those of a serial one with `then`; a parallel part within in brackets. */

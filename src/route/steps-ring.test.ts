@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseUri, type Uri } from '../sip/uri.ts';
 import { STEP_TEXTS_BYTES_MAX, StepsRing, WORD_LENGTH_MAX, WORDS_MAX } from './steps-ring.ts';
+import { printPlainUri } from './steps-texts.ts';
 
 const PAGES = 3;
 const PAGE_BYTES = 1 << 18;
@@ -62,6 +64,88 @@ test('a zero byte within a text ends it not', () => {
   put(ring, 1, 0, 'a\0b', 'ü\0b', '');
 
   assert.deepEqual(textsOf(ring, 1), ['a b', 'ü b', '']);
+});
+
+/** A record of one text: a URI between two other pieces. */
+function putUri(ring: StepsRing, uri: Uri, before = '<'): void {
+  ring.open(1, 2, 3.5, 1, 0, -4, 1);
+  ring.add(before);
+  ring.addUri(uri);
+  ring.add('>');
+  ring.endText();
+  ring.close();
+}
+
+for (const [text, plain] of [
+  ['sip:bob@example.com', 'sip:bob@example.com'],
+  ['sips:bob:secret@example.com:5071;transport=tls?x=y', 'sips:bob@example.com:5071'],
+  ['sip:example.com', 'sip:example.com'],
+  ['sip:b%20b@[2001:db8::1]:5060', 'sip:b%20b@[2001:db8::1]:5060'],
+  ['sip:[::1]', 'sip:[::1]'],
+  ['tel:+4930123;phone-context=example.com', 'tel:+4930123'],
+] as const) {
+  test(`${text} is told as ${plain}, as often as it is asked about`, () => {
+    const ring = new StepsRing();
+    const [uri, another] = [parseUri(text), parseUri('sip:a@b')];
+
+    for (const each of [uri, uri, another, uri, uri]) putUri(ring, each);
+
+    assert.deepEqual(
+      textsOf(ring, 1),
+      [plain, plain, 'sip:a@b', plain, plain].map((told) => `<${told}>`),
+    );
+    assert.equal(printPlainUri(uri), plain);
+  });
+}
+
+test('a URI that comes again and again takes as much of the room as if it stood there', () => {
+  const ring = new StepsRing();
+  const uri = parseUri('sip:0123456789@example.com');
+  const plain = printPlainUri(uri);
+
+  ring.open(1, 2, 3.5, 1, 0, -4, 1);
+  for (let i = 0; i < STEP_TEXTS_BYTES_MAX; i++) ring.addUri(uri);
+  ring.endText();
+  ring.close();
+  putUri(ring, uri);
+
+  const all = plain.repeat(STEP_TEXTS_BYTES_MAX).slice(0, STEP_TEXTS_BYTES_MAX - 1);
+  assert.deepEqual(textsOf(ring, 1), [all, `<${plain}>`]);
+});
+
+for (const length of [STEP_TEXTS_BYTES_MAX - 8, STEP_TEXTS_BYTES_MAX]) {
+  test(`a URI that is cut behind ${length} other bytes is whole in the next record`, () => {
+    const ring = new StepsRing();
+    const uri = parseUri('sip:bob@example.com');
+
+    putUri(ring, uri, 'a'.repeat(length));
+    putUri(ring, uri);
+
+    assert.equal(textsOf(ring, 1)[1], '<sip:bob@example.com>');
+  });
+}
+
+test('of a record that is never closed nothing is told, nor by the next ones', () => {
+  const ring = new StepsRing();
+  const uri = parseUri('sip:bob@example.com');
+
+  ring.open(1, 2, 3.5, 1, 0, -4, 1);
+  ring.addUri(uri);
+  put(ring, 1, 0, 'x'.repeat(100));
+  putUri(ring, uri);
+
+  assert.deepEqual(textsOf(ring, 1), ['x'.repeat(100), '<sip:bob@example.com>']);
+});
+
+test('one URI through all pages, and once more through all of them', () => {
+  const ring = new StepsRing(PAGES * PAGE_BYTES);
+  const uri = parseUri('sip:bob@example.com');
+
+  for (let i = 0; i < 2 * PAGES * (PAGE_BYTES / 32); i++) putUri(ring, uri);
+
+  const told = textsOf(ring, 1);
+  assert.ok(told.length > 10_000);
+  assert.ok(told.every((text) => text === '<sip:bob@example.com>'));
 });
 
 test('words beyond the limits are kept as texts', () => {

@@ -9,9 +9,12 @@
  *                                                       hash of the Call-ID
  *
  * A text ends with a zero byte. One that comes again and again (a service, a method, a line of a script) is a word: its
- * number stands for it, behind a byte that UTF-8 has not.
+ * number stands for it, behind a byte that UTF-8 has not. The URI that was written last is not written again (a script
+ * asks several services about one): its place in the page and its length stand for it, behind another such byte.
  */
 import type { Millis } from '../base/world.ts';
+import type { Uri } from '../sip/uri.ts';
+import { addPlainUri, type Pieces } from './steps-texts.ts';
 
 /** All pages of one ring together. */
 export const STEPS_BYTES_MAX = 32 << 20;
@@ -27,7 +30,11 @@ const END = 0;
 const SPACE = 0x20;
 const WORD = 0xff;
 const WORD_BYTES = 4;
+const AGAIN = 0xfe;
+/** That byte, three for the place and two for the length. */
+const AGAIN_BYTES = 6;
 const ASCII_MAX = 0x7f;
+const CHARACTER_BYTES_MAX = 4;
 const RECORD_BYTES_MAX = HEAD_BYTES + STEP_TEXTS_BYTES_MAX + 8;
 
 /** One record, as it was put in. `kind` and `code` are bytes. */
@@ -57,7 +64,7 @@ class Page {
 const NO_PAGE = new Page(0);
 
 /** See the figure above. */
-export class StepsRing {
+export class StepsRing implements Pieces {
   private readonly pages: Page[] = [];
   private readonly pagesMax: number;
   /** The page that is written now; -1 before the first record. */
@@ -66,6 +73,10 @@ export class StepsRing {
   private page = NO_PAGE;
   private to = 0;
   private end = 0;
+  // The URI that was written last, and where in the page.
+  private lastUri: Uri | undefined = undefined;
+  private uriStart = 0;
+  private uriEnd = 0;
   private readonly words: string[] = [];
   private readonly numbers = new Map<string, number>();
 
@@ -91,6 +102,7 @@ export class StepsRing {
     let page = this.pages[this.at];
     if (page === undefined || page.used + RECORD_BYTES_MAX > PAGE_BYTES) page = this.nextPage();
     const start = page.used;
+    if (this.uriEnd > start) this.lastUri = undefined; // The record before was never closed: it is written over.
     const word = start >> 2;
     const { words } = page;
     words[word + 1] = kind | (code << 8);
@@ -116,20 +128,53 @@ export class StepsRing {
   }
 
   text(text: string): void {
+    this.add(text);
+    this.endText();
+  }
+
+  /** A piece of a text. */
+  add(piece: string): void {
     const { bytes } = this.page;
     const last = this.end - 1;
+    const { length } = piece;
     let { to } = this;
-    if (to > last) return;
-    for (let i = 0; i < text.length && to < last; i++) {
-      const code = text.charCodeAt(i);
+    for (let i = 0; i < length && to < last; i++) {
+      const code = piece.charCodeAt(i);
       if (code > ASCII_MAX) {
-        to += bytes.utf8Write(text.substring(i).replaceAll('\0', ' '), to, last - to);
+        to += bytes.utf8Write(piece.substring(i).replaceAll('\0', ' '), to, last - to);
         break;
       }
       bytes[to++] = code === END ? SPACE : code;
     }
-    bytes[to++] = END;
     this.to = to;
+  }
+
+  /** A URI that is a piece of a text. */
+  addUri(uri: Uri): void {
+    const length = this.uriEnd - this.uriStart;
+    if (uri === this.lastUri && this.to + length < this.end) return this.addAgain(this.uriStart, length);
+    const start = this.to;
+    addPlainUri(uri, this);
+    const isWhole = this.to + CHARACTER_BYTES_MAX < this.end;
+    this.lastUri = isWhole && this.to - start > AGAIN_BYTES ? uri : undefined;
+    this.uriStart = start;
+    this.uriEnd = this.to;
+  }
+
+  endText(): void {
+    if (this.to < this.end) this.page.bytes[this.to++] = END;
+  }
+
+  /** It takes as much of the record's room as if it stood there: what is told of one record stays as short. */
+  private addAgain(start: number, length: number): void {
+    const { bytes } = this.page;
+    bytes[this.to++] = AGAIN;
+    bytes[this.to++] = start & 0xff;
+    bytes[this.to++] = (start >> 8) & 0xff;
+    bytes[this.to++] = start >> 16;
+    bytes[this.to++] = length & 0xff;
+    bytes[this.to++] = length >> 8;
+    this.end -= length - AGAIN_BYTES;
   }
 
   close(): void {
@@ -165,20 +210,34 @@ export class StepsRing {
           atMs: doubles[(start >> 3) + 1] ?? 0,
           number: words[word + 6] ?? 0,
           flag: words[word + 7] ?? 0,
-          texts: this.textsIn(bytes.subarray(texts, texts + (head >>> 16))),
+          texts: this.textsIn(bytes, texts, texts + (head >>> 16)),
         };
       }
       start += words[word] ?? PAGE_BYTES;
     }
   }
 
-  private textsIn(bytes: Buffer): string[] {
+  private textsIn(bytes: Buffer, from: number, to: number): string[] {
     const texts: string[] = [];
-    for (let at = 0; at < bytes.length;) {
-      const isWord = bytes[at] === WORD;
-      const end = isWord ? at + WORD_BYTES - 1 : bytes.indexOf(END, at);
-      texts.push(isWord ? (this.words[bytes.readUInt16LE(at + 1)] ?? '') : bytes.toString('utf8', at, end));
-      at = end + 1;
+    let text = '';
+    for (let at = from; at < to;) {
+      const first = bytes[at];
+      if (first === WORD) {
+        text = this.words[bytes.readUInt16LE(at + 1)] ?? '';
+        at += WORD_BYTES - 1;
+      } else if (first === AGAIN) {
+        const start = bytes.readUIntLE(at + 1, 3);
+        text += bytes.toString('utf8', start, start + bytes.readUInt16LE(at + 4));
+        at += AGAIN_BYTES;
+      } else if (first === END) {
+        texts.push(text);
+        text = '';
+        at++;
+      } else {
+        const end = plainEnd(bytes, at, to);
+        text += bytes.toString('utf8', at, end);
+        at = end;
+      }
     }
     return texts;
   }
@@ -192,6 +251,7 @@ export class StepsRing {
   }
 
   private nextPage(): Page {
+    this.lastUri = undefined;
     if (this.pages.length < this.pagesMax) {
       this.at = this.pages.length;
       const page = new Page();
@@ -203,4 +263,11 @@ export class StepsRing {
     page.used = 0;
     return page;
   }
+}
+
+/** Where what stands at this place byte by byte ends. */
+function plainEnd(bytes: Buffer, from: number, to: number): number {
+  let end = from;
+  while (end < to && bytes[end] !== END && bytes[end] !== AGAIN) end++;
+  return end;
 }

@@ -7,12 +7,14 @@ import type { Awaitable, RequestDecision } from './decision.ts';
 import type { Middleware, Next } from './router.ts';
 import type { Pool, Services } from './services.ts';
 import {
+  isUri,
   type Openness,
   opennessOf,
   printInputs,
   printThrown,
   printValue,
   type Shown,
+  Text,
 } from './steps-texts.ts';
 
 /** Who takes it down. */
@@ -21,7 +23,14 @@ export interface ServiceObserver {
   readonly listens: boolean;
   now(): Millis;
   /** `tookMs`: how long the answer was waited for; undefined when it was there at once. */
-  served(service: string, inputs: string, result: string, tookMs: Millis | undefined): void;
+  served(
+    service: string,
+    asked: readonly unknown[],
+    showsAsked: Shown,
+    result: unknown,
+    showsResult: Shown,
+    tookMs: Millis | undefined,
+  ): void;
 }
 
 type AnyMethod = (...inputs: readonly unknown[]) => unknown;
@@ -29,6 +38,8 @@ type AnyMiddleware = (c: never, next: Next<object>) => Awaitable<RequestDecision
 
 /** Asked all the time, and their answers explain nothing. */
 const UNSEEN = new Set(['clock', 'metrics']);
+/** What a middleware is asked. */
+const NOTHING: readonly unknown[] = [];
 
 /** The same services, observed. */
 export function observedServices(services: Services, observer: ServiceObserver): Services {
@@ -86,36 +97,48 @@ function observedMethod(
 ): AnyMethod {
   return (...inputs) => {
     if (!observer.listens) return observedMiddleware(service, method(...inputs), observer);
-    const asked = printInputs(inputs, showsInputs);
     let result: unknown;
     try {
       result = method(...inputs);
     } catch (error) {
-      observer.served(service, asked, printThrown(error), undefined);
+      observer.served(service, inputs, showsInputs, printThrown(error), 'text', undefined);
       throw error;
     }
-    if (result instanceof Promise) return observedPromise(service, asked, result, observer, showsResult);
-    observer.served(service, asked, printValue(result, showsResult), undefined);
+    if (result instanceof Promise) {
+      const asked = keptInputs(inputs, showsInputs);
+      return observedPromise(service, asked, result, observer, showsResult);
+    }
+    observer.served(service, inputs, showsInputs, result, showsResult, undefined);
     return result;
   };
 }
 
-async function observedPromise(
+/** Until it is answered a script may change what it gave: that is printed now. A URI nobody changes. */
+function keptInputs(inputs: readonly unknown[], shown: Shown): readonly unknown[] {
+  if (inputs.length === 1 && isUri(inputs[0])) return inputs;
+  const asked = new Text();
+  printInputs(inputs, shown, asked);
+  return [asked.text];
+}
+
+function observedPromise(
   service: string,
-  asked: string,
+  asked: readonly unknown[],
   answer: Promise<unknown>,
   observer: ServiceObserver,
   showsResult: Shown,
 ): Promise<unknown> {
   const since = observer.now();
-  try {
-    const result = await answer;
-    observer.served(service, asked, printValue(result, showsResult), observer.now() - since);
-    return result;
-  } catch (error) {
-    observer.served(service, asked, printThrown(error), observer.now() - since);
-    throw error;
-  }
+  return answer.then(
+    (result) => {
+      observer.served(service, asked, 'text', result, showsResult, observer.now() - since);
+      return result;
+    },
+    (error: unknown) => {
+      observer.served(service, asked, 'text', printThrown(error), 'text', observer.now() - since);
+      throw error;
+    },
+  );
 }
 
 /**
@@ -131,12 +154,12 @@ function observedMiddleware(service: string, made: unknown, observer: ServiceObs
     let wentOn = false;
     const decision = middleware(c as never, (add?: object) => {
       wentOn = true;
-      observer.served(service, '', learned(add), waited(observer.now() - since));
+      observer.served(service, NOTHING, 'hidden', learned(add), 'text', waited(observer.now() - since));
       return next(add ?? {});
     });
     if (wentOn) return decision;
     if (decision instanceof Promise) return decided(service, decision, observer, since, () => wentOn);
-    observer.served(service, '', printValue(decision, 'hidden'), undefined);
+    observer.served(service, NOTHING, 'hidden', decision, 'hidden', undefined);
     return decision;
   };
   return observed;
@@ -150,7 +173,8 @@ async function decided(
   wentOn: () => boolean,
 ): Promise<RequestDecision> {
   const made = await decision;
-  if (!wentOn()) observer.served(service, '', printValue(made, 'hidden'), observer.now() - since);
+  if (wentOn()) return made;
+  observer.served(service, NOTHING, 'hidden', made, 'hidden', observer.now() - since);
   return made;
 }
 

@@ -3,7 +3,7 @@
  * service is known to be asked about names and numbers; of any other service nobody knows what its texts are.
  */
 import { TandemError } from '../base/errors.ts';
-import { NO_PARAMS, printUri, type Uri } from '../sip/uri.ts';
+import type { Uri } from '../sip/uri.ts';
 
 /** Stands for a text that is not shown. */
 export const HIDDEN = '…';
@@ -56,14 +56,37 @@ export function opennessOf(service: string): Openness {
   return Object.hasOwn(SERVICES, service) ? (SERVICES[service] ?? CLOSED) : CLOSED;
 }
 
-/** What a service was asked: contexts are left out, since every step is about its call. */
-export function printInputs(inputs: readonly unknown[], shown: Shown): string {
-  let text = '';
-  for (const input of inputs) {
-    const part = input === undefined ? '' : printValue(input, shown);
-    if (part !== '') text = text === '' ? part : `${text}, ${part}`;
+/** Takes a text in pieces. */
+export interface Pieces {
+  add(piece: string): void;
+  addUri(uri: Uri): void;
+}
+
+/** Makes one text of them. */
+export class Text implements Pieces {
+  text = '';
+
+  add(piece: string): void {
+    this.text += piece;
   }
-  return text;
+
+  addUri(uri: Uri): void {
+    addPlainUri(uri, this);
+  }
+}
+
+/** What a service was asked: contexts are left out, since every step is about its call. */
+export function printInputs(inputs: readonly unknown[], shown: Shown, to: Pieces): void {
+  let isFirst = true;
+  for (const input of inputs) {
+    const uri = plainUriOf(input);
+    const part = uri !== undefined || input === undefined ? '' : printValue(input, shown);
+    if (uri === undefined && part === '') continue;
+    if (!isFirst) to.add(', ');
+    if (uri === undefined) to.add(part);
+    else to.addUri(uri);
+    isFirst = false;
+  }
 }
 
 /** What it answered. */
@@ -90,8 +113,31 @@ export function printThrown(error: unknown): string {
 }
 
 /** A URI without its parameters, and without the password that may stand in it. RFC 3261 §19.1.1 */
-export function printPlainUri({ scheme, user, host, port }: Uri): string {
-  return printUri({ scheme, user, host, port, params: NO_PARAMS });
+export function printPlainUri(uri: Uri): string {
+  const text = new Text();
+  addPlainUri(uri, text);
+  return text.text;
+}
+
+/** The same in pieces. */
+export function addPlainUri({ scheme, user, host, port }: Uri, to: Pieces): void {
+  to.add(scheme);
+  to.add(':');
+  if (user !== undefined) to.add(user);
+  if (scheme === 'tel') return;
+  if (user !== undefined) to.add('@');
+  if (host.includes(':')) to.add(`[${host}]`);
+  else to.add(host);
+  if (port !== undefined) to.add(`:${port}`);
+}
+
+/** The URI that is all that is shown of this value, where there is one. */
+export function plainUriOf(value: unknown): Uri | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (Array.isArray(value)) return value.length === 1 ? plainUriOf(value[0]) : undefined;
+  if (isUri(value)) return value;
+  if ('source' in value || !('uri' in value) || 'method' in value) return undefined;
+  return isUri(value.uri) ? value.uri : undefined;
 }
 
 function printText(text: string, shown: Shown): string {
@@ -123,6 +169,7 @@ function printList(values: readonly unknown[], shown: Shown): string {
   return values.map((value) => printValue(value, shown) || HIDDEN).join(', ');
 }
 
-function isUri(value: unknown): value is Uri {
+/** Whether it is one, whoever made it. */
+export function isUri(value: unknown): value is Uri {
   return typeof value === 'object' && value !== null && 'scheme' in value && 'host' in value;
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { byPreference, serial, type Target } from '../proxy/plan.ts';
+import type { Uri } from '../sip/uri.ts';
 import { fakes } from '../testing/fakes.ts';
 import { simWorld } from '../testing/sim-world.ts';
 import { Router, script } from './router.ts';
@@ -149,6 +150,79 @@ test('what is asked behind an await belongs to the call that waited', async () =
       `domains.isLocal(${host}) → no`,
     ]);
   }
+});
+
+test('steps belong to their call behind waits of the script itself too, whatever runs in between', async () => {
+  const { recorder, services } = recorded();
+  const later = Promise.withResolvers<void>();
+  const aside = async (host: string): Promise<void> => {
+    await Promise.resolve();
+    services.domains.isLocal(`${host} aside`);
+  };
+  const route = async (callId: string): Promise<void> => {
+    services.domains.isLocal(`${callId} at once`);
+    await later.promise;
+    services.domains.isLocal(`${callId} later`);
+    recorder.enter('branch', 1, { callId, method: 'INVITE' });
+    services.domains.isLocal(`${callId} branch`);
+    recorder.leave();
+    await services.location.lookup(bob);
+    await Promise.resolve();
+    services.domains.isLocal(`${callId} last`);
+  };
+
+  const routes = ['first', 'second', 'third'].map((callId) => within(recorder, callId, () => route(callId)));
+  // A route that does not wait, but begins what does.
+  const begun = ['fourth', 'fifth'].map((callId) =>
+    within(recorder, callId, () => ({ work: aside(callId) })),
+  );
+  within(recorder, 'another', () => later.resolve());
+  await Promise.all([...routes, ...begun.map(({ work }) => work)]);
+
+  for (const callId of ['first', 'second', 'third']) {
+    assert.deepEqual((await recorder.of(callId)).map(line), [
+      `domains.isLocal(${callId} at once) → no`,
+      `domains.isLocal(${callId} later) → no`,
+      `domains.isLocal(${callId} branch) → no`,
+      'location.lookup(sip:bob@example.com) → none',
+      `domains.isLocal(${callId} last) → no`,
+    ]);
+  }
+  for (const callId of ['fourth', 'fifth']) {
+    assert.deepEqual((await recorder.of(callId)).map(line), [`domains.isLocal(${callId} aside) → no`]);
+  }
+  assert.deepEqual(await recorder.of('another'), []);
+});
+
+test('a route within a route gives way to the one that it interrupted', async () => {
+  const { recorder, services } = recorded();
+
+  within(recorder, 'outer', () => {
+    services.domains.isLocal('before');
+    recorder.enter('local', 1, { callId: 'inner', method: 'OPTIONS' });
+    services.domains.isLocal('within');
+    recorder.leave();
+    services.domains.isLocal('after');
+  });
+
+  assert.deepEqual((await recorder.of('outer')).map(line), [
+    'domains.isLocal(before) → no',
+    'domains.isLocal(after) → no',
+  ]);
+  assert.deepEqual((await recorder.of('inner')).map(line), ['domains.isLocal(within) → no']);
+});
+
+test('what a script changes while it waits for the answer is told as it was asked', async () => {
+  const { recorder, services } = recorded();
+  const request = { method: 'MESSAGE', uri: bob as Uri, from: '' };
+
+  await within(recorder, 'x', async () => {
+    const answer = services.agent.ask(request);
+    request.uri = { ...bob, user: 'carol' };
+    await answer;
+  });
+
+  assert.deepEqual((await recorder.of('x')).map(line), ['agent.ask(MESSAGE sip:bob@example.com) → 503']);
 });
 
 test('no password, no body, no preference and no text of a service that nobody knows is kept', async () => {

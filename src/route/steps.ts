@@ -11,13 +11,14 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { KeyedHash } from '../base/keyed-hash.ts';
 import type { Clock, Millis } from '../base/world.ts';
 import type { BranchEnd } from '../proxy/relay-options.ts';
-import { type LineFinder, ROUTE_KINDS, type RouteKind, type RouteMarks, type RouteSubject } from './step.ts';
-import type { RouteStep, StepObserver } from './step.ts';
+import type { Uri } from '../sip/uri.ts';
+import { type CallMark, type LineFinder, ROUTE_KINDS, type RouteKind, type RouteMarks } from './step.ts';
+import type { RouteStep, RouteSubject, StepObserver } from './step.ts';
 import type { Services } from './services.ts';
 import { ScriptLines } from './steps-lines.ts';
 import { STEPS_BYTES_MAX, type StepRecord, StepsRing } from './steps-ring.ts';
 import { observedServices, type ServiceObserver } from './steps-services.ts';
-import { printPlainUri } from './steps-texts.ts';
+import { plainUriOf, printInputs, printValue, type Shown } from './steps-texts.ts';
 
 /** Steps of one Call-ID that are told; of more the last ones. */
 export const STEPS_TOLD_MAX = 1_000;
@@ -84,7 +85,7 @@ const ANSWERS = ['no', 'none', 'nothing', 'goes on', 'yes'];
 const PAGES_A_TURN = 8;
 
 /** One run of a route. */
-class Run {
+class Run implements CallMark {
   readonly low: number;
   readonly high: number;
   /** The way the script came so far, see steps-lines.ts. */
@@ -104,7 +105,7 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
   private readonly ring: StepsRing;
   private readonly scriptLines = new ScriptLines();
   private readonly runs = new AsyncLocalStorage<Run | undefined>();
-  /** The run of a route that may not wait: what it asks is asked before it is over. */
+  /** The run of a route until it waits or is over; `runs` is slower to ask, and knows it behind an `await` too. */
   private atOnce: Run | undefined = undefined;
   /** When the route began, or got its last answer: what it is given at once takes no time. */
   private time: Millis = 0;
@@ -138,9 +139,8 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
     if (++this.depth > 1) this.outer.push(this.current);
     const run = subject && this.run(route, generation, subject);
     this.time = this.clock.now();
-    this.atOnce = undefined;
-    if (run !== undefined && AT_ONCE.has(route)) this.atOnce = run;
-    else this.runs.enterWith(run);
+    this.atOnce = run;
+    if (run === undefined || !AT_ONCE.has(route)) this.runs.enterWith(run);
   }
 
   /** What comes of the decision belongs to its request too, until the next route runs. */
@@ -161,19 +161,29 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
     return this.clock.now();
   }
 
-  served(service: string, inputs: string, result: string, tookMs: Millis | undefined): void {
+  served(
+    service: string,
+    asked: readonly unknown[],
+    showsAsked: Shown,
+    result: unknown,
+    showsResult: Shown,
+    tookMs: Millis | undefined,
+  ): void {
     const run = this.current;
     if (run === undefined) return;
     if (tookMs !== undefined) this.time = this.clock.now();
-    const answer = ANSWERS.indexOf(result);
-    run.path = (Math.imul(run.path, 31) + service.length * 8 + (answer < 0 ? digitsOf(result) : answer)) | 0;
+    const uri = plainUriOf(result);
+    const answer = uri === undefined ? printValue(result, showsResult) : '';
+    const way = ANSWERS.indexOf(answer);
+    run.path = (Math.imul(run.path, 31) + service.length * 8 + (way < 0 ? digitsOf(answer) : way)) | 0;
     const took = tookMs === undefined ? NOT_WAITED : Math.round(tookMs * MICROSECONDS);
     const { ring } = this;
     ring.open(KINDS.service, 0, this.time, run.low, run.high, took, 0);
     ring.word(service);
-    ring.text(inputs);
-    if (answer < 0) ring.text(result);
-    else ring.word(result);
+    printInputs(asked, showsAsked, ring);
+    ring.endText();
+    if (way >= 0) ring.word(answer);
+    else textOrUri(ring, uri ?? answer);
     ring.close();
   }
 
@@ -182,16 +192,16 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
     this.scriptLines.of(this.current?.path ?? 0, decision, status);
 
   /** Takes down what a route decided. */
-  readonly onStep: StepObserver = (step: RouteStep) => {
-    const { route, callId, method, generation, decision, about = '', leads = '', at = '' } = step;
-    this.look(callId);
+  readonly onStep: StepObserver = (step: RouteStep, subject?: RouteSubject) => {
+    const { route, callId, method, generation, decision, at = '' } = step;
+    this.look(callId, subject?.callMark);
     const { ring } = this;
     ring.open(KINDS.route, ROUTE_KINDS.indexOf(route), this.clock.now(), this.low, this.high, generation, 0);
     ring.word(method);
     ring.word(decision);
     ring.word(at);
-    ring.text(about);
-    ring.text(leads);
+    textOrUri(ring, step.aboutUri ?? step.about ?? '');
+    textOrUri(ring, step.leadsUri ?? step.leads ?? '');
     ring.close();
   };
 
@@ -199,20 +209,29 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
   readonly branchEnded = (callId: string, { target, status, timedOut }: BranchEnd): void => {
     this.look(callId);
     this.ring.open(KINDS.branch, 0, this.clock.now(), this.low, this.high, status, timedOut ? 1 : 0);
-    this.ring.text(printPlainUri(target.uri));
+    textOrUri(this.ring, target.uri);
     this.ring.close();
   };
 
-  private run(route: RouteKind, generation: number, { callId, method }: RouteSubject): Run {
-    this.look(callId);
+  private run(route: RouteKind, generation: number, subject: RouteSubject): Run {
+    const { callId, method, callMark } = subject;
+    this.look(callId, callMark);
     let path = generation * 16 + ROUTE_KINDS.indexOf(route);
     for (let i = 0; i < method.length; i++) path = (Math.imul(path, 31) + method.charCodeAt(i)) | 0;
-    return new Run(this.low, this.high, path);
+    const run = new Run(this.low, this.high, path);
+    subject.callMark ??= run;
+    return run;
   }
 
-  private look(callId: string): void {
-    if (callId === this.lastCallId) return;
+  private look(callId: string, known?: CallMark): void {
+    if (known !== undefined) {
+      this.low = known.low;
+      this.high = known.high;
+    } else if (callId !== this.lastCallId) this.hashed(callId);
     this.lastCallId = callId;
+  }
+
+  private hashed(callId: string): void {
     this.low = this.hash.wide(callId);
     this.high = this.hash.high;
   }
@@ -238,15 +257,21 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
 /** Both are told, the first one first. */
 export function marksOfBoth(first: RouteMarks, second: RouteMarks): RouteMarks {
   return {
-    enter(...entered) {
-      first.enter(...entered);
-      second.enter(...entered);
+    enter(route, generation, subject) {
+      first.enter(route, generation, subject);
+      second.enter(route, generation, subject);
     },
     leave() {
       second.leave();
       first.leave();
     },
   };
+}
+
+function textOrUri(ring: StepsRing, text: string | Uri): void {
+  if (typeof text === 'string') ring.add(text);
+  else ring.addUri(text);
+  ring.endText();
 }
 
 /** A status leads another way than another status; names and addresses do not. */
