@@ -2,7 +2,6 @@
 import { SipError } from '../base/errors.ts';
 import { FROM } from './header-table.ts';
 import type { SipRequest } from './message.ts';
-import { parseNameAddr } from './name-addr.ts';
 import { aorOf, printUri } from './uri.ts';
 
 /** One side of a request, for records and reports. */
@@ -15,12 +14,11 @@ export interface Party {
 
 /** A proxy relays what it cannot read (RFC 3261 §16.3), so then this says what came. `id`: FROM or TO. */
 export function partyIn(request: SipRequest, id: number): Party {
-  const value = request.headers.raw(id) ?? '';
   try {
-    const { uri } = parseNameAddr(value);
+    const { uri } = id === FROM ? request.from : request.to;
     return { aor: aorOf(uri), uri: printUri(uri) };
   } catch (error) {
-    if (error instanceof SipError) return { aor: '', uri: value };
+    if (error instanceof SipError) return { aor: '', uri: request.headers.raw(id) ?? '' };
     throw error;
   }
 }
