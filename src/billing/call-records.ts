@@ -87,6 +87,8 @@ export class CallRecords {
   private readonly numbers: CallNumbers;
   /** Records of which a row was not written, with what the first row needs if it was that one. */
   private readonly broken = new Map<CallId, NewCall | undefined>();
+  /** What kept the first of them from the disk. */
+  private why = '';
   private repairTimer: Timer | undefined;
   private sweepTimer: Timer | undefined;
   // The call that the machine is at, and what it was told.
@@ -95,12 +97,13 @@ export class CallRecords {
   private by: EndedBy | null = null;
   private endAt: Millis = 0;
   private done: Done | undefined;
+  private failure: Error | undefined;
   private readonly part: CallRecordPart = {
     state: 'open',
     answer: () => this.noteAnswer(),
     end: () => this.noteEnd(),
     writeEnd: () => this.writeEnd(this.slot, this.handedDone()),
-    repair: () => this.noteBroken(this.calls.ids[this.slot]!, undefined),
+    repair: () => this.noteBroken(this.calls.ids[this.slot]!, undefined, this.failure),
     release: () => this.calls.release(this.slot),
   };
 
@@ -221,7 +224,7 @@ export class CallRecords {
     const id = this.calls.ids[slot]!;
     const texts = [callId, fromTag, caller, callee, fromUri, toUri, source].map(cut);
     const written: Done = (error) => {
-      if (error !== undefined) this.noteBroken(id, call);
+      if (error !== undefined) this.noteBroken(id, call, error);
       done?.(error);
     };
     const values = [id, ...texts, this.calls.startedWall[slot]!];
@@ -233,7 +236,7 @@ export class CallRecords {
     const id = ids[slot]!;
     const setup = setupMs[slot]!;
     const written: Done = (error) => {
-      if (error !== undefined) this.noteBroken(id, undefined);
+      if (error !== undefined) this.noteBroken(id, undefined, error);
       done?.(error);
     };
     const values = [startedWall[slot]! + setup, setup, statuses[slot]!, id];
@@ -244,6 +247,7 @@ export class CallRecords {
     const id = this.calls.ids[slot]!;
     const written: Done = (error) => {
       const failure = error ?? (this.broken.get(id) === undefined ? undefined : firstRowMissing(id));
+      this.failure = failure;
       this.tell(this.calls.find(id), failure === undefined ? 'committed' : 'failed');
       done?.(failure);
     };
@@ -265,7 +269,8 @@ export class CallRecords {
   }
 
   /** A row of this record was not written. */
-  private noteBroken(id: CallId, call: NewCall | undefined): void {
+  private noteBroken(id: CallId, call: NewCall | undefined, error: Error | undefined): void {
+    if (this.broken.size === 0) this.why = error?.message ?? '';
     this.broken.set(id, call ?? this.broken.get(id));
     this.repairTimer ??= this.clock.after(REPAIR_MS, () => this.repair());
   }
@@ -275,7 +280,10 @@ export class CallRecords {
     this.repairTimer = undefined;
     const broken = [...this.broken];
     this.broken.clear();
-    this.log.error('call records were not written; they are written again', { records: broken.length });
+    this.log.error('call records were not written; they are written again', {
+      records: broken.length,
+      why: this.why,
+    });
     for (const [id, call] of broken) {
       const slot = this.calls.find(id);
       if (slot < 0) continue;
