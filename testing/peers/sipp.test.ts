@@ -3,14 +3,25 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type CallRecord, type Exchange, startExchange } from './exchange.ts';
 import { missing } from './peer.ts';
-import { dial, register, type SippRun, startCallee } from './sipp.ts';
+import { dial, register, type SippRun, type SippTransport, startCallee } from './sipp.ts';
 
 const skip = missing('sipp');
 
 let exchange: Exchange;
 
 before(async () => {
-  if (skip === false) exchange = await startExchange(['alice', 'bob', 'carol', 'dave', 'erin', 'frank']);
+  if (skip === false)
+    exchange = await startExchange([
+      'alice',
+      'bob',
+      'carol',
+      'dave',
+      'erin',
+      'frank',
+      'grace',
+      'heidi',
+      'ivan',
+    ]);
 });
 
 after(async () => {
@@ -23,6 +34,8 @@ interface Row {
   /** Scenario and preference of each of the callee's phones. */
   readonly phones: readonly (readonly [scenario: string, q: number])[];
   readonly caller: string;
+  /** How both are reached; by UDP unless told. */
+  readonly transport?: SippTransport;
   readonly calls: number;
   /** The word the caller logs when its call went as told. */
   readonly word: string;
@@ -85,20 +98,53 @@ const ROWS: readonly Row[] = [
     record: { status: 200, endedBy: 'caller' },
     lastsMs: TENTH,
   },
+  {
+    name: 'by TCP the callee hangs up',
+    user: 'grace',
+    phones: [['callee-hangs-up', 1]],
+    caller: 'caller-is-hung-up-on',
+    transport: 'tcp',
+    calls: 20,
+    word: 'ended',
+    record: { status: 200, endedBy: 'callee' },
+    lastsMs: TENTH,
+  },
+  {
+    name: 'by TCP the callee is put on hold',
+    user: 'heidi',
+    phones: [['callee-is-held', 1]],
+    caller: 'caller-re-invites',
+    transport: 'tcp',
+    calls: 20,
+    word: 'held',
+    record: { status: 200, endedBy: 'caller' },
+    lastsMs: TENTH,
+  },
+  {
+    name: 'by TCP nobody answers and the caller gives up',
+    user: 'ivan',
+    phones: [['callee-does-not-answer', 1]],
+    caller: 'caller-cancels',
+    transport: 'tcp',
+    calls: 20,
+    word: 'cancelled',
+    record: { status: 487, endedBy: 'caller' },
+  },
 ];
 
 for (const row of ROWS) {
   test(row.name, { skip, timeout: 60_000 }, async () => {
+    const { transport = 'udp' } = row;
     const callees = await Promise.all(
-      row.phones.map(([scenario]) => startCallee(exchange, scenario, row.calls)),
+      row.phones.map(([scenario]) => startCallee(exchange, scenario, row.calls, undefined, transport)),
     );
     try {
       for (const [i, callee] of callees.entries()) {
         const q = row.phones[i]?.[1] ?? 1;
-        wentAsTold(await register(exchange, { user: row.user, port: callee.port, q }));
+        wentAsTold(await register(exchange, { user: row.user, port: callee.port, q, transport }));
       }
 
-      const caller = await dial(exchange, row.caller, 'alice', row.user, row.calls);
+      const caller = await dial(exchange, row.caller, 'alice', row.user, row.calls, transport);
       const heard = await Promise.all(callees.map((callee) => callee.done()));
 
       wentAsTold(caller);
