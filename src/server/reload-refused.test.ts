@@ -10,7 +10,7 @@ import { request } from '../testing/mallory.ts';
 import { SimClock } from '../testing/sim-clock.ts';
 import { town } from '../testing/town.ts';
 import { reloadProblems } from './script-check.ts';
-import { DRY_START_MS } from './script-dry-start.ts';
+import { DRY_START_MS, ScriptTrials } from './script-dry-start.ts';
 import { ScriptLoader } from './script-loader.ts';
 import { findCompiler } from './script-types.ts';
 import { startServer } from './server.ts';
@@ -90,7 +90,8 @@ test('calls go on while a script is tried that never starts, and it is refused i
   write(HANGS);
   const settings = settingsSchema.parse({ script: { type_check: false } });
 
-  const tried = reloadProblems(file, settings, t.world.clock);
+  const trials = new ScriptTrials(t.world.clock);
+  const tried = reloadProblems(file, settings, trials);
   const calls = [];
   for (let ms = 0; ms <= DRY_START_MS; ms += 1_000) {
     calls.push(t.phone('alice').dial('sip:bob@example.com'));
@@ -101,6 +102,7 @@ test('calls go on while a script is tried that never starts, and it is refused i
   assert.match(problem?.message ?? '', /had not started after/);
   assert.deepEqual(others, []);
   assert.deepEqual([...new Set(calls.map(({ status }) => status))], [486]);
+  assert.equal(trials.isWarm, false);
   t.stop();
   loader.close();
 });

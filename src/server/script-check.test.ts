@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { silentLogger } from '../base/silent-logger.ts';
+import { SimClock } from '../testing/sim-clock.ts';
 import { nodeWorld } from '../world/node-world.ts';
 import { checkScript, printProblem, reloadProblems } from './script-check.ts';
-import { dryStart } from './script-dry-start.ts';
+import { dryStart, KEPT_MS, ScriptTrials, TRIALS_MAX } from './script-dry-start.ts';
 import { findCompiler, typeProblems } from './script-types.ts';
 import { settingsSchema } from './settings-schema.ts';
 
@@ -127,6 +128,51 @@ for (const [what, body, expected] of [
   });
 }
 
+//  after a script that          a thread waits for the next one
+for (const [what, body, warm] of [
+  ['starts', 'export default script(() => new Router());', true],
+  ['throws as it starts', "throw new Error('no luck');", true],
+  ['leaves a timer behind', 'setInterval(() => {}, 50);\nexport default script(() => new Router());', false],
+  ['ends its thread', 'process.exit(3);', false],
+] as const) {
+  test(`after a script on trial that ${what} its thread is ${warm ? 'kept' : 'ended'}`, async () => {
+    const trials = new ScriptTrials(new SimClock());
+
+    await trials.dryStart({ file: written('tried.ts', body), settings });
+
+    assert.equal(trials.isWarm, warm);
+    trials.close();
+    assert.equal(trials.isWarm, false);
+  });
+}
+
+test('a thread tries so many scripts, each as it is by then, and waits so long for the next', async () => {
+  const simulated = new SimClock();
+  const trials = new ScriptTrials(simulated);
+  const lines: (number | undefined)[] = [];
+  let warm = 0;
+
+  for (let trial = 1; trial <= TRIALS_MAX; trial++) {
+    const body = `${'\n'.repeat(trial)}throw new Error('no luck');`;
+    const { problem } = await trials.dryStart({ file: written('again.ts', body), settings });
+    lines.push(problem?.line);
+    if (trials.isWarm) warm++;
+  }
+  await trials.dryStart({ file: right, settings });
+  const waits: boolean[] = [];
+  for (const ms of [KEPT_MS - 1, 1]) {
+    await simulated.run(ms);
+    waits.push(trials.isWarm);
+  }
+
+  assert.deepEqual(
+    lines,
+    lines.map((_, i) => i + 3),
+  );
+  assert.equal(warm, TRIALS_MAX - 1);
+  assert.deepEqual(waits, [true, false]);
+});
+
 test(
   'a reload is refused for wrong types, not for what only the real stores can tell',
   withCompiler,
@@ -137,11 +183,13 @@ test(
       "export default script(() => new Router().startup(() => { throw new Error('no rows'); }));",
     );
 
+    const trials = new ScriptTrials(clock);
     const counts = [
-      (await reloadProblems(wrong, settings, clock)).length,
-      (await reloadProblems(wrong, settingsSchema.parse({ script: { type_check: false } }), clock)).length,
-      (await reloadProblems(throws, settings, clock)).length,
+      (await reloadProblems(wrong, settings, trials)).length,
+      (await reloadProblems(wrong, settingsSchema.parse({ script: { type_check: false } }), trials)).length,
+      (await reloadProblems(throws, settings, trials)).length,
     ];
+    trials.close();
 
     assert.deepEqual(counts, [1, 0, 0]);
   },

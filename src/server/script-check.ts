@@ -1,6 +1,6 @@
 /** Everything that can be said of a script before calls depend on it. */
 import type { Clock } from '../base/world.ts';
-import { dryStart } from './script-dry-start.ts';
+import { dryStart, type ScriptTrials } from './script-dry-start.ts';
 import { checkForms, type ScriptProblem } from './script-forms.ts';
 import { findCompiler, typeProblems } from './script-types.ts';
 import type { Settings } from './settings.ts';
@@ -29,12 +29,12 @@ export async function checkScript(file: string, settings: Settings, clock: Clock
 export async function reloadProblems(
   file: string,
   settings: Settings,
-  clock: Clock,
+  trials: Pick<ScriptTrials, 'dryStart'>,
 ): Promise<readonly ScriptProblem[]> {
   const compiler = settings.script.type_check ? findCompiler() : undefined;
   const types = compiler === undefined ? [] : await typeProblems(compiler, file);
   if (types.length > 0) return types;
-  const { hung, problem } = await dryStart({ file, settings }, clock);
+  const { hung, problem } = await trials.dryStart({ file, settings });
   return hung && problem !== undefined ? [problem] : [];
 }
 

@@ -1,5 +1,5 @@
-/** The thread of a dry start: an exchange that listens nowhere, with nothing in its stores. */
-import { parentPort, workerData } from 'node:worker_threads';
+/** The thread of dry starts: each an exchange that listens nowhere, with nothing in its stores. */
+import { parentPort } from 'node:worker_threads';
 import { CallRecords } from '../billing/call-records.ts';
 import { TandemError } from '../base/errors.ts';
 import { silentLogger } from '../base/silent-logger.ts';
@@ -16,24 +16,34 @@ import type { Settings } from './settings.ts';
 import { locationSettings } from './settings-registrar.ts';
 
 const BINDINGS_MAX = 100;
+/** Nothing comes, and those made ahead for calls would take longer than the script. */
+const TRANSACTIONS_MAX = 100;
 
-parentPort?.postMessage(await started(workerData as DryStart)); // `dryStart` has made it.
+const world = nodeWorld({ log: silentLogger, udp: 'dgram' });
+const loader = new ScriptLoader(world.clock);
 
-async function started({ file, settings }: DryStart): Promise<DryStarted> {
-  const world = nodeWorld({ log: silentLogger, udp: 'dgram' });
-  const quiet: Settings = { ...settings, sip: { ...settings.sip, listen: [] } };
+parentPort?.on('message', (trial: DryStart) => void started(trial).then(tell));
+
+function tell(said: Pick<DryStarted, 'problem'>): void {
+  const isClean = process.getActiveResourcesInfo().every((kind) => kind === 'MessagePort');
+  const all: DryStarted = { ...said, isClean };
+  parentPort?.postMessage(all);
+}
+
+async function started({ file, settings }: DryStart): Promise<Pick<DryStarted, 'problem'>> {
+  const sip = { ...settings.sip, listen: [], max_transactions: TRANSACTIONS_MAX };
+  const quiet: Settings = { ...settings, sip };
+  const stores = emptyStores(world, quiet);
   try {
-    const { script } = await new ScriptLoader(world.clock).load(file);
-    const exchange = await Exchange.open({
-      world,
-      settings: quiet,
-      script,
-      stores: emptyStores(world, quiet),
-    });
+    const { script } = await loader.load(file);
+    const exchange = await Exchange.open({ world, settings: quiet, script, stores });
     exchange.stop();
     return {};
   } catch (error) {
     return { problem: problemOf(error) };
+  } finally {
+    stores.location.close();
+    stores.calls.stop();
   }
 }
 
