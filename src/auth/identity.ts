@@ -5,13 +5,14 @@
  *   from anybody else     P-Asserted-Identity and Remote-Party-ID are taken out, whatever the spelling; so is
  *                         P-Preferred-Identity, which only chooses among the caller's own identities
  *                         what they say of who pays (`P-Charge-Info` and the like) is taken out too
+ *   from a stranger       Diversion and History-Info say only how often the call was forwarded
  *   to a trusted peer     the identity that the caller has proved is asserted
  *   to anybody else       with `Privacy: id` no asserted identity leaves (§7)
  *
- * What a peer answers is treated like what it asks. §5
+ * What a peer answers is treated like what it asks (§5), also when it answers late or once more.
  */
 import { SipError } from '../base/errors.ts';
-import type { BranchContext, FailureContext, ReplyContext, RequestContext } from '../route/context.ts';
+import type { BranchContext, FailureContext, RequestContext } from '../route/context.ts';
 import {
   type Awaitable,
   type Drop,
@@ -29,6 +30,8 @@ import type { Headers } from '../sip/headers.ts';
 import { parseNameAddr, printNameAddr } from '../sip/name-addr.ts';
 import { hidesIdentity } from '../sip/privacy.ts';
 import { aorOf, NO_PARAMS } from '../sip/uri.ts';
+import { forgetPlaces } from '../subscriber/diversion.ts';
+import type { CleanResponse } from '../transaction/client-transaction.ts';
 import type { TrustedPeers } from './trusted.ts';
 
 const ASSERTED = 'P-Asserted-Identity';
@@ -44,22 +47,29 @@ const CHARGING = [
 ] as const;
 
 const LOWER_CASE = 32;
+const D = 100;
+const H = 104;
 const P = 112;
 const R = 114;
 
+/** What the middlewares before it have learned. */
+interface Known {
+  readonly caller?: Caller | undefined;
+  readonly trunk?: string | undefined;
+}
+
 /** What is done to the copy of one branch before the script's own branch route sees it. */
 type ShapeBranch = (c: BranchContext<never>) => void;
-/** What is done to a response before the relay's own reply route sees it. */
-type ShapeReply = (c: ReplyContext<never>) => Pass;
 
-/** Both. */
+/** What is done to the branches of a request, and to what answers them. */
 interface Shapes {
   readonly branch: ShapeBranch | undefined;
-  readonly reply: ShapeReply;
+  readonly reply: CleanResponse;
 }
 
 /** The middleware: cleans what came, and sees to it that each peer is told no more than it may know. */
-export function identity(trusted: TrustedPeers): Middleware<{ caller?: Caller | undefined }> {
+export function identity(trusted: TrustedPeers): Middleware<Known> {
+  // Two for all requests, since one is kept with each call for as long as it may be answered again.
   const replies = { toTrusted: cleanReplies(trusted, true), toOthers: cleanReplies(trusted, false) };
   return (c, next) => {
     const isTrusted = trusted.hasSent(c.source);
@@ -88,15 +98,18 @@ function shapeBranch(
   };
 }
 
-/** `hears`: whether who called is in the trust domain, and may know who answers even when that is private. */
-function cleanReplies(trusted: TrustedPeers, hears: boolean): ShapeReply {
-  return ({ res: { headers }, target }) => {
-    if (!mayAssert(headers)) return PASS;
-    const isTrusted = trusted.willGet(target);
+/**
+ * `hears`: whether who called is in the trust domain, and may know who answers even when that is private. Whose word
+ * an answer is says the flow that it came by: a target names whom we called, and anybody may name a trusted peer in
+ * his Contact, and be the next hop himself.
+ */
+function cleanReplies(trusted: TrustedPeers, hears: boolean): CleanResponse {
+  return (headers, came) => {
+    if (!mayAssert(headers)) return;
+    const isTrusted = trusted.hasSent(came);
     if (headers.has(PREFERRED)) headers.remove(PREFERRED);
     if (!isTrusted || (!hears && hidesIdentity(headers))) removeAsserted(headers);
     if (!isTrusted) removeCharging(headers);
-    return PASS;
   };
 }
 
@@ -115,9 +128,9 @@ function removeCharging(headers: Headers): void {
 }
 
 /** Takes out what the sender may not claim. Answers with the identity he has proved, if he has. */
-function provenIdentity(c: RequestContext<{ caller?: Caller | undefined }>): string | undefined {
+function provenIdentity(c: RequestContext<Known>): string | undefined {
   const { headers } = c.req;
-  const { caller } = c.var;
+  const { caller, trunk } = c.var;
   if (headers.find(P_ASSERTED_IDENTITY) >= 0) headers.remove(ASSERTED);
   let preferred: string | undefined;
   if (mayClaim(headers)) {
@@ -126,7 +139,11 @@ function provenIdentity(c: RequestContext<{ caller?: Caller | undefined }>): str
     headers.remove(REMOTE_PARTY);
     removeCharging(headers);
   }
-  if (caller === undefined) return undefined;
+  if (caller === undefined) {
+    // docs/decisions/0009-diversion-of-strangers.md
+    if (trunk === undefined && c.req.toTag === '' && maySayWhere(headers)) forgetPlaces(c.req);
+    return undefined;
+  }
   const own = `${caller.user}@${caller.domain}`;
   return preferredOf(preferred, own) ?? `<sip:${own}>`;
 }
@@ -138,11 +155,20 @@ function mayAssert(headers: Headers): boolean {
 
 /** Whether a field is there whose name begins like one of those we take out: most requests have none. */
 function mayClaim(headers: Headers): boolean {
+  return mayHave(headers, P, R);
+}
+
+function maySayWhere(headers: Headers): boolean {
+  return mayHave(headers, D, H);
+}
+
+/** By the first letter of its name alone. */
+function mayHave(headers: Headers, one: number, other: number): boolean {
   const { index, text } = headers;
   for (let place = 0; place < index.length; place += 4) {
     if (index[place] !== OTHER) continue;
     const first = text.charCodeAt(headers.lineStart(place)) | LOWER_CASE;
-    if (first === P || first === R) return true;
+    if (first === one || first === other) return true;
   }
   return false;
 }
@@ -162,11 +188,11 @@ function preferredOf(value: string | undefined, own: string): string | undefined
 /** What relays again after a failure is shaped too. */
 function shapedRelay<T extends RequestDecision | FailureDecision>(decision: T, shapes: Shapes): T | Relay {
   if (decision.do !== 'relay') return decision;
-  const { onBranch, onReply, onFailure } = decision.options;
+  const { cleanReply, onBranch, onFailure } = decision.options;
   const { branch, reply } = shapes;
   const options: RelayOptions<never> = {
     ...decision.options,
-    onReply: onReply === undefined ? reply : (c): Pass | Drop => (reply(c), onReply(c)),
+    cleanReply: cleanReply === undefined ? reply : inTurn(reply, cleanReply),
     ...(branch && {
       onBranch: (c: BranchContext<never>): Pass | Drop => {
         branch(c);
@@ -183,4 +209,12 @@ function shapedRelay<T extends RequestDecision | FailureDecision>(decision: T, s
     }),
   };
   return { ...decision, options };
+}
+
+/** Made where nothing of a request is at hand: what a function holds is held with it. */
+function inTurn(first: CleanResponse, second: CleanResponse): CleanResponse {
+  return (headers, came) => {
+    first(headers, came);
+    second(headers, came);
+  };
 }

@@ -91,6 +91,8 @@ export class Branch implements ClientUser {
   response(client: ClientTransaction, response: SipResponse): void {
     const { status } = response;
     if (client !== this.client && !this.takesOver(client, status)) return;
+    // Before anybody sees it, the script or the caller.
+    if (status > 100) this.context.options.cleanReply?.(response.headers, client.flow);
     if (this.hops !== undefined && this.heard === NOTHING) this.hops.answered();
     if (status < 200) {
       if (this.ended) return;

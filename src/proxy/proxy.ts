@@ -6,7 +6,7 @@ import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
 import type { Uri } from '../sip/uri.ts';
 import { responseAddress, topVia } from '../sip/via.ts';
-import type { ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
+import type { ClientTransaction, ClientUser, CleanResponse } from '../transaction/client-transaction.ts';
 import { LOOP_MARK_AT, type TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import { type Flow, isSecure } from '../transport/flow.ts';
@@ -286,11 +286,13 @@ export class Proxy {
   openClient(
     flow: Flow,
     request: SipRequest,
-    order: number,
+    server: ServerTransaction,
     user: ClientUser,
   ): ClientTransaction | undefined {
-    const client = this.layer.openClient(flow, request, order, user);
-    if (client !== undefined) client.isRelayed = true;
+    const client = this.layer.openClient(flow, request, server.order, user);
+    if (client === undefined) return undefined;
+    client.isRelayed = true;
+    this.layer.charge(client, server);
     return client;
   }
 
@@ -303,17 +305,19 @@ export class Proxy {
   }
 
   /** From now on a further 2xx of this INVITE goes straight up, with no context in between. */
-  answerLate(client: ClientTransaction, server: ServerTransaction): void {
+  answerLate(client: ClientTransaction, server: ServerTransaction, clean: CleanResponse | undefined): void {
     client.upstreamSlot = server.slot;
     client.upstreamGeneration = server.generation;
+    client.upstreamClean = clean;
     client.user = this.lateAnswers;
   }
 
   private readonly lateAnswers: ClientUser = {
     response: (client: ClientTransaction, response: SipResponse): void => {
       const server = this.layer.serverAt(client.upstreamSlot, client.upstreamGeneration);
-      if (response.status >= 200 && response.status < 300)
-        server?.respond(response.status, this.textUp(response, client.flow));
+      if (server === undefined || response.status < 200 || response.status >= 300) return;
+      client.upstreamClean?.(response.headers, client.flow);
+      server.respond(response.status, this.textUp(response, client.flow));
     },
     failed() {},
     timer() {},

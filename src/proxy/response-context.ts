@@ -39,7 +39,7 @@ export class ResponseContext implements ServerUser {
   private readonly proxy: Proxy;
   private readonly server: ServerTransaction;
   private readonly serverGeneration: number;
-  private readonly options: RelayOptions;
+  readonly options: RelayOptions;
   private branches: readonly Branch[] = [];
   private readonly best = new BestFailure();
   private readonly run = new PlanRun(this);
@@ -127,13 +127,13 @@ export class ResponseContext implements ServerUser {
     this.run.stopped = true;
     this.options.hooks.reply?.(response, branch.target);
     this.proxy.onBranchEnd?.(response.callId, branch);
-    const { refreshes } = this.options;
+    const { cleanReply, refreshes } = this.options;
     if (refreshes !== undefined && first) {
       const { request, flow: came } = this.server;
       this.proxy.refreshed(refreshes, { request, came, response, by: branch.client?.flow });
     }
     const text = this.proxy.textUp(response, branch.client?.flow);
-    if (branch.client?.isInvite) this.proxy.answerLate(branch.client, this.server);
+    if (branch.client?.isInvite) this.proxy.answerLate(branch.client, this.server, cleanReply);
     if (this.server.generation === this.serverGeneration) this.server.respond(response.status, text);
     if (!first) return;
     this.options.hooks.finished?.(response.status, 'callee');
@@ -307,7 +307,7 @@ export class ResponseContext implements ServerUser {
     const request = withoutOurs(failed);
     if (flow === undefined || request === undefined) return branch.end(503);
     if (this.isBarred(flow)) return branch.end(480);
-    const client = this.proxy.openClient(flow, request, this.server.order, branch);
+    const client = this.proxy.openClient(flow, request, this.server, branch);
     if (client === undefined) return branch.end(503);
     branch.recordRoute = this.recordRoute(flow, request);
     const text = withOurs(request, client.via(this.options.loopMark), branch.recordRoute);
@@ -368,7 +368,7 @@ export class ResponseContext implements ServerUser {
     const uriText = target.uriText ?? printUri(target.uri);
     const recordRoute = this.recordRoute(flow, request);
     const route = this.proxy.routes(request, this.options.route);
-    const client = this.proxy.openClient(flow, request, this.server.order, branch);
+    const client = this.proxy.openClient(flow, request, this.server, branch);
     if (client === undefined) return branch.end(503);
     const via = client.via(this.options.loopMark);
     const text = textFor(client, request, { uriText, via, recordRoute, path: target.path, route });

@@ -3,6 +3,7 @@ import type { LocalApp } from '../agent/local-call.ts';
 import type { Millis } from '../base/world.ts';
 import type { Plan, Target } from '../proxy/plan.ts';
 import type { SipRequest } from '../sip/message.ts';
+import type { CleanResponse } from '../transaction/client-transaction.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { Hop } from '../transport/transports.ts';
@@ -86,6 +87,11 @@ export interface RelayOptions<V> {
   readonly recurse?: boolean | number;
   /** Which Contacts are followed. Default: those that lead to us, where the script sees them anew. */
   readonly mayRecurse?: (uri: Uri) => boolean;
+  /**
+   * Edits each response before any reply route sees it, and a 2xx that comes late or again, which none sees. It is kept
+   * as long as one may come: a function that all requests share, and that holds nothing of any.
+   */
+  readonly cleanReply?: CleanResponse;
   readonly onBranch?: BranchRoute<V>;
   readonly onReply?: ReplyRoute<V>;
   readonly onFailure?: FailureRoute<V>;

@@ -145,6 +145,7 @@ export class Performer {
       bound: incoming.bound,
       refreshes: TARGET_REFRESHING.has(request.method) ? incoming.mark : undefined,
       recurse: this.recursion(decision, incoming, c, generation),
+      cleanReply: options.cleanReply,
       hooks: this.hooks(decision, incoming, c, generation),
     });
   }

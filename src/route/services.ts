@@ -36,7 +36,10 @@ export interface Services {
   /** The time: `wall()` in milliseconds since 1970. In a town it is the town's. */
   readonly clock: Pick<Clock, 'now' | 'wall'>;
   readonly domains: {
-    /** Whether a host is a domain or an address of ours. */
+    /**
+     * Whether a host is a domain or an address of ours, whatever the port beside it: what else listens on our machine
+     * may believe our address, so nobody is led there by a Request-URI.
+     */
     isLocal(host: string): boolean;
     /** `[sip] open_inbound`: strangers may call our users. */
     readonly openInbound: boolean;
@@ -50,7 +53,7 @@ export interface Services {
      * Takes out what the sender may not claim of who calls, asserts to trusted peers what the caller has proved, and
      * keeps it from others when `Privacy: id` asks for that. `[trusted] peers`, RFC 3325. Stands after `digest`.
      */
-    identity(): Middleware<{ caller?: Caller | undefined }>;
+    identity(): Middleware<{ caller?: Caller | undefined; trunk?: string | undefined }>;
     /** As `digest`, with the accounts that the servers of `[radius]` have. RFC 5090 */
     radius(): Middleware<{}, { caller: Caller }>;
     /** Challenges until a token of `[jwt]` proves whose the request is, and takes the token out. RFC 8898 */

@@ -12,7 +12,8 @@ import { Router, type Script } from '../route/router.ts';
 import type { HttpService } from '../route/services.ts';
 import type { RouteMarks } from '../route/step.ts';
 import { marksOfBoth, StepRecorder } from '../route/steps.ts';
-import { TransactionLayer } from '../transaction/layer.ts';
+import { type LayerLimits, TransactionLayer } from '../transaction/layer.ts';
+import type { Flow } from '../transport/flow.ts';
 import { FlowTokens } from '../transport/flow-token.ts';
 import { Locator } from '../transport/locate.ts';
 import { ClosedNetworks, isLoopback } from '../transport/reach.ts';
@@ -101,7 +102,7 @@ export class Exchange {
     this.events = new EventBus(world);
     this.shared = makeSharedServices(world, settings, this.events, stores);
     this.locator = this.makeLocator();
-    this.layer = new TransactionLayer(world, { transactionsMax: settings.sip.max_transactions });
+    this.layer = new TransactionLayer(world, this.layerLimits());
     this.protection = new Protection({
       world,
       settings,
@@ -219,6 +220,21 @@ export class Exchange {
       pools.drop();
       throw error;
     }
+  }
+
+  private layerLimits(): LayerLimits {
+    const { sip, guard } = this.parts.settings;
+    const transactionsMax = sip.max_transactions;
+    if (!guard.enabled || guard.source_transactions_share === 100) return { transactionsMax };
+    const sourceMax = Math.max(1, Math.floor((transactionsMax * guard.source_transactions_share) / 100));
+    return { transactionsMax, sourceMax, isUnlimited: (source) => this.isNamed(source) };
+  }
+
+  /** Whether the settings or the script name a source as one of ours. */
+  private isNamed(source: Flow): boolean {
+    const { host } = source.remote;
+    const { guard, trusted } = this.protection;
+    return guard?.isExempt(host) === true || trusted.hasSent(source) || this.shared.pools.hasServer(host);
   }
 
   private makeTransports(): Transports {

@@ -143,7 +143,7 @@ for (const [what, answers, calls] of unacknowledged) {
 test('who fills the table of transactions with new calls leaves room for those that stand to end', async () => {
   const t = await town(registrarProxy, {
     people: { alice: {}, bob: {}, carol: {}, dave: {}, erin: {}, frank: {} },
-    settings: { sip: { max_transactions: 200 } },
+    settings: { sip: { max_transactions: 200 }, guard: { source_transactions_share: 100 } },
   });
   for (const name of ['alice', 'bob', 'carol', 'dave', 'erin', 'frank']) await t.phone(name).register();
   t.phone('bob').answers = 'ring';
@@ -164,6 +164,74 @@ test('who fills the table of transactions with new calls leaves room for those t
   assert.deepEqual([standing.byeStatus, ringing.status], [200, 487]);
   t.stop();
 });
+
+/** Of these a call that rings holds two, and one source a fifth: ten calls. */
+const FEW = 100;
+
+/** Alice dials bob, who rings, so often; what she is told of each call. */
+async function dialled(t: Town, calls: number): Promise<readonly number[]> {
+  for (const name of ['alice', 'bob', 'carol', 'dave']) await t.phone(name).register();
+  await t.run(40_000); // The transactions of the registrations are over.
+  t.phone('bob').answers = 'ring';
+  const made = Array.from({ length: calls }, () => t.phone('alice').dial('sip:bob@example.com'));
+  await t.run(1_000);
+  return made.map(({ status }) => status);
+}
+
+function fewTransactions(
+  guard: NonNullable<Parameters<typeof town>[1]['settings']>['guard'] = {},
+): Promise<Town> {
+  const people = { alice: {}, bob: {}, carol: {}, dave: {} };
+  return town(registrarProxy, { people, settings: { sip: { max_transactions: FEW }, guard } });
+}
+
+test('one source holds a fifth of all transactions with its calls and no call more, and all others call', async () => {
+  const t = await fewTransactions();
+
+  const statuses = await dialled(t, 11);
+  const other = t.phone('carol').dial('sip:dave@example.com');
+  await t.run(3_000);
+
+  assert.deepEqual(statuses, [...Array<number>(10).fill(180), 503]);
+  const refusal = t.net.trace.entries.find(({ text }) => text.startsWith('SIP/2.0 503'));
+  assert.match(refusal?.text ?? '', /\r\nRetry-After: 5\r\n/);
+  assert.match(t.exchange.shared.metrics.text(), /^tandem_source_refused_total 1$/m);
+  assert.equal(other.state, 'talking');
+  t.stop();
+});
+
+test('what a source has begun beyond its part it may end, and what has ended gives it room', async () => {
+  const t = await fewTransactions();
+  await dialled(t, 11);
+
+  for (const call of t.phone('alice').calls) call.hangUp();
+  await t.run(1_000);
+  const ended = t.phone('alice').calls.map(({ status }) => status);
+  await t.run(60_000);
+  const again = t.phone('alice').dial('sip:bob@example.com');
+  await t.run(1_000);
+
+  assert.deepEqual(ended, [...Array<number>(10).fill(487), 503]);
+  assert.equal(again.status, 180);
+  again.hangUp();
+  await t.run(60_000);
+  await keepsNothing(t);
+});
+
+for (const [what, guard] of [
+  ['that is exempt', { exempt: ['192.0.2.0/24'] }],
+  ['where the part is the whole', { source_transactions_share: 100 }],
+  ['where the guard is off', { enabled: false }],
+] as const) {
+  test(`a source ${what} holds more than a fifth`, async () => {
+    const t = await fewTransactions(guard);
+
+    const statuses = await dialled(t, 30);
+
+    assert.deepEqual(statuses, Array<number>(30).fill(180));
+    t.stop();
+  });
+}
 
 // ─── forks ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -20,7 +20,7 @@ function transactionFigures({ layer, dispatcher, events }: Exchange, say: Say): 
   say('tandem_script_errors_total', 'counter', 'Routes that threw; the log names them.', threw);
   const { slowRoutes } = dispatcher;
   say('tandem_slow_routes_total', 'counter', 'Routes that took over 5 s: answered 500, logged.', slowRoutes);
-  const { retransmitted, serverFailed, clientFailed, refused } = layer.counters;
+  const { retransmitted, serverFailed, clientFailed, refused, crowding } = layer.counters;
   say(
     'tandem_retransmissions_total',
     'counter',
@@ -28,6 +28,9 @@ function transactionFigures({ layer, dispatcher, events }: Exchange, say: Say): 
     retransmitted,
   );
   say('tandem_refused_total', 'counter', 'Refused at [sip] max_transactions.', refused);
+  const held =
+    'Refused at [guard] source_transactions_share; the log names the source: one of yours is made exempt.';
+  say('tandem_source_refused_total', 'counter', held, crowding);
   const failed = 'Transactions without an end: a peer is silent.';
   say('tandem_transactions_failed_total', 'counter', failed, serverFailed, { side: 'server' });
   say('tandem_transactions_failed_total', 'counter', failed, clientFailed, { side: 'client' });

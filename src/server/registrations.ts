@@ -96,7 +96,11 @@ export class Registrations implements PhoneBook {
     };
   }
 
-  /** A registrar for our own domains alone. RFC 3261 §10.3 step 1 */
+  /**
+   * A registrar for our own domains alone, by what To says. Departs from RFC 3261 §10.3 steps 1 and 5 where the
+   * Request-URI names another domain, because phones behind an old name would be turned away and nobody protected:
+   * docs/decisions/0010-register-with-another-request-uri.md.
+   */
   private save(
     c: RequestContext<never> | RequestContext<{}>,
     isLocal: (host: string) => boolean,

@@ -47,6 +47,16 @@ export const guard = z
       .default(100)
       .describe('Messages a second, served to one such address or IPv6 /64.'),
     source_burst: perSecond.default(1000).describe('Messages that one such source may send at once.'),
+    source_transactions_share: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(20)
+      .describe(
+        'What one address or IPv6 /64 may hold of `[sip] max_transactions`, in per cent, with what is sent on for ' +
+          'it, logged in or not. Beyond, its new requests are answered 503; beyond twice as much, also those within ' +
+          'dialogs. Neither exempt sources nor servers of pools are limited; 100: nobody is.',
+      ),
     stranger_share: z
       .int()
       .min(1)

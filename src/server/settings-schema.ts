@@ -55,7 +55,9 @@ const sip = z
       .max(10_000)
       .readonly()
       .default([])
-      .describe('The domains we serve. Empty: every address we listen on counts as ours.'),
+      .describe(
+        'The domains we serve. The addresses we listen on count as ours besides, whatever the port beside them.',
+      ),
     open_inbound: z
       .boolean()
       .default(false)
@@ -80,7 +82,9 @@ const sip = z
     pacing: z
       .boolean()
       .default(true)
-      .describe('Whether busy sockets are looked at every one or two milliseconds, which saves CPU under load.'),
+      .describe(
+        'Whether busy sockets are looked at every one or two milliseconds, which saves CPU under load.',
+      ),
     connections_per_source: z
       .int()
       .min(1)

@@ -11,7 +11,7 @@ import {
   VICTIM,
 } from '../testing/mallory.ts';
 import { EXCHANGE, type Town } from '../testing/town.ts';
-import { registrarProxy } from '../testing/town-scripts.ts';
+import { openRegistrar, registrarProxy } from '../testing/town-scripts.ts';
 
 // ─── whose address it is ────────────────────────────────────────────────────────────────────────
 
@@ -52,6 +52,29 @@ for (const [to, status] of aliases) {
   });
 }
 
+//  Request-URI                  To                             answered
+const registers: readonly [string, string, number][] = [
+  ['sip:example.com', '<sip:bob@example.com>', 200],
+  [`sip:${EXCHANGE}`, '<sip:bob@example.com>', 200],
+  [`sip:${EXCHANGE}:9999`, '<sip:bob@example.com>', 200],
+  ['sip:elsewhere.example', '<sip:bob@example.com>', 200],
+  ['sip:example.com', '<sip:bob@elsewhere.example>', 404],
+  ['sip:elsewhere.example', '<sip:bob@elsewhere.example>', 404],
+];
+
+for (const [uri, to, status] of registers) {
+  test(`without passwords REGISTER ${uri} for ${to} is answered ${status}, and sent nowhere`, async () => {
+    const { t, mallory } = await mallorysTown(openRegistrar);
+
+    mallory.send(request({ method: 'REGISTER', uri, to, more: `Contact: <sip:bob@${BOB}>\r\n` }));
+    await t.run(100);
+
+    assert.equal(statusOf(mallory.heard.at(-1)), status);
+    assert.deepEqual(sentElsewhere(t), []);
+    t.stop();
+  });
+}
+
 test('two To fields register nobody', async () => {
   const { t } = await mallorysTown(registrarProxy);
 
@@ -70,6 +93,20 @@ test('two To fields register nobody', async () => {
 async function contactsOf(t: Town, name: string): Promise<readonly string[]> {
   assert.equal(await t.phone(name).register(), 200);
   return t.phone(name).registeredContacts.map((value) => /<([^>]*)>/.exec(value)?.[1] ?? value);
+}
+
+// ─── another service on our machine ─────────────────────────────────────────────────────────────
+
+for (const uri of [`sip:bob@${EXCHANGE}:9999`, 'sip:nobody@example.com:9999', `sip:${EXCHANGE}:9999`]) {
+  test(`who has an account is not led to another port of ours by ${uri}`, async () => {
+    const { t } = await mallorysTown(registrarProxy);
+
+    const status = await t.phone('alice').request('MESSAGE', uri);
+
+    assert.equal(status, 480);
+    assert.deepEqual(sentElsewhere(t), []);
+    t.stop();
+  });
 }
 
 // ─── nothing is relayed for a stranger ──────────────────────────────────────────────────────────

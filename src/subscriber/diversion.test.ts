@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { SipRequest } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
 import { parseUri } from '../sip/uri.ts';
-import { addDiversion, diversionsOf } from './diversion.ts';
+import { addDiversion, DIVERSIONS_MAX, diversionsOf, forgetPlaces } from './diversion.ts';
 
 function request(...headers: string[]): SipRequest {
   const lines = ['INVITE sip:bob@example.com SIP/2.0', ...headers, '', ''];
@@ -29,6 +29,25 @@ for (const [headers, count] of COUNTS) {
     assert.equal(diversionsOf(request(...headers)), count);
   });
 }
+
+for (const [headers, count] of COUNTS) {
+  test(`${headers.join(' ') || 'nothing'}, once forgotten, is ${count} times without a place`, () => {
+    const asked = request(...headers);
+
+    forgetPlaces(asked);
+
+    assert.equal(diversionsOf(asked), count);
+    assert.doesNotMatch(asked.text, /x\.example|4930|History-Info/);
+  });
+}
+
+test('more forwardings than any call may have are forgotten down to those', () => {
+  const asked = request('Diversion: <sip:a@x.example>;counter=99999');
+
+  forgetPlaces(asked);
+
+  assert.equal(diversionsOf(asked), DIVERSIONS_MAX);
+});
 
 const step = {
   from: parseUri('sip:bob@example.com;transport=tcp'),

@@ -31,6 +31,8 @@ const CAUSES: Readonly<Record<DiversionReason, number>> = {
 
 const DIVERSION = 'Diversion';
 const HISTORY = 'History-Info';
+/** Who forwarded, when that is not told. */
+const NOBODY = '<sip:unknown@unknown.invalid>';
 const INDEX = /^\d+(\.\d+)*$/;
 /** A longer one is somebody's mischief: ours is begun anew. */
 const INDEX_LENGTH_MAX = 64;
@@ -49,6 +51,15 @@ export function diversionsOf(request: SipRequest): number {
   }
   const history = addressesIn(request, HISTORY).filter(({ uri }) => 'cause' in uri.params);
   return Math.max(count, history.length);
+}
+
+/** Leaves of where a call has been only how often it was forwarded, so that one that goes in circles still ends. */
+export function forgetPlaces(request: SipRequest): void {
+  const { headers } = request;
+  const times = Math.min(diversionsOf(request), DIVERSIONS_MAX);
+  headers.remove(DIVERSION);
+  headers.remove(HISTORY);
+  if (times > 0) headers.add(DIVERSION, `${NOBODY};reason=unknown;counter=${times};privacy=full`);
 }
 
 /** Writes down that a call to `from` goes to `to` instead. */

@@ -3,6 +3,7 @@ import { assert } from '../base/assert.ts';
 import { step } from '../base/machine.ts';
 import { NO_TEXT } from '../base/slab.ts';
 import { ackFor, cancelFor } from '../sip/build.ts';
+import type { Headers } from '../sip/headers.ts';
 import type { SipResponse } from '../sip/message.ts';
 import type { Flow } from '../transport/flow.ts';
 import { inviteClient, type InviteClientPart, type InviteClientState } from './invite-client.ts';
@@ -18,6 +19,9 @@ export interface ClientUser {
   /** A timer that the user set by `client.startUserTimer`. */
   timer(client: ClientTransaction, code: number): void;
 }
+
+/** Takes out of a response what may not go on, by the flow that it came by: who got the request has answered it. */
+export type CleanResponse = (headers: Headers, came: Flow) => void;
 
 /** What a response must be of. RFC 3261 §17.1.3 */
 export interface Asked {
@@ -43,9 +47,13 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
   /** The server transaction that a late 2xx goes up to when no response context is left. */
   upstreamSlot = -1;
   upstreamGeneration = 0;
+  /** What such a 2xx goes through first. */
+  upstreamClean: CleanResponse | undefined = undefined;
   /** The CANCEL sent for this INVITE shares its branch. §9.1 */
   cancelSlot = -1;
   cancelGeneration = 0;
+  /** For the layer: where it counts what the source holds for which this was sent; -1 when it is our own. */
+  source = -1;
   private cancelWanted = false;
   private cancelReason = '';
   private flowOut: Flow | undefined = undefined;
@@ -208,6 +216,7 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
     this.flowWatch = undefined;
     this.waitMs = 0;
     this.user = undefined;
+    this.upstreamClean = undefined;
     this.flowOut = undefined;
     this.layer.releaseClient(this);
   }

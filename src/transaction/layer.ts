@@ -5,7 +5,7 @@
  * ours, so the branch also carries a number that only its receiver knows: a forged response finds nobody either.
  */
 import { Slab } from '../base/slab.ts';
-import type { World } from '../base/world.ts';
+import type { Millis, World } from '../base/world.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { hasMagicCookie, topVia, type ViaSpan } from '../sip/via.ts';
 import type { Flow } from '../transport/flow.ts';
@@ -13,12 +13,17 @@ import { type Asked, ClientTransaction, type ClientUser } from './client-transac
 import type { TransactionKey } from './key.ts';
 import { KeyTable } from './key-table.ts';
 import { ServerTransaction } from './server-transaction.ts';
+import { SourceLoad } from './source-load.ts';
 import { serverTimer } from './timer-codes.ts';
 import { TimerRings, TRYING_AFTER } from './timers.ts';
 
 const SLAB_BYTES_MAX = 2 * 1024 ** 3;
 /** The part of all transactions, one in so many, that new requests leave to dialogs that stand and to CANCEL. */
 const RESERVED_PART = 10;
+/** Requests within dialogs are taken from a source that holds less than so many times what it may begin. */
+const IN_DIALOG_TIMES = 2;
+/** The operator is told of a source that holds too much no more often than this. */
+const COMPLAINT_MS = 10_000;
 /**
  * Transactions of each kind made at the start: what would be made under load would grow old under load, and every
  * object that the collector moves to its old space costs the calls of that moment some of their time.
@@ -40,6 +45,18 @@ export interface LayerCounters {
   clientFailed: number;
   strayResponses: number;
   refused: number;
+  /** Refused because their source holds too many already. */
+  crowding: number;
+}
+
+/** How much the layer takes. */
+export interface LayerLimits {
+  /** Transactions of both kinds at once. */
+  readonly transactionsMax: number;
+  /** Those that one source may hold, with what we sent on for it; without a limit unless told. */
+  readonly sourceMax?: number;
+  /** Whether a source may hold more. Asked only of one that does. */
+  readonly isUnlimited?: (source: Flow) => boolean;
 }
 
 /** All transactions of the exchange. */
@@ -52,6 +69,7 @@ export class TransactionLayer {
     clientFailed: 0,
     strayResponses: 0,
     refused: 0,
+    crowding: 0,
   };
   /** Begins every branch of ours: a Via that holds it came from us. Nobody knows it who got no request of ours. */
   readonly branchPrefix: string;
@@ -61,9 +79,13 @@ export class TransactionLayer {
   private readonly freeServers: number[] = [];
   private readonly freeClients: number[] = [];
   private readonly timers: TimerRings;
-  private readonly transactionsMax: number;
+  readonly transactionsMax: number;
   /** Beyond this only requests within a dialog and CANCELs are taken. */
   private readonly newMax: number;
+  private readonly sources: SourceLoad;
+  private readonly sourceMax: number;
+  private readonly isUnlimited: (source: Flow) => boolean;
+  private silentUntil: Millis = 0;
   private readonly world: World;
   /** Begins our To tags, which anybody may see: no part of `branchPrefix`. */
   private readonly tagPrefix: string;
@@ -73,14 +95,17 @@ export class TransactionLayer {
   private viaSentBy = '';
   private viaText = '';
 
-  constructor(world: World, options: { transactionsMax: number }) {
+  constructor(world: World, options: LayerLimits) {
     this.world = world;
     this.transactionsMax = options.transactionsMax;
     this.newMax = options.transactionsMax - Math.floor(options.transactionsMax / RESERVED_PART);
+    this.sourceMax = options.sourceMax ?? Infinity;
+    this.isUnlimited = options.isUnlimited ?? (() => false);
     this.tagPrefix = world.random.token(36);
     this.branchPrefix = `z9hG4bK${world.random.token(36)}`;
     this.keys = new KeyTable(world.random.below(0x7fffffff));
     this.generation = GENERATION_BASE + world.random.below(GENERATION_BASE * 8);
+    this.sources = new SourceLoad(world.random.below(0x7fffffff));
     this.timers = new TimerRings(world.clock, this.expire);
     for (let slot = Math.min(MADE_AHEAD, options.transactionsMax >> 1) - 1; slot >= 0; slot--) {
       this.servers[slot] = new ServerTransaction(slot, this);
@@ -123,6 +148,9 @@ export class TransactionLayer {
     flowBack: Flow,
     order: number,
   ): ServerTransaction | undefined {
+    const source = this.sources.placeOf(flowBack.remote);
+    if (this.sources.heldAt(source) >= this.sourceMax && this.isCrowding(request, flowBack, source))
+      return undefined;
     const full = this.count >= this.newMax && this.hasNoRoomFor(request); // Before a slot is taken: it counts.
     const slot = this.freeServers.pop() ?? this.servers.length;
     if (full || !this.keys.add(key, slot)) {
@@ -133,7 +161,23 @@ export class TransactionLayer {
     const server = (this.servers[slot] ??= new ServerTransaction(slot, this));
     server.generation = this.nextGeneration();
     server.begin(request, flowBack, order);
+    server.source = source;
+    this.sources.take(source);
     return server;
+  }
+
+  /** Nobody fills the table by himself. What he has begun may end. */
+  private isCrowding(request: SipRequest, flow: Flow, source: number): boolean {
+    const held = this.sources.heldAt(source);
+    if (request.toTag !== '' && held < this.sourceMax * IN_DIALOG_TIMES) return false;
+    if (this.isUnlimited(flow)) return false;
+    this.counters.crowding++;
+    const now = this.world.clock.now();
+    if (now < this.silentUntil) return true;
+    this.silentUntil = now + COMPLAINT_MS;
+    const facts = { from: flow.remote.key, held, limit: this.sourceMax, refused: this.counters.crowding };
+    this.world.log.warn('a source holds too many transactions; name your own peers in [guard] exempt', facts);
+    return true;
   }
 
   /** Who fills the table with new calls must not keep those that stand from ending. */
@@ -171,6 +215,7 @@ export class TransactionLayer {
 
   releaseServer(server: ServerTransaction): void {
     server.generation = 0;
+    this.sources.free(server.source);
     this.keys.remove(server.slot);
     this.freeServers.push(server.slot);
   }
@@ -195,6 +240,12 @@ export class TransactionLayer {
     return client;
   }
 
+  /** What is sent on for a request is held by its source too. */
+  charge(client: ClientTransaction, server: ServerTransaction): void {
+    client.source = server.source;
+    this.sources.take(client.source);
+  }
+
   /** Hands a response to the transaction its topmost Via names; false when there is none. §18.1.2 */
   receiveResponse(response: SipResponse): boolean {
     const client = this.clientOf(response);
@@ -205,6 +256,8 @@ export class TransactionLayer {
 
   releaseClient(client: ClientTransaction): void {
     client.generation = 0;
+    if (client.source >= 0) this.sources.free(client.source);
+    client.source = -1;
     this.freeClients.push(client.slot);
   }
 

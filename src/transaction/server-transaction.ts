@@ -32,6 +32,8 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
   user: ServerUser | undefined = undefined;
   /** A CANCEL came before the request was relayed. */
   cancelled = false;
+  /** For the layer: where it counts what this one's source holds. */
+  source = 0;
   private flowBack: Flow | undefined = undefined;
   private requestHere: SipRequest | undefined = undefined;
   private requestKept = NO_TEXT;
