@@ -1,6 +1,7 @@
 /** `tandem pools`: the servers that calls are spread over. Asks the running exchange; on disk there is nothing. */
 import { notRunning } from '../server/control-client.ts';
-import type { PoolDocument, PoolServerDocument } from '../server/control-pools.ts';
+import type { PoolDocument } from '../server/control-documents.ts';
+import type { PoolServerDocument } from '../server/control-pools.ts';
 import { type Column, printResult, printTable, printTime } from './output.ts';
 import type { Session } from './session.ts';
 

@@ -95,6 +95,7 @@ function declare(program: Command, run: Run): Command {
     .configureOutput({ outputError: () => {} })
     .addHelpText('after', '\nWhat its exit status means: tandem help exit-codes');
   declareStart(program, run);
+  declareStatus(program, run);
   declareUsers(program, run);
   declareProvisions(program, declaring(run));
   declareRegs(program, declaring(run));
@@ -126,6 +127,15 @@ function declareStart(program: Command, run: Run): void {
       run.terminal.plain = !options.color;
       run.status = await start(options, run.terminal, startServer);
     });
+}
+
+function declareStatus(program: Command, run: Run): void {
+  common(program.command('status'))
+    .description('the running exchange on one screen: calls, registrations, pools, what went wrong')
+    .addHelpText('after', example('tandem status'))
+    .action((options: CommonOptions) =>
+      run.act(options, async (session) => (await import('./status.ts')).showStatus(session)),
+    );
 }
 
 function declareUsers(program: Command, run: Run): void {

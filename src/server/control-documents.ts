@@ -69,6 +69,42 @@ export interface StatusDocument {
   readonly dataFolder: string;
   readonly startedAt: string;
   readonly database: DatabaseDocument;
+  readonly script: {
+    readonly file: string;
+    readonly generation: number;
+    /** Routes that threw, and those that took too long, since the start. */
+    readonly errors: number;
+    readonly slowRoutes: number;
+  };
+  /** Calls that go on, or whose record is not complete. */
+  readonly calls: number;
+  /** Bindings. */
+  readonly registrations: number;
+  readonly transactions: {
+    readonly now: number;
+    readonly max: number;
+    /** Requests refused since the start: at `max`, and because their source held too many. */
+    readonly refused: number;
+    readonly refusedOfSource: number;
+  };
+  readonly pools: readonly PoolDocument[];
+  readonly banned: number;
+  /** Since the start, as the next one. */
+  readonly failedLogins: number;
+  readonly droppedOfStrangers: number;
+  /** We are about to stop, or more comes than can be done. */
+  readonly isRefusingNew: boolean;
+}
+
+/** A pool in a line. */
+export interface PoolDocument {
+  readonly name: string;
+  readonly pick: string;
+  readonly servers: number;
+  readonly up: number;
+  readonly calls: number;
+  /** Calls whose end was never seen, since the start. */
+  readonly overdue: number;
 }
 
 /** How the database does. */

@@ -6,17 +6,7 @@ import type { Pool } from '../trunk/pool.ts';
 import type { PoolServer } from '../trunk/pool-server.ts';
 import type { Pools } from '../trunk/pools.ts';
 import type { ControlHandler } from './control.ts';
-
-/** A pool in a line. */
-export interface PoolDocument {
-  readonly name: string;
-  readonly pick: string;
-  readonly servers: number;
-  readonly up: number;
-  readonly calls: number;
-  /** Calls whose end was never seen, since the start. */
-  readonly overdue: number;
-}
+import type { PoolDocument } from './control-documents.ts';
 
 /** One of its servers. */
 export interface PoolServerDocument {
@@ -57,7 +47,8 @@ export function poolCommands(pools: Pools): Record<string, ControlHandler> {
   };
 }
 
-function poolDocument({ name, pickName, servers, up, calls, overdue }: Pool): PoolDocument {
+/** A pool as it is shown. */
+export function poolDocument({ name, pickName, servers, up, calls, overdue }: Pool): PoolDocument {
   return { name, pick: pickName, servers: servers.length, up, calls, overdue };
 }
 

@@ -38,6 +38,8 @@ export class Protection implements LoginObserver {
   readonly bans: Bans;
   /** Undefined when the settings turn it off: then nobody is banned either. */
   readonly guard: Guard | undefined;
+  /** Wrong passwords and tokens, since the start. */
+  failedLogins = 0;
 
   constructor(parts: ProtectionParts) {
     const { world, settings, events } = parts;
@@ -89,6 +91,7 @@ export class Protection implements LoginObserver {
   }
 
   failed({ remote }: LoginSource): void {
+    this.failedLogins++;
     this.bans.failed(remote);
   }
 

@@ -30,6 +30,7 @@ import { controlSocketPath } from './control-lines.ts';
 import { poolCommands } from './control-pools.ts';
 import { provisionCommands } from './control-provisions.ts';
 import { registrationCommands } from './control-registrations.ts';
+import { trafficStatus } from './control-status.ts';
 import { stepCommands } from './control-steps.ts';
 import { databaseOf } from './database-settings.ts';
 import { Exchange, type Stores } from './exchange.ts';
@@ -38,6 +39,7 @@ import { MetricsServer } from './metrics-server.ts';
 import { nodeName } from './node-name.ts';
 import { ChangeFollower, readProvisions, subscriberFollower } from './provisions-store.ts';
 import { printProblem, reloadProblems } from './script-check.ts';
+import { ScriptTrials } from './script-dry-start.ts';
 import { type LoadedScript, ScriptLoader } from './script-loader.ts';
 import { ScriptWatchdog } from './script-watchdog.ts';
 import type { Settings } from './settings.ts';
@@ -100,6 +102,7 @@ class Server implements RunningServer {
   private metrics: MetricsServer | undefined = undefined;
   private bans: KeptBans | undefined = undefined;
   private readonly loader: ScriptLoader;
+  private readonly trials: ScriptTrials;
   private watchdog: ScriptWatchdog | undefined = undefined;
   private loaded: LoadedScript | undefined = undefined;
   /** Reloads come one after the other, in the order they were asked for. */
@@ -118,6 +121,7 @@ class Server implements RunningServer {
     this.world = nodeWorld({ log, udp, gso, pacing, names: nameSettings(settings) });
     this.warmUp = new WarmUp(this.world);
     this.loader = new ScriptLoader(this.world.clock);
+    this.trials = new ScriptTrials(this.world.clock);
     this.startedAt = new Date(this.world.clock.wall()).toISOString();
   }
 
@@ -167,7 +171,7 @@ class Server implements RunningServer {
       ...banCommands(this.exchange.protection.bans),
       ...poolCommands(this.exchange.shared.pools),
       ...stepCommands(this.exchange.steps, world.clock),
-      status: async () => this.status(),
+      status: async () => this.status(stores),
       reload: async () => ({ generation: await this.reload() }),
     });
     await this.control.start();
@@ -223,7 +227,7 @@ class Server implements RunningServer {
     const { file } = settings.script;
     running.transports.renew(this.readTls());
     running.shared.authBackEnds.reload();
-    const problems = isChecked ? [] : await reloadProblems(file, settings, world.clock);
+    const problems = isChecked ? [] : await reloadProblems(file, settings, this.trials);
     if (problems.length > 0) {
       throw new TandemError('SCRIPT_INVALID', problems.map(printProblem).join('\n'), {
         hint: 'the script that runs goes on',
@@ -262,6 +266,7 @@ class Server implements RunningServer {
     this.exchange?.stop();
     await this.watchdog?.stop();
     this.loader.close();
+    this.trials.close();
     await this.follower?.close();
     this.stores?.location.close();
     this.stores?.calls.stop();
@@ -285,9 +290,11 @@ class Server implements RunningServer {
     }
   }
 
-  private status(): StatusDocument {
+  private status(stores: Stores): StatusDocument {
     const { version, listeners, dataFolder, startedAt } = this;
-    return { version, pid: process.pid, listeners, dataFolder, startedAt, database: this.databaseStatus() };
+    const database = this.databaseStatus();
+    const traffic = trafficStatus(this.running, stores, this.settings.script.file);
+    return { version, pid: process.pid, listeners, dataFolder, startedAt, database, ...traffic };
   }
 
   private databaseStatus(): DatabaseDocument {
