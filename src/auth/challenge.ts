@@ -13,7 +13,7 @@ import type { Credentials } from '../sip/credentials.ts';
 import { digestHa2, responseOf } from '../sip/digest.ts';
 import type { DigestAlgorithm } from '../sip/digest.ts';
 import type { SipRequest } from '../sip/message.ts';
-import { parseUri, sameUri } from '../sip/uri.ts';
+import { parseUri, sameUri, type Uri } from '../sip/uri.ts';
 import type { Subscriber } from '../subscriber/subscribers.ts';
 import { sameText } from './nonce.ts';
 import type { Nonces, NonceState } from './nonce.ts';
@@ -78,6 +78,8 @@ export class DigestAuth {
   private readonly dummy: { readonly ha1: string; readonly ha1Sha256: string };
   /** The hash over method and URI that was made last. */
   private hashed = { uri: '', method: '', algorithm: '', ha2: '' };
+  /** The URI of credentials that was parsed last. */
+  private parsed: { readonly text: string; readonly uri: Uri } | undefined = undefined;
 
   constructor(options: DigestAuthOptions) {
     this.options = options;
@@ -155,6 +157,12 @@ export class DigestAuth {
     return this.hashed.ha2;
   }
 
+  /** Phones that name the registrar by its address all write the same. */
+  private uriOf({ uri: text }: Credentials): Uri {
+    if (this.parsed?.text !== text) this.parsed = { text, uri: parseUri(text) };
+    return this.parsed.uri;
+  }
+
   /** We always ask for a `qop`: without it there is no nonce count, and no shield against replay. RFC 7616 §3.4 */
   private isWellFormed({ qop, nc, cnonce }: Credentials): boolean {
     if (qop === 'auth-int' ? this.options.integrity !== true : qop?.toLowerCase() !== 'auth') return false;
@@ -170,7 +178,7 @@ export class DigestAuth {
   private isUriOf(given: Credentials, request: SipRequest): boolean {
     if (given.uri === request.uriText) return true;
     try {
-      const uri = parseUri(given.uri);
+      const uri = this.uriOf(given);
       if (sameUri(uri, request.uri)) return true;
       if (uri.user !== undefined || !this.options.isOurs(uri.host)) return false;
       if (this.options.hostOnlyUri === true) return true;

@@ -9,12 +9,13 @@ test('the practice goes through whole calls, sends nothing, and leaves no timer 
   const done = warmUp.run();
 
   await world.run(20);
-  const { callsPlayed, proofsTaken } = warmUp;
+  const { callsPlayed, messagesPlayed, proofsTaken } = warmUp;
   warmUp.stop();
   await world.until(done);
   await world.run(120_000);
 
   assert.ok(callsPlayed > 0, 'calls were answered and hung up');
+  assert.ok(messagesPlayed > 0, 'messages were answered');
   assert.ok(proofsTaken > 0, 'callers were asked for their password, and gave it');
   assert.deepEqual(world.trace, []);
 });
