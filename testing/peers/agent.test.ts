@@ -172,7 +172,7 @@ for (const { name, algorithm, password, state, status } of [
     status: 401,
   },
 ] as const) {
-  test(`an agent ${name}`, { skip: skipKamailio, timeout: 30_000 }, async () => {
+  test(`an agent ${name}`, { skip: skipKamailio, timeout: 90_000 }, async () => {
     const { agent, stop } = await openAgent();
     const kamailio = await startKamailio(REGISTRAR, 'secret', algorithm);
     try {

@@ -116,14 +116,14 @@ test('a softphone calls a page with a token', { skip: skipBoth, timeout: 60_000 
   await alice.close();
 });
 
-test('a page whose token has expired is not connected', { skip, timeout: 30_000 }, async () => {
+test('a page whose token has expired is not connected', { skip, timeout: 90_000 }, async () => {
   const late = await browser.open(exchange, 'carol', urlFor('carol', -LONG_AGO_SECONDS));
 
   await late.happened('disconnected');
   await late.close();
 });
 
-test('a page does not register somebody else with its token', { skip, timeout: 30_000 }, async () => {
+test('a page does not register somebody else with its token', { skip, timeout: 90_000 }, async () => {
   const thief = await browser.open(exchange, 'carol', urlFor('alice'));
 
   await thief.happened('registrationFailed Rejected');

@@ -38,7 +38,7 @@ const rows: readonly (readonly [caller: Side, scenario: string, callee: Side, ca
 for (const [caller, scenario, callee, calleeScenario] of rows) {
   const from = `${caller.host} by ${caller.transport}`;
   const to = `${callee.host} by ${callee.transport}`;
-  test(`${from} calls ${to}: ${scenario}`, { skip, timeout: 30_000 }, async (t) => {
+  test(`${from} calls ${to}: ${scenario}`, { skip, timeout: 90_000 }, async (t) => {
     const [here, there] = [caller, callee].map(({ host }) => ({ ...exchange, host })) as [Exchange, Exchange];
     const phone = await startCallee(there, calleeScenario, CALLS, undefined, callee.transport);
     t.after(() => phone.stop());

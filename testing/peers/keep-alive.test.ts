@@ -25,7 +25,7 @@ after(async () => {
 });
 
 for (const kind of ['tcp', 'tls'] as const) {
-  test(`a ping by ${kind} is answered, and once more`, { timeout: 10_000 }, async (t) => {
+  test(`a ping by ${kind} is answered, and once more`, { timeout: 90_000 }, async (t) => {
     const host = '127.0.0.1';
     const socket =
       kind === 'tcp'
@@ -43,7 +43,7 @@ for (const kind of ['tcp', 'tls'] as const) {
 }
 
 for (const kind of ['ws', 'wss'] as const) {
-  test(`a ping by ${kind} is answered, and so is one of WebSocket`, { timeout: 10_000 }, async (t) => {
+  test(`a ping by ${kind} is answered, and so is one of WebSocket`, { timeout: 90_000 }, async (t) => {
     const url = `${kind}://127.0.0.1:${exchange.ports[kind]}`;
     const socket = new WebSocket(url, 'sip', { ca: readFileSync(exchange.authority) });
     t.after(() => socket.terminate());
@@ -58,7 +58,7 @@ for (const kind of ['ws', 'wss'] as const) {
   });
 }
 
-test('a STUN request to the SIP port is told where it came from', { timeout: 10_000 }, async (t) => {
+test('a STUN request to the SIP port is told where it came from', { timeout: 90_000 }, async (t) => {
   const socket = createSocket('udp4');
   t.after(() => socket.close());
   socket.bind(0, '127.0.0.1');

@@ -51,7 +51,7 @@ const rows: readonly (readonly [name: string, user: string, speaks: readonly Sip
 ];
 
 for (const [name, user, speaks, by] of rows) {
-  test(name, { skip, timeout: 40_000 }, async (t) => {
+  test(name, { skip, timeout: 90_000 }, async (t) => {
     const callees = new Map<SippTransport, Callee>();
     for (const transport of speaks) {
       const callee = await startCallee(exchange, 'callee-answers', CALLS, calleePort, transport);

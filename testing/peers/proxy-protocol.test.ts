@@ -66,7 +66,7 @@ async function answer(socket: Socket): Promise<string> {
 for (const pieces of [1, 4]) {
   test(
     `a client by TCP is known by its own address; header in ${pieces} pieces`,
-    { timeout: 10_000 },
+    { timeout: 90_000 },
     async (t) => {
       const socket = connect({ host: '127.0.0.1', port: exchange.port });
       t.after(() => socket.destroy());
@@ -80,7 +80,7 @@ for (const pieces of [1, 4]) {
   );
 }
 
-test('TLS begins behind the header', { timeout: 10_000 }, async (t) => {
+test('TLS begins behind the header', { timeout: 90_000 }, async (t) => {
   const under = connect({ host: '127.0.0.1', port: exchange.ports.tls });
   t.after(() => under.destroy());
   await introduce(under, 2);
@@ -90,7 +90,7 @@ test('TLS begins behind the header', { timeout: 10_000 }, async (t) => {
   assert.match(await answer(socket), new RegExp(`;received=${CLIENT}\\b`));
 });
 
-test('a handshake of WebSocket begins behind the header', { timeout: 10_000 }, async (t) => {
+test('a handshake of WebSocket begins behind the header', { timeout: 90_000 }, async (t) => {
   const socket = connect({ host: '127.0.0.1', port: exchange.ports.ws });
   t.after(() => socket.destroy());
   await introduce(socket, 1);
@@ -111,7 +111,7 @@ test('a handshake of WebSocket begins behind the header', { timeout: 10_000 }, a
   assert.match(bytes.toString('latin1'), /^HTTP\/1\.1 101 /);
 });
 
-test('from anybody but a named balancer a header names nobody', { timeout: 10_000 }, async (t) => {
+test('from anybody but a named balancer a header names nobody', { timeout: 90_000 }, async (t) => {
   const socket = connect({ host: '127.0.0.1', port: plain.port });
   t.after(() => socket.destroy());
   await introduce(socket, 1);

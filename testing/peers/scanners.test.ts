@@ -41,7 +41,7 @@ function run(of: Exchange, words: string): Promise<string> {
   const [tool = '', ...args] = words.split(' ');
   const options = {
     cwd: of.folder,
-    timeout: 30_000,
+    timeout: 90_000,
     env: { ...process.env, HOME: of.folder, COLUMNS: '120' },
   };
   return new Promise((resolve) => {

@@ -61,7 +61,7 @@ after(async () => {
 
 test(
   `while ${LOST} calls wait for names, others are set up at once`,
-  { skip, timeout: 40_000 },
+  { skip, timeout: 90_000 },
   async (t) => {
     const phone = createSocket('udp4');
     t.after(() => phone.close());

@@ -10,7 +10,7 @@ const METHODS: readonly string[] = ['OPTIONS', 'REGISTER', 'INVITE'];
 
 /** What it prints. */
 function map(exchange: Exchange, method: string): Promise<string> {
-  const options = { cwd: exchange.folder, timeout: 30_000, env: { ...process.env, HOME: exchange.folder } };
+  const options = { cwd: exchange.folder, timeout: 90_000, env: { ...process.env, HOME: exchange.folder } };
   return new Promise((resolve) => {
     const args = ['-p', String(exchange.port), '-m', method, '127.0.0.1'];
     execFile('svmap', args, options, (_error, out, complaints) => resolve(out + complaints));

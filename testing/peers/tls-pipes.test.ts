@@ -35,7 +35,7 @@ const handshakes: readonly [name: string, args: readonly string[], said: RegExp,
 ];
 
 for (const [name, args, said, code] of handshakes) {
-  test(`openssl s_client: ${name}`, { skip: skipOpenssl, timeout: 20_000 }, async () => {
+  test(`openssl s_client: ${name}`, { skip: skipOpenssl, timeout: 90_000 }, async () => {
     const ended = await client(['-servername', 'tandem.test', '-verify_return_error', ...args], '');
 
     assert.match(ended.output, said);
@@ -45,7 +45,7 @@ for (const [name, args, said, code] of handshakes) {
 
 test(
   'openssl s_client asks to negotiate again and is refused',
-  { skip: skipOpenssl, timeout: 20_000 },
+  { skip: skipOpenssl, timeout: 90_000 },
   async () => {
     const ended = await client(['-tls1_2'], 'R\n');
 
@@ -79,7 +79,7 @@ test(
 
 test(
   'a certificate that was renewed is shown after SIGHUP, and who was connected stays',
-  { skip: skipOpenssl, timeout: 30_000 },
+  { skip: skipOpenssl, timeout: 90_000 },
   async () => {
     const connected = connect({ port: exchange.ports.tls, host: '127.0.0.1', rejectUnauthorized: false });
     await once(connected, 'secureConnect');

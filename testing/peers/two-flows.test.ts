@@ -63,13 +63,13 @@ async function call(t: TestContext, bob: Phone): Promise<void> {
   assert.deepEqual([record?.status, record?.endedBy], [200, 'caller']);
 }
 
-test('a phone with two flows rings once', { skip, timeout: 40_000 }, async (t) => {
+test('a phone with two flows rings once', { skip, timeout: 90_000 }, async (t) => {
   const { bob } = await startBob(t);
 
   await call(t, bob);
 });
 
-test('a flow that was cut takes no call: the other one does', { skip, timeout: 40_000 }, async (t) => {
+test('a flow that was cut takes no call: the other one does', { skip, timeout: 90_000 }, async (t) => {
   const { bob, pipe } = await startBob(t);
 
   await pipe.stop();
@@ -79,7 +79,7 @@ test('a flow that was cut takes no call: the other one does', { skip, timeout: 4
 
 test(
   'a flow that went silent costs a call a few seconds, not its end',
-  { skip, timeout: 40_000 },
+  { skip, timeout: 90_000 },
   async (t) => {
     const { bob, pipe } = await startBob(t);
 
