@@ -5,14 +5,17 @@
  */
 import { byPreference, type Middleware, Router, script } from '../../src/index.ts';
 
-const NETWORK = '127.';
+const NETWORKS: readonly string[] = ['127.', '192.0.2.'];
 const BLOCKED: readonly string[] = ['900', '118'];
 
 export default script(({ auth, domains, location, log, metrics, numbers, preferences }) => {
   const app = new Router();
   const busy = metrics.counter('bench_busy_total', 'Callees that were busy.');
 
-  const ours: Middleware = (c, next) => (c.source.remote.host.startsWith(NETWORK) ? next() : c.reply(403));
+  const ours: Middleware = (c, next) => {
+    const { host } = c.source.remote;
+    return NETWORKS.some((network) => host.startsWith(network)) ? next() : c.reply(403);
+  };
 
   app.options((c) => c.reply(200));
 

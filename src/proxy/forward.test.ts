@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SipRequest } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
-import { HEADER_LINES_MAX } from '../sip/headers.ts';
+import { HEADER_LINES_MAX } from '../sip/header-index.ts';
 import { callOrder, forwardText, loopHash } from './forward.ts';
 import { viewRoutes } from './loose-route.ts';
 

@@ -2,7 +2,8 @@
 import { SipError } from '../base/errors.ts';
 import { bytesOf } from '../base/bytes.ts';
 import { CALL_ID, MAX_FORWARDS, ROUTE } from '../sip/header-table.ts';
-import { HEADER_LINES_MAX, type Headers } from '../sip/headers.ts';
+import { HEADER_LINES_MAX } from '../sip/header-index.ts';
+import { type Headers } from '../sip/headers.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import type { ClientTransaction } from '../transaction/client-transaction.ts';
 import type { Flow } from '../transport/flow.ts';

@@ -4,7 +4,8 @@
  */
 import { bytesOf } from '../base/bytes.ts';
 import { CONTACT } from '../sip/header-table.ts';
-import { type Headers, isTokenChar } from '../sip/headers.ts';
+import { type Headers } from '../sip/headers.ts';
+import { isTokenChar } from '../sip/scan.ts';
 
 /** How it begins in a header field, and in a Request-URI. */
 export const PLAIN: Uint8Array = Uint8Array.from(Buffer.from('<sip:'));

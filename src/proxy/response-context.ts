@@ -5,11 +5,9 @@
  *   server transaction ──┤─ branch 1 ── client transaction
  *                        └─ …            best failure so far
  */
-import { SipError } from '../base/errors.ts';
 import type { Millis } from '../base/world.ts';
 import { SipRequest, type SipResponse } from '../sip/message.ts';
 import { parseNameAddr, splitList } from '../sip/name-addr.ts';
-import { parseMessage } from '../sip/parse.ts';
 import { COMPLETED_ELSEWHERE } from '../sip/reason.ts';
 import { printUri, type Uri } from '../sip/uri.ts';
 import type { ServerTransaction, ServerUser } from '../transaction/server-transaction.ts';
@@ -326,8 +324,7 @@ export class ResponseContext implements ServerUser {
   private branchRequest(): SipRequest {
     const request = this.requestAtHand ?? this.server.request;
     if (this.options.hooks.branch === undefined && this.breadth === undefined) return request;
-    const copy = parseMessage(request.text);
-    if (copy.kind !== 'request') throw new SipError('BAD_MESSAGE', 500, 'an edit broke the request');
+    const copy = request.copy();
     if (this.breadth !== undefined) copy.headers.set('Max-Breadth', this.breadth);
     return copy;
   }

@@ -21,6 +21,8 @@ export const CALLEE = new Endpoint('192.0.2.7', 5080);
 const US = { host: '192.0.2.1', port: 5060 };
 const TRANSACTIONS_MAX = 100_000;
 const BINDINGS_MAX = 10_000;
+/** Practice is what waits when there is much to do; what is refused here teaches nothing. */
+const PATIENCE_MS = 60_000;
 /** As a watchdog's. */
 const NO_MARKS: RouteMarks = { enter() {}, leave() {} };
 
@@ -44,7 +46,12 @@ export class PracticeGround {
   }
 
   /** `world`: the real one, of which only clock and chance are used. The password of each account is its name. */
-  static async open(world: World, script: Script, accounts: readonly string[]): Promise<PracticeGround> {
+  static async open(
+    world: World,
+    script: Script,
+    accounts: readonly string[],
+    { steps = true } = {},
+  ): Promise<PracticeGround> {
     const { clock, random } = world;
     const settings = settingsSchema.parse({
       sip: {
@@ -52,7 +59,8 @@ export class PracticeGround {
         domains: [PRACTICE_DOMAIN],
         max_transactions: TRANSACTIONS_MAX,
       },
-      guard: { exempt: [CALLER.host] },
+      guard: { exempt: [CALLER.host], overload_ms: PATIENCE_MS },
+      script: { steps },
     });
     const writer = new MemoryWriter(clock);
     const subscribers = new Subscribers({ writer, clock });

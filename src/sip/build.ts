@@ -1,6 +1,7 @@
 /** Messages made from messages: a response to a request, the ACK and the CANCEL for an INVITE. */
 import { CALL_ID, CSEQ, FROM, ROUTE, TIMESTAMP, TO, VIA } from './header-table.ts';
-import { asBytes, checkedValue, Headers, indexHeaders } from './headers.ts';
+import { indexHeaders } from './header-index.ts';
+import { asBytes, checkedValue, Headers } from './headers.ts';
 import { SipRequest } from './message.ts';
 import { parseMessage } from './parse.ts';
 import { assert } from '../base/assert.ts';

@@ -2,8 +2,8 @@
 import { bytesOf } from '../base/bytes.ts';
 import { SipError } from '../base/errors.ts';
 import type { DigestAlgorithm } from './digest.ts';
-import { isTokenChar } from './headers.ts';
-import { quoted, quotedEnd, skipBlanks, unquoted } from './scan.ts';
+
+import { isTokenChar, quoted, quotedEnd, skipBlanks, unquoted } from './scan.ts';
 
 /** What a client proves itself with, as it came. */
 export interface Credentials {

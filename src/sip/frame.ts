@@ -8,7 +8,8 @@
  * Every byte is looked at a bounded number of times, however slowly the bytes trickle in.
  */
 import { CONTENT_LENGTH } from './header-table.ts';
-import { Headers, indexHeaders } from './headers.ts';
+import { indexHeaders } from './header-index.ts';
+import { Headers } from './headers.ts';
 import { contentLength, MESSAGE_BYTES_MAX } from './parse.ts';
 
 /** Why a stream cannot be read any further, and what to answer to the request that broke it. */

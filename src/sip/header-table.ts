@@ -3,6 +3,8 @@
  * Ids below 32 fit in the bit masks of `Headers`. RFC 3261 §7.3.3, §20.
  */
 
+import { isTokenBetween } from './scan.ts';
+
 /** Ids of header fields. */
 export const VIA = 1;
 export const FROM = 2;
@@ -138,7 +140,7 @@ export function headerName(id: number): string {
 }
 
 /** The id of a name, letter case aside; OTHER if it has no row. */
-export function headerId(name: string): number {
+function headerId(name: string): number {
   return ids.get(name.toLowerCase()) ?? OTHER;
 }
 
@@ -166,6 +168,28 @@ function beginsSo(bytes: Uint8Array, at: number, { from, length }: Spelling): bo
   let i = 0;
   while (i < length && LOWER_CASE[bytes[at + i]!] === letters[from + i]) i++;
   return i === length;
+}
+
+/** What there is to know of a name that a script or a service writes. */
+export interface FieldName {
+  /** OTHER if it has no row. */
+  readonly id: number;
+  /** As it is compared: see `fullName`. */
+  readonly full: string;
+  readonly isToken: boolean;
+}
+
+/** Scripts write the same few names again and again; one that makes up its own pays for each. */
+const KNOWN_NAMES_MAX = 512;
+const knownNames = new Map<string, FieldName>();
+
+/** Found once for each spelling. */
+export function fieldName(name: string): FieldName {
+  const known = knownNames.get(name);
+  if (known !== undefined) return known;
+  const field = { id: headerId(name), full: fullName(name), isToken: isTokenBetween(name, 0, name.length) };
+  if (knownNames.size < KNOWN_NAMES_MAX) knownNames.set(name, field);
+  return field;
 }
 
 /** A name as it is compared: lower case, long form. */

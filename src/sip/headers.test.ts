@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SipError } from '../base/errors.ts';
-import type { Headers } from './headers.ts';
+import { indexed, indexHeaders } from './header-index.ts';
+import { type Headers } from './headers.ts';
 import { parseMessage } from './parse.ts';
 
 const TEXT =
@@ -65,3 +66,73 @@ test('tags are found behind folds, tabs and quoted parameters', () => {
   assert.equal(message.kind, 'request');
   if (message.kind === 'request') assert.deepEqual([message.fromTag, message.toTag], ['one', 'two']);
 });
+
+const REQUEST = [
+  'INVITE sip:a@b SIP/2.0',
+  'Via: SIP/2.0/UDP a;branch=z9hG4bK1',
+  'v: SIP/2.0/UDP b;branch=z9hG4bK2',
+  'From: <sip:c@d>;tag=1',
+  'To: <sip:a@b>',
+  'Call-ID: x@y',
+  'CSeq: 1 INVITE',
+  's: old',
+  'X-A : one',
+  '  two',
+  'm: <sip:c@e>',
+  'x-a: three',
+  'Content-Length: 4',
+  '',
+  'body',
+].join('\r\n');
+
+/** What an edit may be called with. */
+const EDITED = [
+  'X-A',
+  'x-a',
+  'Subject',
+  's',
+  'Contact',
+  'm',
+  'Via',
+  'From',
+  'Route',
+  'P-Asserted-Identity',
+  'Event',
+];
+const VALUES = ['', 'v', ' v ', 'a longer value than before', '<sip:a@b;lr>', 'x'.repeat(300), 'é', '☎', 7];
+
+for (let seed = 1; seed <= 40; seed++) {
+  test(`after edits the fields are found where they stand, seed ${seed}`, () => {
+    const message = parseMessage(REQUEST);
+    assert.ok(message.kind === 'request');
+    let random = seed * 7919;
+    const pick = <T>(from: readonly T[]): T => {
+      random = (random * 1_103_515_245 + 12_345) & 0x7fff_ffff;
+      return from[(random >> 8) % from.length]!;
+    };
+    const before = message.text;
+    const copy = message.copy();
+    for (let edit = 0; edit < 12; edit++) {
+      void [copy.callId, copy.cseq, copy.fromTag, copy.toTag];
+      const name = pick(EDITED);
+      const how = pick(['set', 'set', 'add', 'top', 'remove']);
+      if (how === 'remove') copy.headers.remove(name);
+      else if (how === 'set') copy.headers.set(name, pick(VALUES));
+      else copy.headers.add(name, pick(VALUES), how === 'top' ? 'top' : 'bottom');
+      const { text, index, startsAt, endsAt, bodyAt, seen, twice } = copy.headers;
+      const anew = indexHeaders(text, startsAt);
+      assert.deepEqual(index, anew, `${how} ${name}:\n${text}`);
+      assert.deepEqual(
+        [endsAt, bodyAt, seen, twice],
+        [indexed.endsAt, indexed.bodyAt, indexed.seen, indexed.twice],
+      );
+      const again = parseMessage(text);
+      assert.ok(again.kind === 'request');
+      assert.deepEqual(
+        [copy.callId, copy.cseq, copy.fromTag, copy.toTag],
+        [again.callId, again.cseq, again.fromTag, again.toTag],
+      );
+    }
+    assert.equal(message.text, before);
+  });
+}

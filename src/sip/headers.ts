@@ -6,19 +6,18 @@
  *          0                              startsAt                        endsAt  bodyAt
  *
  * `index` holds four numbers a field: id, start of the line, start of the value, end of the value.
- * A field that no one edits leaves as it came. An edit splices the text and indexes it again.
+ * A field that no one edits leaves as it came. An edit splices the text; one that moves fields only moves their
+ * positions, any other indexes the text again.
  */
-import { bytesOf } from '../base/bytes.ts';
 import { SipError } from '../base/errors.ts';
-import { fullName, headerId, headerIdAt, headerName, OTHER, usualNameAt } from './header-table.ts';
+import { HEADER_LINES_MAX, indexed, indexHeaders } from './header-index.ts';
+import { type FieldName, fieldName, fullName, headerName, OTHER } from './header-table.ts';
 import type { NameAddr } from './name-addr.ts';
-import { isBlank, runEnd, skipBlanks, TOKEN } from './scan.ts';
+import { isBlank, isTokenChar } from './scan.ts';
 import type { ViaSpan } from './via.ts';
 
-/** More header lines than this are refused. */
-export const HEADER_LINES_MAX = 256;
-/** Lines of them that a request leaves to us and the script: what we sent we read again, for its ACK and its CANCEL. */
-export const OWN_LINES = 16;
+const CR = 13;
+const LF = 10;
 
 /** The fields of one message. */
 export class Headers {
@@ -100,45 +99,89 @@ export class Headers {
   // ─── by name: for scripts and services ───────────────────────────────────────────────────────
 
   has(name: string): boolean {
-    return this.placeOf(name, 0) >= 0;
+    return this.placeOf(fieldName(name), 0) >= 0;
   }
 
   /** The first line's value, unfolded; undefined when the field is missing. */
   get(name: string): string | undefined {
-    const place = this.placeOf(name, 0);
+    const place = this.placeOf(fieldName(name), 0);
     return place < 0 ? undefined : this.value(place);
   }
 
   /** Every line's value, in order. A line may hold several values: see `splitList`. */
   all(name: string): readonly string[] {
     const values: string[] = [];
-    for (let at = this.placeOf(name, 0); at >= 0; at = this.placeOf(name, at + 4))
+    const field = fieldName(name);
+    for (let at = this.placeOf(field, 0); at >= 0; at = this.placeOf(field, at + 4))
       values.push(this.value(at));
     return values;
   }
 
   /** Replaces the first line's value and removes the other lines; adds the field when it is missing. */
   set(name: string, value: string | number): void {
-    const place = this.placeOf(name, 0);
+    const field = fieldName(name);
+    const place = this.placeOf(field, 0);
     if (place < 0) {
       this.add(name, value, 'bottom');
       return;
     }
     const first = checkedValue(name, String(value));
-    this.removeAfter(name, place + 4);
-    this.splice(this.valueStart(place), this.valueEnd(place), first);
+    this.removeAfter(field, place + 4);
+    const [from, to] = [this.valueStart(place), this.valueEnd(place)];
+    if (isTrimmed(first)) this.spliceValue(place, from, to, first);
+    else this.splice(from, to, first);
   }
 
   add(name: string, value: string | number, at: 'top' | 'bottom' = 'bottom'): void {
-    const line = `${checkedName(name)}: ${checkedValue(name, String(value))}\r\n`;
-    const place = this.placeOf(name, 0);
+    const field = fieldName(name);
+    if (!field.isToken) throw new SipError('BAD_HEADER', 500, `not a header name: ${JSON.stringify(name)}`);
+    const text = checkedValue(name, String(value));
+    const line = `${name}: ${text}\r\n`;
+    if (at === 'bottom' && isTrimmed(text) && this.index.length < HEADER_LINES_MAX * 4) {
+      this.append(field.id, line, name.length + 2);
+      return;
+    }
+    const place = this.placeOf(field, 0);
     const top = place < 0 ? this.startsAt : this.lineStart(place);
     const position = at === 'top' ? top : this.endsAt;
     this.splice(position, position, line);
   }
 
+  /** One more line at the end: no other field moves, and nothing that was read of them is another now. */
+  private append(id: number, line: string, valueAt: number): void {
+    const { endsAt } = this;
+    const index = this.index.slice();
+    index.push(id, endsAt, endsAt + valueAt, endsAt + line.length - 2);
+    this.text = replaced(this.text, endsAt, endsAt, line);
+    this.index = index;
+    this.endsAt += line.length;
+    this.bodyAt += line.length;
+    if (id === OTHER) return;
+    const bit = 1 << id;
+    if ((this.seen & bit) !== 0) this.twice |= bit;
+    this.seen |= bit;
+    this.forget();
+  }
+
   remove(name: string): void {
-    this.removeAfter(name, 0);
+    this.removeAfter(fieldName(name), 0);
+  }
+
+  /** Edits of the copy leave this one as it is. */
+  copy(): Headers {
+    const copy = new Headers(this.text, this.index, this.startsAt);
+    copy.endsAt = this.endsAt;
+    copy.bodyAt = this.bodyAt;
+    copy.seen = this.seen;
+    copy.twice = this.twice;
+    copy.viaSeen = this.viaSeen;
+    copy.cseqSeen = this.cseqSeen;
+    copy.callIdSeen = this.callIdSeen;
+    copy.fromTagSeen = this.fromTagSeen;
+    copy.toTagSeen = this.toTagSeen;
+    copy.fromSeen = this.fromSeen;
+    copy.toSeen = this.toSeen;
+    return copy;
   }
 
   /** Replaces [from, to) of the text and finds the fields again. */
@@ -185,27 +228,32 @@ export class Headers {
     this.toSeen = undefined;
   }
 
-  private removeAfter(name: string, from: number): void {
-    let at = this.placeOf(name, from);
+  private removeAfter(field: FieldName, from: number): void {
+    let at = this.placeOf(field, from);
     if (at < 0) return;
     const first = this.lineStart(at);
     let kept = '';
     let end = first;
-    for (; at >= 0; at = this.placeOf(name, at + 4)) {
+    for (; at >= 0; at = this.placeOf(field, at + 4)) {
       kept += this.text.substring(end, this.lineStart(at));
       end = this.lineEnd(at);
     }
     this.splice(first, end, kept); // Once: each time all fields are found again.
   }
 
-  private placeOf(name: string, from: number): number {
-    const id = headerId(name);
+  private placeOf({ id, full }: FieldName, from: number): number {
     if (id !== OTHER) return this.findFrom(id, from);
-    const wanted = fullName(name);
-    for (let i = from; i < this.index.length; i += 4) {
-      if (this.index[i] === OTHER && fullName(this.nameAt(i)) === wanted) return i;
-    }
+    for (let i = from; i < this.index.length; i += 4)
+      if (this.index[i] === OTHER && this.mayBe(i, full) && fullName(this.nameAt(i)) === full) return i;
     return -1;
+  }
+
+  /** Whether the name at a place begins as this one does, or is a compact form of one letter. */
+  private mayBe(place: number, full: string): boolean {
+    const start = this.lineStart(place);
+    const first = this.text.charCodeAt(start);
+    const wanted = full.charCodeAt(0);
+    return first === wanted || (first | 32) === wanted || !isTokenChar(this.text.charCodeAt(start + 1));
   }
 
   /** The field's name as the peer wrote it. */
@@ -219,120 +267,6 @@ export class Headers {
 /** Joined, not added up: a sum is kept in parts, and every look at a character goes through them ever after. */
 function replaced(text: string, from: number, to: number, insert: string): string {
   return [text.substring(0, from), insert, text.substring(to)].join('');
-}
-
-/** What the last call of `indexHeaders` found beside the fields; read at once by its caller. */
-export const indexed = { endsAt: 0, bodyAt: 0, seen: 0, twice: 0, bareLineFeeds: false };
-
-/** The message stops within its header fields. */
-export const MISSING_END = 'the empty line after the header fields is missing';
-
-/** Where an index is put together before it is known how long it will be. */
-const scratch: number[] = Array.from({ length: HEADER_LINES_MAX * 4 }, () => 0);
-
-const CR = 13;
-const LF = 10;
-const SP = 32;
-const TAB = 9;
-const COLON = 58;
-
-/** What stands before a colon and names no field. */
-const NO_NAME = -1;
-
-/**
- * Finds the header fields that begin at `startsAt`. Folded lines are part of their field (§7.3.1).
- * A CR alone is no line end here but may be one to the next parser, which would see a field that we did not: refused.
- * Answers the index, or in words what is wrong.
- */
-export function indexHeaders(text: string, startsAt: number): readonly number[] | string {
-  const bytes = bytesOf(text);
-  let count = 0;
-  let seen = 0;
-  let twice = 0;
-  let bareLineFeeds = false;
-  let at = startsAt;
-  let carriageReturn = text.indexOf('\r', at);
-  for (;;) {
-    const c = bytes[at];
-    if (c === CR && bytes[at + 1] === LF) {
-      indexed.bodyAt = at + 2;
-      break;
-    }
-    if (c === LF) {
-      indexed.bodyAt = at + 1;
-      bareLineFeeds = true;
-      break;
-    }
-    if (at >= text.length) return MISSING_END;
-    let end = at - 1;
-    do {
-      end = text.indexOf('\n', end + 1);
-      if (end < 0) return MISSING_END;
-      if (carriageReturn === end - 1) carriageReturn = text.indexOf('\r', end);
-      else if (carriageReturn < 0 || carriageReturn > end) bareLineFeeds = true;
-      else return 'a CR stands alone';
-    } while (isSpOrTab(bytes[end + 1]!));
-    const usual = usualNameAt(bytes, at);
-    const colon = usual === undefined ? colonAt(bytes, at, end) : at + usual.length;
-    if (colon === end) return 'a header field has no colon';
-    const id = usual === undefined ? nameIdAt(text, at, colon) : usual.id;
-    if (id === NO_NAME) return 'a header field has no name';
-    let valueEnd = end;
-    while (valueEnd > colon + 1 && isBlank(bytes[valueEnd - 1]!)) valueEnd--;
-    const value = skipBlanks(bytes, colon + 1, valueEnd);
-    if (id !== OTHER) {
-      const bit = 1 << id;
-      if ((seen & bit) !== 0) twice |= bit;
-      seen |= bit;
-    }
-    if (count === scratch.length) return `more than ${HEADER_LINES_MAX} header lines`;
-    scratch[count] = id;
-    scratch[count + 1] = at;
-    scratch[count + 2] = value;
-    scratch[count + 3] = valueEnd;
-    count += 4;
-    at = end + 1;
-  }
-  indexed.endsAt = at;
-  indexed.seen = seen;
-  indexed.twice = twice;
-  indexed.bareLineFeeds = bareLineFeeds;
-  return scratch.slice(0, count);
-}
-
-/** The first colon in [from, to), or `to`. */
-function colonAt(bytes: Uint8Array, from: number, to: number): number {
-  let at = from;
-  while (at < to && bytes[at] !== COLON) at++;
-  return at;
-}
-
-/** The id of the name before a colon, blanks between them left out; NO_NAME when it is no token. */
-function nameIdAt(text: string, from: number, colon: number): number {
-  const bytes = bytesOf(text);
-  let end = colon;
-  while (end > from && isSpOrTab(bytes[end - 1]!)) end--;
-  const id = headerIdAt(bytes, from, end - from);
-  return id === OTHER && !isTokenBetween(text, from, end) ? NO_NAME : id;
-}
-
-function isSpOrTab(c: number): boolean {
-  return c === SP || c === TAB;
-}
-
-/** Whether a character may stand in a token. */
-export function isTokenChar(c: number): boolean {
-  return TOKEN[c] === 1;
-}
-
-/** Whether the whole text is a token. */
-export function isToken(text: string): boolean {
-  return isTokenBetween(text, 0, text.length);
-}
-
-/** Whether [from, to) is a token. */
-export function isTokenBetween(text: string, from: number, to: number): boolean {
-  return to > from && runEnd(bytesOf(text), from, to, TOKEN) === to;
 }
 
 /** A folded value on one line. RFC 3261 §7.3.1: any LWS may be replaced by one space. */
@@ -351,11 +285,6 @@ function withoutBlanks(line: string): string {
   return line.substring(from, to);
 }
 
-function checkedName(name: string): string {
-  if (!isToken(name)) throw new SipError('BAD_HEADER', 500, `not a header name: ${JSON.stringify(name)}`);
-  return name;
-}
-
 /** A value set by a script must not begin a header field of its own. What is beyond latin1 becomes UTF-8. */
 export function checkedValue(name: string, value: string): string {
   for (let i = 0; i < value.length; i++) {
@@ -366,6 +295,11 @@ export function checkedValue(name: string, value: string): string {
     }
   }
   return value;
+}
+
+/** Whether a value has neither nothing in it nor blanks around it: then it stands where it is written. */
+function isTrimmed(value: string): boolean {
+  return value !== '' && !isBlank(value.charCodeAt(0)) && !isBlank(value.charCodeAt(value.length - 1));
 }
 
 /** A text as it goes on the wire, one character a byte: UTF-8 if it holds more than latin1. RFC 3261 §25.1 */

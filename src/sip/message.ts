@@ -108,6 +108,13 @@ export class SipRequest {
   get text(): string {
     return this.headers.text;
   }
+
+  /** Edits of the copy leave this one as it is. */
+  copy(): SipRequest {
+    const copy = new SipRequest(this.method, this.headers.copy());
+    copy.parsedUri = this.parsedUri;
+    return copy;
+  }
 }
 
 /** A response; its text is changed through `headers`. */

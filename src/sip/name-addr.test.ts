@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SipError } from '../base/errors.ts';
 import { FROM } from './header-table.ts';
-import { Headers, indexHeaders } from './headers.ts';
+import { indexHeaders } from './header-index.ts';
+import { Headers } from './headers.ts';
 import { tagOf } from './message.ts';
 import {
   isWellFormedAddressList,
@@ -33,8 +34,12 @@ for (const [value, expected] of printed) {
 test('parameters may have any name', () => {
   const { params } = parseNameAddr('<sip:a@b>;__proto__=x;constructor');
 
-  assert.equal(Object.getPrototypeOf(params), null);
-  assert.equal(params['__proto__'], 'x');
+  assert.deepEqual(Object.entries(params), [
+    ['__proto__', 'x'],
+    ['constructor', true],
+  ]);
+  assert.equal(params['toString'], undefined);
+  assert.equal(parseNameAddr('<sip:a@b>').params['constructor'], undefined);
 });
 
 const refused: readonly string[] = [

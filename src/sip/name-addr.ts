@@ -1,12 +1,13 @@
 /** From, To, Contact, Route and their like: name-addr and addr-spec with parameters. RFC 3261 §20.10, §25.1. */
 import { bytesOf } from '../base/bytes.ts';
 import { SipError } from '../base/errors.ts';
-import { isTokenChar } from './headers.ts';
+
 import {
   allBut,
   BLANKS,
   INVISIBLE,
   isBlank,
+  isTokenChar,
   quoted,
   quotedEnd,
   runEnd,
@@ -23,6 +24,7 @@ import {
   schemeEndAt,
   type Uri,
 } from './uri.ts';
+import { usualNames } from './usual-words.ts';
 
 /** One value of such a field. Parameter values stand here without their quotes. */
 export interface NameAddr {
@@ -89,7 +91,8 @@ function parseParams(value: string, from: number, end: number): Params {
   while (at < end) {
     const nameStart = skipBlanks(bytes, at + 1, end);
     const nameEnd = runEnd(bytes, nameStart, end, TOKEN);
-    const name = value.substring(nameStart, nameEnd).toLowerCase();
+    const name =
+      usualNames.between(bytes, nameStart, nameEnd) ?? value.substring(nameStart, nameEnd).toLowerCase();
     if (name in params) throw new SipError('BAD_HEADER', 400, `the parameter ${name} stands twice`);
     at = skipBlanks(bytes, nameEnd, end);
     params[name] = true;

@@ -1,6 +1,8 @@
 /** Bytes → request or response, header fields unparsed: one index pass over one string. RFC 3261 §7. */
 import { CONTENT_LENGTH } from './header-table.ts';
-import { HEADER_LINES_MAX, Headers, indexed, indexHeaders, isTokenBetween, MISSING_END } from './headers.ts';
+import { HEADER_LINES_MAX, indexed, indexHeaders, MISSING_END } from './header-index.ts';
+import { Headers } from './headers.ts';
+import { isTokenBetween } from './scan.ts';
 import { type Method, SipRequest, SipResponse } from './message.ts';
 
 /** What cannot be a message. `headers` are there when the fields could still be read, so that it can be answered. */

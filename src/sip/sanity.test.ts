@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HEADER_LINES_MAX, OWN_LINES } from './headers.ts';
+import { HEADER_LINES_MAX, OWN_LINES } from './header-index.ts';
 import { parseMessage } from './parse.ts';
 import { checkRequest, checkResponse } from './sanity.ts';
 

@@ -17,10 +17,11 @@ import {
   TO,
   VIA,
 } from './header-table.ts';
-import { HEADER_LINES_MAX, type Headers, isTokenBetween, OWN_LINES } from './headers.ts';
+import { HEADER_LINES_MAX, OWN_LINES } from './header-index.ts';
+import { type Headers } from './headers.ts';
 import { cseqNumber, type SipRequest, type SipResponse } from './message.ts';
 import { isWellFormedAddressList, tagOfAddress } from './name-addr.ts';
-import { allBut, INVISIBLE, isDigit, runEnd, skipBlanks } from './scan.ts';
+import { allBut, INVISIBLE, isDigit, isTokenBetween, runEnd, skipBlanks } from './scan.ts';
 import { isWellFormedVia } from './via.ts';
 
 /** How a request is refused that breaks the grammar. */

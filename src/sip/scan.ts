@@ -1,4 +1,5 @@
 /** Small steps over characters that several parsers of this room share. RFC 3261 §25.1. */
+import { bytesOf } from '../base/bytes.ts';
 
 const TAB = 9;
 const LF = 10;
@@ -93,3 +94,13 @@ export const ALPHANUMERIC = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 
 /** RFC 3261 §25.1 `token`. */
 export const TOKEN = charSet(`${ALPHANUMERIC}-.!%*_+\`'~`);
+
+/** Whether a character may stand in a token. */
+export function isTokenChar(c: number): boolean {
+  return TOKEN[c] === 1;
+}
+
+/** Whether [from, to) is a token. */
+export function isTokenBetween(text: string, from: number, to: number): boolean {
+  return to > from && runEnd(bytesOf(text), from, to, TOKEN) === to;
+}

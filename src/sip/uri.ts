@@ -4,6 +4,7 @@ import { SipError } from '../base/errors.ts';
 import { canonicalEscapes, UNRESERVED } from './escapes.ts';
 import { hostEndAt, portEndAt } from './host.ts';
 import { charSet, isDigit, isHex, isLetter } from './scan.ts';
+import { usualNames, usualValues } from './usual-words.ts';
 
 export { escapeUser, unescapeUser } from './escapes.ts';
 
@@ -24,13 +25,20 @@ export interface Uri {
   readonly headers?: string | undefined;
 }
 
-/** What everything without parameters shares. */
-export const NO_PARAMS: Params = Object.freeze(emptyParams());
+/**
+ * Records that inherit nothing. `Object.create(null)` would make a hash table of each, several times as dear as an object
+ * with a shape; there are few shapes, for phones write the same parameters in the same order.
+ */
+const Bare = function () {} as unknown as new () => Record<string, string | true>;
+Bare.prototype = Object.create(null);
 
 /** A record that any name from the wire may be put into. */
 export function emptyParams(): Record<string, string | true> {
-  return Object.create(null) as Record<string, string | true>;
+  return new Bare();
 }
+
+/** What everything without parameters shares. */
+export const NO_PARAMS: Params = Object.freeze(emptyParams());
 
 const HASH = 35;
 const PERCENT = 37;
@@ -186,19 +194,23 @@ function parseParams(text: string, from: number, to: number): Params {
     const nameStart = at + 1;
     at = runEndAt(bytes, nameStart, to, PARAM_NAME);
     if (at === nameStart) throw malformed('a parameter without a name');
-    const name = canonicalEscapes(text.substring(nameStart, at)).toLowerCase();
+    const name = usualNames.between(bytes, nameStart, at) ?? paramName(text, nameStart, at);
     let value: string | true = true;
     if (at < to && bytes[at] === EQUALS) {
       const valueStart = at + 1;
       at = runEndAt(bytes, valueStart, to, PARAM_VALUE);
       if (at === valueStart) throw malformed(`the parameter ${name} without its value`);
-      value = canonicalEscapes(text.substring(valueStart, at));
+      value = usualValues.between(bytes, valueStart, at) ?? canonicalEscapes(text.substring(valueStart, at));
     }
     // §19.1.1 forbids repeating a parameter; baresip writes `;lr;lr`, which says nothing that could be misread.
     if (name in params && params[name] !== value) throw malformed(`the parameter ${name} twice`);
     params[name] = value;
   }
   return params;
+}
+
+function paramName(text: string, from: number, to: number): string {
+  return canonicalEscapes(text.substring(from, to)).toLowerCase();
 }
 
 function parseHeaders(text: string, from: number, to: number): string {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parallel, Router, script } from '../../src/index.ts';
-import { HEADER_LINES_MAX, OWN_LINES } from '../../src/sip/headers.ts';
+import { HEADER_LINES_MAX, OWN_LINES } from '../../src/sip/header-index.ts';
 import type { HeaderPair } from '../../src/testing/phone-request.ts';
 import { assertQuiet } from '../../src/testing/quiet.ts';
 import { type Town, town } from '../../src/testing/town.ts';

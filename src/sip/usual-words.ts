@@ -1,0 +1,49 @@
+/**
+ * Words that nearly every message brings, each as the one string that stands for it: the engine finds a property by it
+ * and compares it without looking at its letters, and nothing is copied out of the message.
+ */
+export class UsualWords {
+  private readonly places: (readonly Word[])[] = Array.from({ length: PLACES }, () => []);
+
+  constructor(words: readonly string[]) {
+    for (const text of words) {
+      const letters = Uint8Array.from(Buffer.from(text, 'latin1'));
+      const place = placeOf(letters[0]!, letters.length);
+      this.places[place] = [...this.places[place]!, { text, letters }];
+    }
+  }
+
+  /** The word that fills [from, to) letter for letter, if it is one of these. */
+  between(bytes: Uint8Array, from: number, to: number): string | undefined {
+    const length = to - from;
+    if (length === 0) return undefined;
+    for (const word of this.places[placeOf(bytes[from]!, length)]!)
+      if (word.letters.length === length && isAt(bytes, from, word.letters)) return word.text;
+    return undefined;
+  }
+}
+
+interface Word {
+  readonly text: string;
+  readonly letters: Uint8Array;
+}
+
+const PLACES = 256;
+
+function placeOf(first: number, length: number): number {
+  return (first ^ (length << 4)) & (PLACES - 1);
+}
+
+function isAt(bytes: Uint8Array, from: number, letters: Uint8Array): boolean {
+  for (let at = 0; at < letters.length; at++) if (bytes[from + at] !== letters[at]) return false;
+  return true;
+}
+
+/** Parameters of URIs and of addresses. RFC 3261 §25.1, 3327, 3840, 5626, 5627, and what phones add. */
+const NAMES = `lr transport user maddr ttl method ob gr d tag q expires line reg-id +sip.instance rinstance received
+  alias r2 ftag did nat x-nat index`;
+/** What stands behind their `=`. */
+const VALUES = 'udp tcp tls ws wss UDP TCP TLS WS WSS phone on yes 1';
+
+export const usualNames = new UsualWords(NAMES.split(/\s+/));
+export const usualValues = new UsualWords(VALUES.split(' '));
