@@ -19,8 +19,13 @@ export const limits = {
   /** How often a WebSocket is asked whether it lives; it is closed when it has not answered until the next time. */
   webSocketPingMs: 30_000,
 
-  /** Asked of the kernel for each UDP socket, each way; it may grant less. */
-  socketBufferBytes: 4 << 20,
+  /** Asked of the kernel for what a UDP socket sends; it may grant less. */
+  sendBufferBytes: 4 << 20,
+  /**
+   * The same for what comes in, of which the kernel counts twice as much: a third of a second of a flood of 40,000
+   * packets/s. What waits longer than T1 has been sent again before it is read.
+   */
+  receiveBufferBytes: 8 << 20,
   /** What libuv may hold back for one dgram socket while the kernel takes no more. */
   dgramQueueBytes: 4 << 20,
   /** The longest UDP payload over IPv4: 65,535 less 20 bytes of IP and 8 of UDP. */

@@ -159,15 +159,22 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
+const SO_RCVBUFFORCE = 33;
 
 function openSocket(kernel: Kernel): number {
   const fd = kernel.call.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError(kernel.errno, 'socket', 'udp4');
-  const size = new Region(kernel, 4);
-  size.words[0] = limits.socketBufferBytes;
-  kernel.call.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, size.pointer, 4);
-  kernel.call.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, size.pointer, 4);
+  setSize(kernel, fd, SO_SNDBUF, limits.sendBufferBytes);
+  // To go beyond net.core.rmem_max is for root and CAP_NET_ADMIN.
+  if (!setSize(kernel, fd, SO_RCVBUFFORCE, limits.receiveBufferBytes))
+    setSize(kernel, fd, SO_RCVBUF, limits.receiveBufferBytes);
   return fd;
+}
+
+function setSize(kernel: Kernel, fd: number, option: number, bytes: number): boolean {
+  const size = new Region(kernel, 4);
+  size.words[0] = bytes;
+  return kernel.call.setsockopt(fd, SOL_SOCKET, option, size.pointer, 4) === 0;
 }
 
 function bindSocket(kernel: Kernel, fd: number, at: HostPort): Endpoint {

@@ -16,8 +16,8 @@ export async function openUdpDgram(
   const socket = createSocket({
     type: isIPv6 ? 'udp6' : 'udp4',
     ipv6Only: isIPv6,
-    recvBufferSize: limits.socketBufferBytes,
-    sendBufferSize: limits.socketBufferBytes,
+    recvBufferSize: limits.receiveBufferBytes,
+    sendBufferSize: limits.sendBufferBytes,
     // Addresses are numeric here; the default would ask the resolver's thread pool for each datagram.
     lookup: (host, _options, done) => done(null, host, isIPv6 ? 6 : 4),
   });
