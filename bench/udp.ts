@@ -102,7 +102,7 @@ class Blaster {
     this.fd = kernel.call.socket(2, 2, 0);
     // The default buffer fills up while this process is off its core: that would look like a server's loss.
     const size = new Region(kernel, 4);
-    size.words[0] = limits.socketBufferBytes;
+    size.words[0] = limits.receiveBufferBytes;
     kernel.call.setsockopt(this.fd, SOL_SOCKET, SO_RCVBUF, size.pointer, 4);
     this.outgoing = new SendArena(kernel, this.fd, false, { received: 0, sent: 0, dropped: 0, sends: 0 });
     this.incoming = new ReceiveArena(kernel);

@@ -1,9 +1,9 @@
 /** Our own REGISTER at other registrars: refreshed before it runs out, tried again after failures, taken back. */
-import { SipError } from '../base/errors.ts';
 import { step } from '../base/machine.ts';
 import type { Millis, Timer } from '../base/world.ts';
+import { contactsOf } from '../sip/contacts.ts';
 import type { SipResponse } from '../sip/message.ts';
-import { parseNameAddr, parseNameAddrList } from '../sip/name-addr.ts';
+import { parseNameAddr } from '../sip/name-addr.ts';
 import { parseUri, sameUri, type Uri } from '../sip/uri.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { Hop } from '../transport/transports.ts';
@@ -161,16 +161,11 @@ function grantedBy(
 ): number | undefined {
   if (flow === undefined) return undefined;
   const ours = parseNameAddr(contactFor(flow, user)).uri;
-  try {
-    for (const field of response.headers.all('Contact')) {
-      const found = parseNameAddrList(field).find(({ uri }) => sameUri(uri, ours));
-      if (found !== undefined && found.params['expires'] !== undefined) {
-        return bounded(String(found.params['expires']));
-      }
-    }
-  } catch (error) {
-    if (!(error instanceof SipError)) throw error; // Other bindings of the account may have any form.
-  }
+  // Other bindings of the account may have any form.
+  const found = contactsOf(response).find(({ uri, params }) => {
+    return params['expires'] !== undefined && sameUri(uri, ours);
+  });
+  if (found !== undefined) return bounded(String(found.params['expires']));
   const expires = response.headers.get('Expires');
   return expires === undefined ? undefined : bounded(expires);
 }

@@ -54,6 +54,11 @@ export interface OutgoingUser {
 }
 
 const MAX_FORWARDS_DEFAULT = 70;
+/**
+ * How often one request is tried with credentials: for two realms on its way, and for a nonce that was too old. Whoever
+ * wants more would have us ask for ever. RFC 3261 §22.2
+ */
+export const PROOFS_MAX = 3;
 
 /** One request on its way. */
 export class OutgoingRequest implements ClientUser {
@@ -73,6 +78,7 @@ export class OutgoingRequest implements ClientUser {
   private ways: Ways | undefined = undefined;
   /** Realms that have seen our credentials for this request. */
   private readonly tried = new Set<string>();
+  private proved = 0;
   private heard = false;
   private over = false;
   private cancelWanted = false;
@@ -163,8 +169,10 @@ export class OutgoingRequest implements ClientUser {
     const { digest } = this.options;
     if (this.over || this.cancelWanted || digest === undefined || this.flow === undefined) return false;
     if (response.status !== 401 && response.status !== 407) return false;
+    if (this.proved === PROOFS_MAX) return false;
     const learned = digest.learn(response, this.tried);
     if (learned.length === 0) return false;
+    this.proved++;
     for (const realm of learned) this.tried.add(realm);
     this.tryAt(this.flow);
     return true;

@@ -203,9 +203,10 @@ export class Session implements DialogUser {
   receive(server: ServerTransaction, request: SipRequest): void {
     const reply = (status: number, headers: readonly (readonly [string, string])[] = []): void =>
       server.respond(status, replyTo(request, status, { headers }));
+    const { method } = request;
+    if (method === 'REGISTER') return reply(405); // It has no dialog, and a far end is no registrar. RFC 3261 §10.2
     const unknown = unknownOptions(request);
     if (unknown !== '') return reply(420, [['Unsupported', unknown]]);
-    const { method } = request;
     if (method === 'BYE') {
       reply(200);
       this.finish('them', request);

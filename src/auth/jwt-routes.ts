@@ -11,6 +11,7 @@ import type { TokenAdmission } from '../transport/transports.ts';
 import { CREDENTIALS_MAX } from './challenge.ts';
 import { type LoginObserver, realmOf, speaksForItself } from './digest-routes.ts';
 import type { JwtVerifier } from './jwt.ts';
+import { removeLines } from './own-answers.ts';
 
 /** What the middlewares stand on. */
 export interface JwtRouteParts {
@@ -115,7 +116,8 @@ function tokensIn(headers: Headers): readonly string[] {
   for (const id of PLACES) {
     for (let at = headers.find(id); at >= 0 && looked < CREDENTIALS_MAX; at = headers.findFrom(id, at + 4)) {
       looked++;
-      if (isToken(headers, at)) tokens.push(headers.value(at).substring(SCHEME.length).trim());
+      const value = headers.value(at);
+      if (isToken(value)) tokens.push(value.substring(SCHEME.length).trim());
     }
   }
   return tokens;
@@ -123,18 +125,10 @@ function tokensIn(headers: Headers): readonly string[] {
 
 /** All of them, however many. */
 function removeTokens(headers: Headers): void {
-  for (const id of PLACES) {
-    for (let at = headers.find(id); at >= 0;) {
-      if (isToken(headers, at)) {
-        headers.splice(headers.lineStart(at), headers.lineEnd(at), '');
-        at = headers.findFrom(id, at);
-      } else at = headers.findFrom(id, at + 4);
-    }
-  }
+  removeLines(headers, isToken);
 }
 
-function isToken(headers: Headers, at: number): boolean {
-  const value = headers.value(at);
+function isToken(value: string): boolean {
   return (
     value.substring(0, SCHEME.length).toLowerCase() === SCHEME && isBlank(value.charCodeAt(SCHEME.length))
   );

@@ -62,6 +62,26 @@ for (const byMs of [-3_600_000, -1_000, 1_000, 3_600_000]) {
   });
 }
 
+// So much later by the wall clock, and what a registration is answered then.
+const dates: readonly [laterMs: number, date: string][] = [
+  [0, 'Sat, 13 Nov 2010 23:29:00 GMT'],
+  [999, 'Sat, 13 Nov 2010 23:29:00 GMT'],
+  [1_000, 'Sat, 13 Nov 2010 23:29:01 GMT'],
+  [-1, 'Sat, 13 Nov 2010 23:28:59 GMT'],
+];
+
+for (const [laterMs, date] of dates) {
+  test(`${laterMs} ms later who registers is told the date ${date}`, async () => {
+    const b = bench();
+    b.clock.jumpWall(Date.UTC(2010, 10, 13, 23, 29) - b.clock.wall());
+    await register(b, 1, MINUTE);
+    b.clock.jumpWall(Date.UTC(2010, 10, 13, 23, 29) + laterMs - b.clock.wall());
+
+    assert.deepEqual(valuesOf(await register(b, 2, MINUTE), 'Date'), [date]);
+    b.location.close();
+  });
+}
+
 // By how much somebody sets the wall clock, and whether that is a jump.
 const jumps: readonly [byMs: number, isWritten: boolean][] = [
   [-3_600_000, true],

@@ -8,11 +8,13 @@ import { errorCodes, SipError } from '../base/errors.ts';
 import type { Clock, Millis, Random, Timer } from '../base/world.ts';
 import type { SipRequest } from '../sip/message.ts';
 import { aorOf, type Uri } from '../sip/uri.ts';
+import { registrarOptions } from '../sip/words.ts';
 import type { Writer } from '../store/writer.ts';
 import { type BindingRow, contactOfRow } from './binding-row.ts';
 import { Bindings, type LocationEvent } from './bindings.ts';
 import { BoundFlows } from './bound-flows.ts';
 import type { Contact } from './contact.ts';
+import { DateField } from './date-field.ts';
 import { devices, rungBy } from './devices.ts';
 import { type DeviceGruus, Gruus } from './gruu.ts';
 import { LOCATION_DEFAULTS, type LocationInput, type LocationSettings } from './location-settings.ts';
@@ -91,6 +93,7 @@ export class Location {
   private readonly gruus: Gruus | undefined;
   private readonly allow = new AllowLines();
   private readonly turns = new Turns();
+  private readonly date: DateField;
   private readonly waits: StoreWaits<RegisterOutcome>;
   private readonly listeners: Record<LocationEvent, ((contact: Contact) => void)[]> = {
     'contact.added': [],
@@ -105,6 +108,7 @@ export class Location {
 
   constructor({ clock, random, writer, settings, secret }: LocationParts) {
     this.clock = clock;
+    this.date = new DateField(clock);
     this.random = random;
     this.settings = { ...LOCATION_DEFAULTS, ...settings };
     this.table = new LocationTable(random, settings.bindingsMax);
@@ -304,11 +308,11 @@ export class Location {
   private answer(register: Register, held: readonly Contact[]): RegisterOutcome {
     const { gruus } = this;
     const { flowTimer, pushProviders } = this.settings;
-    const headers: (readonly [string, string])[] = [];
+    const headers: (readonly [string, string])[] = [['Date', this.date.value]]; // RFC 3261 §10.3 step 8
     // RFC 3327 §5.3 leaves it to us whether a phone that does not ask for it is shown the Path.
     if (register.path !== undefined) headers.push(['Path', register.path]);
     if (register.contacts.some(({ regId, expires }) => regId !== undefined && expires > 0)) {
-      headers.push(['Require', 'outbound'], ['Supported', 'path, outbound, gruu']); // RFC 5626 §6
+      headers.push(['Require', 'outbound'], ['Supported', registrarOptions.join(', ')]); // RFC 5626 §6
       if (flowTimer > 0) headers.push(['Flow-Timer', String(flowTimer)]);
     }
     if (pushProviders.length > 0 && register.contacts.some(({ uriText }) => uriText.includes(';pn-provider')))

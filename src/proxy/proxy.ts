@@ -78,6 +78,8 @@ export class Proxy {
   onBranchEnd: ((callId: string, end: BranchEnd) => void) | undefined = undefined;
   /** Set by the registrar, when there is one. */
   phones: PhoneBook | undefined = undefined;
+  /** Takes out of a request what is for us alone, before it goes on: how it answered our challenge. RFC 7235 §4.4 */
+  keepBack: ((headers: Headers) => void) | undefined = undefined;
   private readonly tokens: FlowTokens | undefined;
   /** The same, when dialogs use them. */
   private readonly dialogTokens: FlowTokens | undefined;
@@ -109,6 +111,7 @@ export class Proxy {
 
   /** Relays the request of a server transaction. Answers the context, for `pass`. */
   relay(server: ServerTransaction, request: SipRequest, plan: Plan, options: RelayOptions): ResponseContext {
+    this.keepBack?.(request.headers);
     const context = new ResponseContext(this, server, request, options);
     const found = request.toTag === '' ? plan : this.atInstance(plan);
     const share = breadthShare(found, maxBreadth(request));
@@ -349,6 +352,7 @@ export class Proxy {
     mark: string,
     order: number,
   ): void {
+    this.keepBack?.(request.headers);
     const text = forwardText(request, {
       uriText: request.uriText,
       via: viaOf(flow, `${this.layer.branchPrefix}s${mark}`),

@@ -249,14 +249,10 @@ export class Dispatcher {
     const { generation } = this;
     if (this.onStep !== undefined) c.lines = this.lines;
     try {
-      const { mark, route, bound, loopMark, noHopsLeft } = admit(request, incoming.order, this.proxy);
-      incoming.route = route;
-      incoming.bound = bound;
-      incoming.mark = mark;
-      incoming.loopMark = loopMark;
-      incoming.noHopsLeft = noHopsLeft;
-      c.flowToken = route.user;
-      this.decided(generation.ask(c, mark !== undefined), incoming, c, generation);
+      const admitted = admit(request, incoming.order, this.proxy);
+      incoming.admitted(admitted, generation.router);
+      c.flowToken = admitted.route.user;
+      this.decided(generation.ask(c, admitted.mark !== undefined), incoming, c, generation);
     } catch (error) {
       this.fail(incoming, error);
     }

@@ -13,12 +13,15 @@ import type { DialogFlow } from '../proxy/flow-routes.ts';
 import type { RouteView } from '../proxy/loose-route.ts';
 import type { RouteMark } from '../proxy/route-signer.ts';
 import type { Flow } from '../transport/flow.ts';
+import { withCapabilities } from './capabilities.ts';
+import type { Admitted } from './preamble.ts';
+import type { Router } from './router.ts';
 import type { RouteKind } from './step.ts';
 
 type HeaderLines = readonly (readonly [string, string])[];
 
-/** How much longer than a datagram the challenge to it may be. */
-export const CHALLENGE_FACTOR_MAX = 2;
+/** How much longer than a datagram the challenge to it may be, or what we say of ourselves. */
+export const ANSWER_FACTOR_MAX = 2;
 const TOO_SHORT = 'Too Short To Be Challenged';
 
 /** One request, and how it is answered. */
@@ -47,6 +50,10 @@ export class Incoming {
   /** The kind of route that decides about it. */
   asks: RouteKind;
   server: ServerTransaction | undefined = undefined;
+  /** The methods that the script takes; undefined before the preamble has let it through. */
+  private router: Pick<Router, 'allow'> | undefined = undefined;
+  /** It asks what we can: our 200 says so. */
+  private asksUs = false;
   private generation = 0;
   private readonly flowBack: Flow;
   private readonly key: TransactionKey;
@@ -69,6 +76,17 @@ export class Incoming {
     this.bytes = request.text.length;
     this.isSips = request.isSips;
     this.asks = request.toTag === '' ? 'request' : 'in dialog';
+  }
+
+  /** The preamble has let it through, to the script with these routes. */
+  admitted(admitted: Admitted, router: Pick<Router, 'allow'>): void {
+    this.mark = admitted.mark;
+    this.route = admitted.route;
+    this.bound = admitted.bound;
+    this.loopMark = admitted.loopMark;
+    this.noHopsLeft = admitted.noHopsLeft;
+    this.asksUs = admitted.asksUs;
+    this.router = router;
   }
 
   /** Opens the server transaction, once. Undefined when there is no room: the request has been answered 503. */
@@ -110,8 +128,15 @@ export class Incoming {
   }
 
   private answer(status: number, reason?: string, headers: HeaderLines = [], body?: string): string {
-    const toTag = this.layer.toTag(this.request);
-    return replyTo(this.request, status, { reason, toTag, headers, body });
+    const { request, router } = this;
+    const toTag = this.layer.toTag(request);
+    const allow = status === 405 ? router?.allow : undefined;
+    const parts = { reason, toTag, headers, body, allow };
+    if (this.asksUs && status === 200 && router !== undefined) {
+      const whole = replyTo(request, status, { ...parts, headers: withCapabilities(headers, router.allow) });
+      if (!this.enlarges(whole)) return whole;
+    }
+    return replyTo(request, status, parts);
   }
 
   /**
@@ -119,7 +144,11 @@ export class Incoming {
    * One who asks in too few bytes to be a user agent is not challenged: he would have another flooded with them.
    */
   private isTooLong(status: number, text: string): boolean {
-    if ((status !== 401 && status !== 407) || this.flowBack.reliable) return false;
-    return text.length > CHALLENGE_FACTOR_MAX * this.bytes;
+    return (status === 401 || status === 407) && this.enlarges(text);
+  }
+
+  /** Whether somebody could have more sent to another by us than he sends himself. */
+  private enlarges(text: string): boolean {
+    return !this.flowBack.reliable && text.length > ANSWER_FACTOR_MAX * this.bytes;
   }
 }

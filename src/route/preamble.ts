@@ -2,14 +2,15 @@
 import { SipError } from '../base/errors.ts';
 import { PROXY_REQUIRE, REQUIRE } from '../sip/header-table.ts';
 import type { SipRequest } from '../sip/message.ts';
+import { registrarOptions } from '../sip/words.ts';
 import type { DialogFlow } from '../proxy/flow-routes.ts';
 import { loopHash, maxForwards } from '../proxy/forward.ts';
 import type { RouteView } from '../proxy/loose-route.ts';
 import type { RouteMark } from '../proxy/route-signer.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 
-/** Option tags that we understand as the registrar, where `Require` is meant for us. */
-const REGISTRAR_OPTIONS = new Set(['path', 'outbound', 'gruu']);
+/** Option tags that we understand where `Require` is meant for us. */
+const REGISTRAR_OPTIONS: ReadonlySet<string> = new Set(registrarOptions);
 /** Those that we understand as a proxy. */
 const NO_OPTIONS: ReadonlySet<string> = new Set();
 
@@ -27,6 +28,8 @@ export interface Admitted {
   readonly loopMark: number;
   /** It must not be sent on, only answered. */
   readonly noHopsLeft: boolean;
+  /** An OPTIONS that asks what we can ourselves. RFC 3261 §11 */
+  readonly asksUs: boolean;
 }
 
 /** Throws SipError with the answer when the request may not go on. `order`: its call's. */
@@ -38,18 +41,25 @@ export function admit(request: SipRequest, order: number, proxy: Proxy): Admitte
   if (proxy.isLooping(request, loopMark))
     throw new SipError('BAD_HEADER', 482, 'the request came back unchanged');
   refuseUnknown(request, PROXY_REQUIRE, NO_OPTIONS);
-  if (request.method === 'REGISTER') refuseUnknown(request, REQUIRE, REGISTRAR_OPTIONS);
+  const asksUs = asksOurselves(request, proxy);
+  if (asksUs || request.method === 'REGISTER') refuseUnknown(request, REQUIRE, REGISTRAR_OPTIONS);
   if (request.toTag !== '') proxy.undoStrictRoute(request);
   const route = proxy.routes(request);
   if (request.toTag === '') {
     // RFC 3261 §16.4 lets us pop our own value; one that leads elsewhere would make us a stranger's relay.
     if (route.next !== undefined) throw new SipError('BAD_HEADER', 403, 'a preloaded route leads elsewhere');
     if (request.uri.params['maddr'] !== undefined) takeMaddr(request, proxy);
-    return { mark: undefined, route, bound: undefined, loopMark, noHopsLeft: isLastHop };
+    return { mark: undefined, route, bound: undefined, loopMark, noHopsLeft: isLastHop, asksUs };
   }
   const mark = proxy.verifyRoute(request, route);
   if (mark === undefined) throw new SipError('BAD_HEADER', 481, 'a To tag without a route set of ours');
-  return { mark, route, bound: proxy.dialogFlow(request, mark), loopMark, noHopsLeft: isLastHop };
+  const bound = proxy.dialogFlow(request, mark);
+  return { mark, route, bound, loopMark, noHopsLeft: isLastHop, asksUs };
+}
+
+/** Within a dialog the Request-URI may be our Record-Route: what came so is for the far end. RFC 3261 §16.4 */
+function asksOurselves({ method, toTag, uri }: SipRequest, proxy: Proxy): boolean {
+  return method === 'OPTIONS' && toTag === '' && uri.user === undefined && proxy.isOwn(uri);
 }
 
 /**

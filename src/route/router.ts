@@ -5,6 +5,7 @@ import { SipError, TandemError } from '../base/errors.ts';
 import type { Millis } from '../base/world.ts';
 import { parseMessage } from '../sip/parse.ts';
 import type { SipRequest } from '../sip/message.ts';
+import { servedMethods } from '../sip/words.ts';
 import type { Flow } from '../transport/flow.ts';
 import {
   type BranchContext,
@@ -163,12 +164,17 @@ export class Router<V = {}> {
     return this.errorRoute;
   }
 
+  /** For the core: the methods that a route takes, as they stand in Allow. RFC 3261 §20.5 */
+  get allow(): readonly string[] {
+    if (this.routes.has(CATCH_ALL)) return servedMethods;
+    return [...this.routes.keys()].filter((name) => name !== IN_DIALOG);
+  }
+
   /** Runs the route for a request that begins something new. No route: 405 with Allow. RFC 3261 §8.2.1 */
   route(c: RequestContext<never>): Awaitable<RequestDecision> {
     const route = this.routes.get(c.method) ?? this.routes.get(CATCH_ALL);
     if (route !== undefined) return route(c);
-    const allow = [...this.routes.keys()].filter((name) => name !== IN_DIALOG).join(', ');
-    return { do: 'reply', status: 405, headers: [['Allow', allow]] };
+    return { do: 'reply', status: 405, headers: [['Allow', this.allow.join(', ')]] };
   }
 
   /** Runs the route for a request within a dialog. */

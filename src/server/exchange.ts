@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import { Agent } from '../agent/agent.ts';
 import type { AgentLimits } from '../agent/core.ts';
+import { removeOwnAnswers } from '../auth/own-answers.ts';
 import { parseNetwork } from '../base/network.ts';
 import type { TlsIdentity, World } from '../base/world.ts';
 import { RouteSigner } from '../proxy/route-signer.ts';
@@ -311,6 +312,7 @@ export class Exchange {
     );
     proxy.onBranchEnd = this.steps?.branchEnded;
     proxy.phones = this.registrations;
+    proxy.keepBack = (headers) => removeOwnAnswers(headers, this.shared.nonces);
     return proxy;
   }
 

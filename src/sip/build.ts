@@ -1,11 +1,11 @@
 /** Messages made from messages: a response to a request, the ACK and the CANCEL for an INVITE. */
-import { CALL_ID, CSEQ, FROM, ROUTE, TIMESTAMP, TO, VIA } from './header-table.ts';
+import { CALL_ID, CSEQ, FROM, fullName, ROUTE, TIMESTAMP, TO, VIA } from './header-table.ts';
 import { indexHeaders } from './header-index.ts';
 import { asBytes, checkedValue, Headers } from './headers.ts';
 import { SipRequest } from './message.ts';
 import { parseMessage } from './parse.ts';
 import { assert } from '../base/assert.ts';
-import { reasonPhrase } from './words.ts';
+import { reasonPhrase, servedMethods } from './words.ts';
 
 /** What a response says beyond its status. */
 export interface ReplyParts {
@@ -14,6 +14,8 @@ export interface ReplyParts {
   readonly toTag?: string;
   readonly headers?: readonly (readonly [string, string])[];
   readonly body?: string | undefined;
+  /** The methods that a 405 allows; those that we serve unless given. */
+  readonly allow?: readonly string[] | undefined;
 }
 
 /** The text of a response. RFC 3261 §8.2.6. */
@@ -30,8 +32,15 @@ export function replyTo(request: SipRequest, status: number, parts: ReplyParts =
     else if (id === TIMESTAMP && status === 100) out += headers.line(place);
   }
   for (const [name, value] of parts.headers ?? []) out += `${name}: ${checkedValue(name, value)}\r\n`;
+  if (status === 405) out += allowLine(request, parts);
   const body = asBytes(parts.body ?? '');
   return `${out}Content-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+/** A 405 without Allow would leave who asks with nothing to try. RFC 3261 §21.4.6 */
+function allowLine({ method }: SipRequest, { headers = [], allow = servedMethods }: ReplyParts): string {
+  if (headers.some(([name]) => fullName(name) === 'allow')) return '';
+  return `Allow: ${allow.filter((name) => name !== method).join(', ')}\r\n`;
 }
 
 function toLine(request: SipRequest, place: number, status: number, tag: string | undefined): string {

@@ -1,7 +1,7 @@
 /** Where a redirection leads: the Contacts of a 3xx, and in which order they are tried. RFC 3261 §8.1.3.4, §20.10 */
-import { SipError } from '../base/errors.ts';
+import { contactsOf } from './contacts.ts';
 import type { SipResponse } from './message.ts';
-import { type NameAddr, parseNameAddrList } from './name-addr.ts';
+import type { NameAddr } from './name-addr.ts';
 import type { Uri } from './uri.ts';
 
 /** Somewhere else to try. */
@@ -33,16 +33,6 @@ export function groupsByQ<T extends { readonly q?: number | undefined }>(
     else group.push(item);
   }
   return [...groups].sort(([a], [b]) => b - a).map(([, group]) => group);
-}
-
-/** What cannot be read leads nowhere. */
-function contactsOf(response: SipResponse): readonly NameAddr[] {
-  try {
-    return response.headers.all('Contact').flatMap((value) => parseNameAddrList(value));
-  } catch (error) {
-    if (error instanceof SipError) return [];
-    throw error;
-  }
 }
 
 /** As a Request-URI: header fields and a method that it asks for are not ours to put in (§19.1.5). */

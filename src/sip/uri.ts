@@ -25,16 +25,9 @@ export interface Uri {
   readonly headers?: string | undefined;
 }
 
-/**
- * Records that inherit nothing. `Object.create(null)` would make a hash table of each, several times as dear as an object
- * with a shape; there are few shapes, for phones write the same parameters in the same order.
- */
-const Bare = function () {} as unknown as new () => Record<string, string | true>;
-Bare.prototype = Object.create(null);
-
 /** A record that any name from the wire may be put into. */
 export function emptyParams(): Record<string, string | true> {
-  return new Bare();
+  return Object.create(null) as Record<string, string | true>;
 }
 
 /** What everything without parameters shares. */

@@ -112,5 +112,8 @@ export const servedMethods: readonly string[] = [
   'MESSAGE',
 ];
 
+/** Option tags that we understand as the registrar. */
+export const registrarOptions: readonly string[] = ['path', 'outbound', 'gruu'];
+
 /** The value of Allow. RFC 3261 §20.5. */
 export const allowValue = servedMethods.join(', ');

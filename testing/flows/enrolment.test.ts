@@ -61,6 +61,22 @@ test('we are registered after one challenge, and taken back when we stop', async
   await over(t);
 });
 
+test('how long it holds is found beside bindings of the account that have any other form', async () => {
+  const t = await townOf((c) => {
+    const ours = `${c.req.headers.get('Contact')};expires=120`;
+    return c.reply(200, undefined, {
+      Contact: `<mailto:carrier@example.org>, <sip:>, ${ours}`,
+      Expires: '7200',
+    });
+  });
+  const { enrolment } = enrol(t);
+  await t.run(1_000);
+
+  assert.deepEqual([enrolment.state, enrolment.grantedSeconds], ['enrolled', 120]);
+  await t.world.until(enrolment.stop());
+  t.stop();
+});
+
 test('a refresh goes out between three quarters and nine tenths of the time, unasked for credentials', async () => {
   const t = await townOf(undefined, { auth: { nonce_seconds: 7_000 } });
   const { enrolment } = enrol(t);

@@ -95,6 +95,25 @@ test('a caller who cannot do that hears no reliable response, and we acknowledge
   t.stop();
 });
 
+test('a REGISTER within the call is no business of the far end', async () => {
+  const { t, caller, one } = await townOf(at(ONE));
+  caller.ask('INVITE', BOB);
+  await t.run(50);
+  one.answer(one.got('INVITE'), 200, 'one');
+  await t.run(50);
+  const [answered] = caller.answers().filter(({ status }) => status === 200);
+  assert.ok(answered !== undefined);
+  caller.askWithin(answered, 'ACK', 1);
+
+  caller.askWithin(answered, 'REGISTER', 2, [['Require', 'foo']]);
+  await t.run(50);
+
+  const [refused] = caller.answers('REGISTER');
+  assert.deepEqual([sent(t, 'REGISTER'), refused?.status], [0, 405]);
+  assert.match(refused?.headers.get('Allow') ?? '', /^INVITE, (?!.*REGISTER)/);
+  t.stop();
+});
+
 test('a callee behind so many forks makes as many dialogs, and no more', async () => {
   const { t, caller, one } = await townOf(at(ONE));
   caller.ask('INVITE', BOB);
