@@ -23,6 +23,7 @@ export {
   LocalContext,
   ReplyContext,
   RequestContext,
+  type StatusLine,
 } from './route/context.ts';
 export type { Asked } from './agent/asked.ts';
 export type { B2bOptions } from './agent/b2b.ts';

@@ -10,17 +10,59 @@ export interface Failure {
 
 /** Gathers the failures of all branches and knows the best. */
 export class BestFailure {
-  private kept: Failure | undefined = undefined;
+  private refusal: Failure | undefined = undefined;
+  private redirection: Failure | undefined = undefined;
+  /** Those of earlier relays of the same request. */
+  private earlier: BestFailure | undefined = undefined;
   /** Challenges of all branches: the caller must answer each of them. §16.7 step 7. */
   private readonly challenges: string[] = [];
 
   get best(): Failure | undefined {
-    return this.kept;
+    const { refusal, redirection } = this;
+    return redirection === undefined || (refusal !== undefined && refusal.status >= 600)
+      ? refusal
+      : redirection;
+  }
+
+  /** What goes back when nobody is left who could answer: a response, or a status of our own. */
+  forCaller(isInvite: boolean): Failure {
+    const { best } = this;
+    if (best === undefined) return { status: 480, response: undefined };
+    // A 503 would take the caller's whole traffic away from us: §16.7 step 6.
+    if (best.status === 503) return { status: 500, response: undefined };
+    return best.status === 408 && !isInvite ? { status: 408, response: undefined } : best;
+  }
+
+  /** Whether there is one that a caller may be told of a request that is no INVITE. RFC 4320 §4.1 */
+  get hasToTell(): boolean {
+    return [this, this.earlier].some((of) => of?.best !== undefined && of.best.status !== 408);
   }
 
   add(failure: Failure): void {
     if (failure.status === 401 || failure.status === 407) this.collectChallenges(failure.response);
-    if (this.kept === undefined || rank(failure.status) < rank(this.kept.status)) this.kept = failure;
+    if (failure.status < 400) this.redirection ??= failure;
+    else this.refusal = better(this.refusal, failure);
+  }
+
+  /**
+   * A failure route has gone on from those of an earlier relay. They count where the caller is told the best of all,
+   * but for a redirection: going on has decided about that. §16.7 step 4
+   */
+  goOnFrom(before: BestFailure): void {
+    this.earlier = new BestFailure();
+    this.earlier.take(before.ofRequest());
+  }
+
+  /** The best of the whole request; from now on those of earlier relays are among these. */
+  ofRequest(): BestFailure {
+    if (this.earlier !== undefined) this.take(this.earlier);
+    this.earlier = undefined;
+    return this;
+  }
+
+  private take({ refusal, challenges }: BestFailure): void {
+    this.challenges.unshift(...challenges);
+    this.refusal = this.refusal === undefined ? refusal : better(refusal, this.refusal);
   }
 
   /** The text of the chosen response with every challenge in it, our Via still on top. */
@@ -46,6 +88,11 @@ export class BestFailure {
       }
     }
   }
+}
+
+/** Of equal ones the first. */
+function better(first: Failure | undefined, second: Failure): Failure {
+  return first === undefined || rank(second.status) < rank(first.status) ? second : first;
 }
 
 /**

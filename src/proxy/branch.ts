@@ -1,6 +1,7 @@
 /** One branch of a forked request: a target and its client transaction. */
 import type { Millis } from '../base/world.ts';
 import type { SipResponse } from '../sip/message.ts';
+import type { Redirected } from '../sip/redirection.ts';
 import { retryAfterMs } from '../sip/retry-after.ts';
 import type { ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
 import { USER_TIMER } from '../transaction/timer-codes.ts';
@@ -9,10 +10,10 @@ import type { Hops } from '../transport/locate.ts';
 import type { Hop } from '../transport/transports.ts';
 import type { Fork } from './fork.ts';
 import type { Target } from './plan.ts';
+import { isFollowed, mayBeGivenUp } from './reply-times.ts';
+import type { BranchEnd, PlanFailure } from './relay-options.ts';
 import type { ResponseContext } from './response-context.ts';
 
-/** How long a branch may be silent before it counts as dead, unless its target says otherwise. */
-export const REPLY_MS = 5_000;
 /** How long a phone rings when another target comes after it. */
 export const RING_MS = 30_000;
 /** A branch that we cancelled because its ring time was over has this long to say 487. */
@@ -43,6 +44,10 @@ export class Branch implements ClientUser {
   /** Its final status, 0 while it lasts; 408 when nobody answered. */
   status = 0;
   timedOut = false;
+  /** Where a redirection leads; kept only for a failure route. */
+  contacts: readonly Redirected[] | undefined = undefined;
+  /** Whether nothing comes after it in the plan. */
+  readonly isLast: boolean;
   private readonly ringMs: Millis;
   private heard = NOTHING;
   private cancelled = false;
@@ -54,12 +59,14 @@ export class Branch implements ClientUser {
     target: Target,
     index: number,
     parent: Fork | undefined,
+    isLast: boolean,
     ringMs: Millis,
   ) {
     this.context = context;
     this.target = target;
     this.index = index;
     this.parent = parent;
+    this.isLast = isLast;
     this.ringMs = ringMs;
   }
 
@@ -72,11 +79,19 @@ export class Branch implements ClientUser {
     return this.status === 408 && this.heard === NOTHING;
   }
 
-  begin(client: ClientTransaction, text: string, replyMs: Millis): void {
+  begin(client: ClientTransaction, text: string): void {
     this.client = client;
     this.heard = NOTHING;
     client.begin(text);
-    if (client.isInvite || this.hops?.mayHaveMore === true) client.startUserTimer(replyMs, replyTimer);
+    if (client.isInvite || this.hops?.mayHaveMore === true || this.mayBeGivenUp) this.awaitReply(client);
+  }
+
+  private get mayBeGivenUp(): boolean {
+    return mayBeGivenUp(this, this.context.options);
+  }
+
+  private awaitReply(client: ClientTransaction): void {
+    client.startUserTimer(this.context.replyMs(this.target), replyTimer);
   }
 
   /** The caller gave up, or another branch won. */
@@ -147,10 +162,16 @@ export class Branch implements ClientUser {
         this.end(408);
       });
     }
-    // Until timer F it may still answer: without another hop it is waited for.
     this.goOn(client, undefined, () => {
-      if (client.user === this) this.client = client;
-      else this.end(408);
+      const { context, mayBeGivenUp: mayEnd } = this;
+      const leadsOn = isFollowed(this, context.options) || (mayEnd && context.hasToTell);
+      if (leadsOn || client.user !== this) {
+        this.timedOut = leadsOn;
+        return this.end(408);
+      }
+      // A 408 may not be told, RFC 4320 §4.1: until timer F it may still answer, or there may be something to tell.
+      this.client = client;
+      if (mayEnd) this.awaitReply(client);
     });
   }
 
@@ -199,13 +220,24 @@ export class Branch implements ClientUser {
 
   /**
    * Whether a hop that was given up has the last word after all: by any 2xx to an INVITE, since each is a call, and by
-   * the first final response to any other request.
+   * the first final response to any other request; by a 2xx to that also where nobody was waited for any more.
    */
   private takesOver(client: ClientTransaction, status: number): boolean {
-    if (status < 200 || (client.isInvite ? status >= 300 : this.ended)) return false;
+    if (status < 200) return false;
+    if (client.isInvite ? status >= 300 : this.ended && (this.status !== 408 || status >= 300)) return false;
     if (client.isInvite) this.client?.cancel();
     else if (this.client !== undefined) this.client.user = undefined;
     this.client = client;
     return true;
   }
+}
+
+/** What the branches of a plan came to; `status`: the best failure. */
+export function planFailure(branches: readonly Branch[], status: number): PlanFailure {
+  const ends = branches.map(endOf);
+  return { status, timedOut: ends.length > 0 && ends.every((end) => end.timedOut), ends };
+}
+
+function endOf({ target, status, timedOut, contacts }: Branch): BranchEnd {
+  return contacts === undefined ? { target, status, timedOut } : { target, status, timedOut, contacts };
 }

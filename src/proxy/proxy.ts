@@ -17,6 +17,7 @@ import type { Hops, Located, Locator } from '../transport/locate.ts';
 import type { Hop, Transports } from '../transport/transports.ts';
 import { maxBreadth, breadthShare } from './breadth.ts';
 import { DialogGuard, type Refresh } from './dialog-guard.ts';
+import { type EditedAnswer, EditedAnswers } from './edited-answers.ts';
 import {
   type BoundFlow,
   boundFlow,
@@ -307,24 +308,38 @@ export class Proxy {
     return changes ? out + this.recordRouteLine(from, put, isSips) : out;
   }
 
-  /** From now on a further 2xx of this INVITE goes straight up, with no context in between. */
-  answerLate(client: ClientTransaction, server: ServerTransaction, clean: CleanResponse | undefined): void {
+  /** From now on a further 2xx of this INVITE goes straight up, past no context; past what edited the first, if any. */
+  answerLate(
+    client: ClientTransaction | undefined,
+    server: ServerTransaction,
+    clean: CleanResponse | undefined,
+    first?: EditedAnswer,
+  ): void {
+    if (client?.isInvite !== true) return;
     client.upstreamSlot = server.slot;
     client.upstreamGeneration = server.generation;
     client.upstreamClean = clean;
     client.user = this.lateAnswers;
+    if (first === undefined) return;
+    const edited = new EditedAnswers(this.layer.slab, first);
+    const response: ClientUser['response'] = (from, late) => this.passLate(from, late, edited);
+    client.user = { ...this.lateAnswers, response, released: () => edited.release() };
   }
 
   private readonly lateAnswers: ClientUser = {
-    response: (client: ClientTransaction, response: SipResponse): void => {
-      const server = this.layer.serverAt(client.upstreamSlot, client.upstreamGeneration);
-      if (server === undefined || response.status < 200 || response.status >= 300) return;
-      client.upstreamClean?.(response.headers, client.flow);
-      server.respond(response.status, this.textUp(response, client.flow));
-    },
+    response: (client, response) => this.passLate(client, response),
     failed() {},
     timer() {},
   };
+
+  private passLate(client: ClientTransaction, response: SipResponse, edited?: EditedAnswers): void {
+    const server = this.layer.serverAt(client.upstreamSlot, client.upstreamGeneration);
+    if (server === undefined || response.status < 200 || response.status >= 300) return;
+    client.upstreamClean?.(response.headers, client.flow);
+    const textUp = (): string => this.textUp(response, client.flow);
+    const text = edited === undefined ? textUp() : edited.textOf(response, textUp);
+    server.respond(response.status, text);
+  }
 
   /** See {@link HangUp.take}. */
   hangUp(client: ClientTransaction | undefined, response: SipResponse): void {

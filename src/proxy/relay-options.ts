@@ -14,6 +14,8 @@ export interface BranchEnd {
   readonly target: Target;
   readonly status: number;
   readonly timedOut: boolean;
+  /** Where a 300, 301 or 302 leads, for a failure route: targets with their `q`. Nobody has checked who they are. */
+  readonly contacts?: readonly Target[] | undefined;
 }
 
 /** What the whole plan came to. */
@@ -58,6 +60,8 @@ export interface RelayOptions {
   readonly loopMark: number;
   /** The request's Route values, when they were looked at already; let go of when the request is. */
   route?: RouteView | undefined;
+  /** The relay whose failure route goes on with this one; let go of as soon as it was looked at. */
+  earlier?: ResponseContext | undefined;
   /** How the other side of the dialog is reached, when only its flow leads there. */
   readonly bound?: DialogFlow | undefined;
   /** A target refresh within a dialog, by whom: its 2xx may move both sides. RFC 3261 §12.2 */

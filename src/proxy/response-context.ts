@@ -6,28 +6,30 @@
  *                        └─ …            best failure so far
  */
 import type { Millis } from '../base/world.ts';
-import { SipRequest, type SipResponse } from '../sip/message.ts';
-import { parseNameAddr, splitList } from '../sip/name-addr.ts';
+import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { COMPLETED_ELSEWHERE } from '../sip/reason.ts';
-import { printUri, type Uri } from '../sip/uri.ts';
+import { redirectedTo } from '../sip/redirection.ts';
+import { printUri } from '../sip/uri.ts';
 import type { ServerTransaction, ServerUser } from '../transaction/server-transaction.ts';
 import { TIMER_C } from '../transaction/timers.ts';
-import { type Flow, isSecure } from '../transport/flow.ts';
+import type { Flow } from '../transport/flow.ts';
 import { DATAGRAM_BYTES_MAX } from '../transport/large-requests.ts';
 import type { Hops } from '../transport/locate.ts';
 import type { Hop } from '../transport/transports.ts';
 import { BestFailure } from './best.ts';
 import { breadthShare, maxBreadth } from './breadth.ts';
-import { Branch, REPLY_MS, RING_MS } from './branch.ts';
+import { Branch, planFailure, RING_MS } from './branch.ts';
+import { branchRequest, isBarred, nextUri, recordRoute } from './branch-request.ts';
 import { BranchWaits } from './branch-waits.ts';
 import { type FailedTry, withoutOurs, withOurs } from './fail-over.ts';
 import { type Fork, PlanRun } from './fork.ts';
 import type { BoundFlow } from './flow-routes.ts';
 import { textFor } from './forward.ts';
 import type { Plan, Target } from './plan.ts';
-import type { PlanFailure, RelayOptions } from './relay-options.ts';
+import type { RelayOptions } from './relay-options.ts';
 import type { Proxy } from './proxy.ts';
 import { Recursion } from './recursion.ts';
+import { REPLY_MS, replyShare } from './reply-times.ts';
 import { withoutTopVia } from './reply-path.ts';
 
 export type { BranchEnd, Finisher, PlanFailure, RelayHooks, RelayOptions } from './relay-options.ts';
@@ -40,6 +42,9 @@ export class ResponseContext implements ServerUser {
   readonly options: RelayOptions;
   private branches: readonly Branch[] = [];
   private readonly best = new BestFailure();
+  /** When the first relay of the request began; of an INVITE nobody asks. */
+  private begunAt: Millis = 0;
+  private replyShareMs = REPLY_MS;
   private readonly run = new PlanRun(this);
   /** The request in the turn that relayed it; later it is read from the transaction, and is not on the heap. */
   private requestAtHand: SipRequest | undefined;
@@ -61,12 +66,21 @@ export class ResponseContext implements ServerUser {
   start(plan: Plan, breadth: number | undefined): void {
     this.breadth = breadth;
     this.server.user = this;
+    this.goOnFrom(this.options.earlier, plan);
     this.run.start(plan);
-    this.requestAtHand = this.options.route = undefined;
+    this.requestAtHand = this.options.route = this.options.earlier = undefined;
     if (this.callerWaits && !this.server.keepRequest()) {
       this.cancelAll();
       this.answer(503);
     }
+  }
+
+  /** All relays of one request make up one response context of RFC 3261 §16.7. */
+  private goOnFrom(earlier: ResponseContext | undefined, plan: Plan): void {
+    if (earlier !== undefined) this.best.goOnFrom(earlier.best);
+    if (this.server.isInvite) return;
+    this.begunAt = earlier?.begunAt ?? this.now();
+    this.replyShareMs = replyShare(plan, this.now() - this.begunAt);
   }
 
   now(): Millis {
@@ -87,7 +101,7 @@ export class ResponseContext implements ServerUser {
 
   launch(target: Target, index: number, parent: Fork | undefined, isLast: boolean): void {
     const ringMs = target.ringMs ?? this.options.ringMs ?? (isLast ? TIMER_C : RING_MS);
-    const branch = new Branch(this, target, index, parent, ringMs);
+    const branch = new Branch(this, target, index, parent, isLast, ringMs);
     // An array that was pushed to has room for many, for as long as a phone rings.
     this.branches = this.branches.length === 0 ? [branch] : [...this.branches, branch];
     if (target.waitMs === undefined) return this.tryOpen(branch);
@@ -101,6 +115,16 @@ export class ResponseContext implements ServerUser {
     } catch (error) {
       this.spoilt(branch, error);
     }
+  }
+
+  /** How long it may be silent. */
+  replyMs({ replyMs }: Target): Millis {
+    return replyMs ?? this.options.replyMs ?? this.replyShareMs;
+  }
+
+  /** Whether the caller could be told something if the plan ended now. */
+  get hasToTell(): boolean {
+    return this.best.hasToTell;
   }
 
   advances(branch: Branch): boolean {
@@ -123,7 +147,9 @@ export class ResponseContext implements ServerUser {
     const { user } = this.server;
     this.answered = true;
     this.run.stopped = true;
-    this.options.hooks.reply?.(response, branch.target);
+    const came = response.headers.text;
+    const { toTag } = response;
+    this.hear(branch, response);
     this.proxy.onBranchEnd?.(response.callId, branch);
     const { cleanReply, refreshes } = this.options;
     if (refreshes !== undefined && first) {
@@ -131,7 +157,8 @@ export class ResponseContext implements ServerUser {
       this.proxy.refreshed(refreshes, { request, came, response, by: branch.client?.flow });
     }
     const text = this.proxy.textUp(response, branch.client?.flow);
-    if (branch.client?.isInvite) this.proxy.answerLate(branch.client, this.server, cleanReply);
+    const edits = response.text === came ? undefined : (late: SipResponse) => this.hear(branch, late);
+    this.proxy.answerLate(branch.client, this.server, cleanReply, edits && { toTag, text, edits });
     if (this.server.generation === this.serverGeneration) this.server.respond(response.status, text);
     if (!first) return;
     this.options.hooks.finished?.(response.status, 'callee');
@@ -139,8 +166,16 @@ export class ResponseContext implements ServerUser {
     if (user !== this) user?.cancelled(this.server, COMPLETED_ELSEWHERE);
   }
 
-  refused(branch: Branch, response: SipResponse): void {
+  /** A reply route sees a final response, and may change its status. */
+  private hear(branch: Branch, response: SipResponse): void {
     this.options.hooks.reply?.(response, branch.target);
+    branch.status = response.status;
+  }
+
+  refused(branch: Branch, response: SipResponse): void {
+    this.hear(branch, response);
+    if (response.status < 400 && this.options.hooks.failed !== undefined)
+      branch.contacts = redirectedTo(response);
     // A 487 to the CANCEL that ended the ring time says that nobody answered. §16.8
     if (response.status === 487 && branch.timedOut) return branch.end(408);
     this.proxy.onBranchEnd?.(response.callId, branch);
@@ -216,7 +251,7 @@ export class ResponseContext implements ServerUser {
     if (!this.callerWaits) return;
     const { hooks } = this.options;
     if (hooks.failed === undefined || this.cancelledByCaller) this.pass();
-    else hooks.failed(this.failure(), this);
+    else hooks.failed(planFailure(this.branches, this.best.best?.status ?? 480), this);
   }
 
   // ─── the caller ──────────────────────────────────────────────────────────────────────────────
@@ -232,24 +267,10 @@ export class ResponseContext implements ServerUser {
   pass(): void {
     if (!this.callerWaits) return;
     if (this.cancelledByCaller) return this.answer(487);
-    const best = this.best.best;
-    if (best === undefined) return this.answer(480);
-    // A 503 would take the caller's whole traffic away from us: §16.7 step 6.
-    if (best.status === 503) return this.answer(500);
-    if (best.response === undefined || (best.status === 408 && !this.server.isInvite))
-      return this.answer(best.status);
-    this.options.hooks.finished?.(best.status, 'callee');
-    this.server.respond(
-      best.status,
-      withoutTopVia(best.response, this.best.textWithChallenges(best.response)),
-    );
-  }
-
-  private failure(): PlanFailure {
-    const ends = this.branches.map(({ target, status, timedOut }) => ({ target, status, timedOut }));
-    const best = this.best.best;
-    const timedOut = this.branches.length > 0 && this.branches.every((branch) => branch.timedOut);
-    return { status: best?.status ?? 480, timedOut, ends };
+    const { status, response } = this.best.ofRequest().forCaller(this.server.isInvite);
+    if (response === undefined) return this.answer(status);
+    this.options.hooks.finished?.(status, 'callee');
+    this.server.respond(status, withoutTopVia(response, this.best.textWithChallenges(response)));
   }
 
   private answer(status: number): void {
@@ -271,7 +292,7 @@ export class ResponseContext implements ServerUser {
     const { target, index } = branch;
     const { hooks } = this.options;
     if (hooks.opens?.(target) === false) return this.passOver(branch);
-    const request = this.branchRequest();
+    const request = branchRequest(this.requestAtHand ?? this.server.request, this.options, this.breadth);
     if (hooks.branch?.(request, target, index) === false) return this.passOver(branch);
     if (target.late !== undefined) return this.awaitLate(branch, target.late);
     const bound = this.boundFlow(target);
@@ -281,7 +302,12 @@ export class ResponseContext implements ServerUser {
     }
     if (target.hop !== undefined) return this.send(branch, request, target.hop);
     const { order, flow } = this.server;
-    const hops = this.proxy.hops(this.nextUri(request, target), order, flow, target.isChosen);
+    const hops = this.proxy.hops(
+      nextUri(this.proxy, request, target, this.options),
+      order,
+      flow,
+      target.isChosen,
+    );
     if (hops.mayHaveMore) branch.hops = hops;
     const hop = hops.next();
     if (!(hop instanceof Promise)) return this.send(branch, request, hop, hops);
@@ -304,12 +330,12 @@ export class ResponseContext implements ServerUser {
     const flow = this.proxy.flowTo(hop);
     const request = withoutOurs(failed);
     if (flow === undefined || request === undefined) return branch.end(503);
-    if (this.isBarred(flow)) return branch.end(480);
+    if (isBarred(flow, this.options)) return branch.end(480);
     const client = this.proxy.openClient(flow, request, this.server, branch);
     if (client === undefined) return branch.end(503);
-    branch.recordRoute = this.recordRoute(flow, request);
+    branch.recordRoute = recordRoute(this.proxy, this.server.flow, flow, request, this.options);
     const text = withOurs(request, client.via(this.options.loopMark), branch.recordRoute);
-    branch.begin(client, text, branch.target.replyMs ?? this.options.replyMs ?? REPLY_MS);
+    branch.begin(client, text);
   }
 
   /** A branch that cannot be made, because an edit broke its request, ends alone. */
@@ -318,21 +344,6 @@ export class ResponseContext implements ServerUser {
     const facts = { call, branch: branch.index, why: String(error) };
     this.proxy.world.log.error('a branch could not be sent', facts);
     if (!branch.ended) branch.end(500);
-  }
-
-  /** The request a branch may edit: a copy when a hook might, else the one at hand. */
-  private branchRequest(): SipRequest {
-    const request = this.requestAtHand ?? this.server.request;
-    if (this.options.hooks.branch === undefined && this.breadth === undefined) return request;
-    const copy = request.copy();
-    if (this.breadth !== undefined) copy.headers.set('Max-Breadth', this.breadth);
-    return copy;
-  }
-
-  /** The next value of Route, or the first of a Path, comes before the target itself. */
-  private nextUri(request: SipRequest, { uri, path }: Target): Uri {
-    if (path !== undefined) return parseNameAddr(splitList(path)[0] ?? path).uri;
-    return this.proxy.routes(request, this.options.route).next ?? uri;
   }
 
   /** `hops`: where the hop was found; none when the target named it. */
@@ -360,17 +371,17 @@ export class ResponseContext implements ServerUser {
 
   /** With `hop` and `hops` another hop may take the place of this one. */
   private sendBy(branch: Branch, request: SipRequest, flow: Flow, hop?: Hop, hops?: Hops): void {
-    if (this.isBarred(flow)) return branch.end(480);
+    if (isBarred(flow, this.options)) return branch.end(480);
     const { target } = branch;
     const uriText = target.uriText ?? printUri(target.uri);
-    const recordRoute = this.recordRoute(flow, request);
+    const ours = recordRoute(this.proxy, this.server.flow, flow, request, this.options);
     const route = this.proxy.routes(request, this.options.route);
     const client = this.proxy.openClient(flow, request, this.server, branch);
     if (client === undefined) return branch.end(503);
     const via = client.via(this.options.loopMark);
-    const text = textFor(client, request, { uriText, via, recordRoute, path: target.path, route });
+    const text = textFor(client, request, { uriText, via, recordRoute: ours, path: target.path, route });
     if (text.length > DATAGRAM_BYTES_MAX && hop !== undefined && hops !== undefined) {
-      const larger = this.proxy.overTcp(this.nextUri(request, target), hop, hops);
+      const larger = this.proxy.overTcp(nextUri(this.proxy, request, target, this.options), hop, hops);
       const connection = larger?.first && this.proxy.flowTo(larger.first);
       if (connection !== undefined) {
         client.end();
@@ -378,19 +389,7 @@ export class ResponseContext implements ServerUser {
         return this.sendBy(branch, request, connection);
       }
     }
-    if (branch.hops !== undefined) branch.recordRoute = recordRoute;
-    branch.begin(client, text, target.replyMs ?? this.options.replyMs ?? REPLY_MS);
-  }
-
-  /** What came for a sips URI goes on by TLS, or not at all. RFC 5630 §5.3 */
-  private isBarred(flow: Flow): boolean {
-    return this.options.isSips === true && !isSecure(flow.transport);
-  }
-
-  /** What we put on top of the request that makes later ones come our way: Record-Route, or Path. */
-  private recordRoute(flow: Flow, request: SipRequest): string {
-    if (this.options.path === true) return this.proxy.pathLine(this.server.flow, flow, request);
-    if (!this.options.recordRoute) return '';
-    return this.proxy.recordRoute(this.server.flow, flow, request, this.options);
+    if (branch.hops !== undefined) branch.recordRoute = ours;
+    branch.begin(client, text);
   }
 }

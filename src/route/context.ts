@@ -22,6 +22,7 @@ import {
   type Reply,
 } from './decision.ts';
 import type { CallMark, LineFinder } from './step.ts';
+import { markOfRelay } from './steps-lines.ts';
 
 /** What every route sees. `V`: what middlewares learned and handed on by `next({ … })`. */
 export class Context<V> {
@@ -31,7 +32,7 @@ export class Context<V> {
   readonly method: Method;
   /** For the core: finds the line of the script that decides; undefined unless steps are recorded. */
   lines: LineFinder | undefined = undefined;
-  /** For the core: where the last decision was made, `route.ts:12`. */
+  /** For the core: where the last decision was made, `route.ts:12`, or nearly always is, `~route.ts:12`. */
   line: string | undefined = undefined;
   /** For the core: see RouteSubject. */
   callMark: CallMark | undefined = undefined;
@@ -44,8 +45,8 @@ export class Context<V> {
   }
 
   /** A decision is being made. */
-  protected decides(decision: string, status = 0): void {
-    if (this.lines !== undefined) this.line = this.lines(decision, status);
+  protected decides(decision: string, status = 0, mark = 0): void {
+    if (this.lines !== undefined) this.line = this.lines(decision, status, mark);
   }
 }
 
@@ -112,8 +113,9 @@ export class RequestContext<V = {}> extends Context<V> {
 
   /** Without a plan: to where `uri` resolves. */
   relay(plan: Plan = { uri: this.uri }, options: RelayOptions<V> = {}): Relay {
-    this.decides('relay');
-    return { do: 'relay', plan, options: options as unknown as RelayOptions<never> }; // see Relay.options
+    const checked = options as unknown as RelayOptions<never>; // see Relay.options
+    if (this.lines !== undefined) this.decides('relay', 0, markOfRelay(plan, checked));
+    return { do: 'relay', plan, options: checked };
   }
 
   /** Along the route set of its dialog. RFC 3261 §16.12. */
@@ -164,14 +166,20 @@ export class BranchContext<V> extends Context<V> {
   }
 
   send(): Pass {
-    this.decides('send');
+    this.decides('send', 0, this.index);
     return PASS;
   }
 
   skip(): Drop {
-    this.decides('skip');
+    this.decides('skip', 0, this.index);
     return DROP;
   }
+}
+
+/** What a reply says in its first line; left out: what it said. A status without a reason gets the usual one. */
+export interface StatusLine {
+  readonly status?: number;
+  readonly reason?: string;
 }
 
 /** A reply came for a branch. */
@@ -190,25 +198,32 @@ export class ReplyContext<V> extends Context<V> {
     return this.res.status;
   }
 
-  pass(): Pass {
-    this.decides('pass');
+  /**
+   * Let it go on, with another status or reason if told. A 1xx stays one, a 2xx too, and a refusal does not become
+   * either: what it has begun, answered or ended stays so.
+   */
+  pass(as?: StatusLine): Pass {
+    this.decides('pass', this.status);
+    if (as?.status !== undefined) this.res.setStatus(as.status, as.reason);
+    else if (as?.reason !== undefined) this.res.reason = as.reason;
     return PASS;
   }
 
   /** 1xx only; a final reply goes on whatever this says. */
   drop(): Drop {
-    this.decides('drop');
+    this.decides('drop', this.status);
     return DROP;
   }
 }
 
-/** The whole plan failed and the caller still waits. `req` is the request as the request route left it. */
+/** A whole plan failed and the caller still waits. `req` is the request as the request route left it. */
 export class FailureContext<V> extends Context<V> {
   readonly req: SipRequest;
   readonly source: Flow;
-  /** The best failure, RFC 3261 §16.7 step 6; 408 and `timedOut` when nobody answered. */
+  /** The best failure of the plan, RFC 3261 §16.7 step 6; 408 and `timedOut` when nobody answered. */
   readonly status: number;
   readonly timedOut: boolean;
+  /** How each branch of the plan ended; `contacts`: where a 300, 301 or 302 leads. */
   readonly ends: readonly BranchEnd[];
   private readonly request: RequestContext<V>;
 
@@ -217,7 +232,6 @@ export class FailureContext<V> extends Context<V> {
     failure: { readonly status: number; readonly timedOut: boolean; readonly ends: readonly BranchEnd[] },
   ) {
     super(request.var, request.log, request.callId, request.method);
-    this.lines = request.lines;
     this.request = request;
     this.req = request.req;
     this.source = request.source;
@@ -242,29 +256,29 @@ export class FailureContext<V> extends Context<V> {
     return this.request.to;
   }
 
-  reply(status: number, reason?: string, headers?: Readonly<Record<string, string>>): Reply {
+  reply(status: number, reason?: string, headers?: Readonly<Record<string, string>>, body?: string): Reply {
     this.decides('reply', status);
-    return this.request.reply(status, reason, headers);
+    return this.request.reply(status, reason, headers, body);
   }
 
   relay(plan?: Plan, options?: RelayOptions<V>): Relay {
-    this.decides('relay');
+    this.decides('relay', this.status);
     return this.request.relay(plan, options);
   }
 
   redirect(...to: (Uri | Target)[]): Redirect {
-    this.decides('redirect');
+    this.decides('redirect', this.status);
     return this.request.redirect(...to);
   }
 
   answer(app: LocalApp): Answer {
-    this.decides('answer');
+    this.decides('answer', this.status);
     return this.request.answer(app);
   }
 
-  /** Let the failure go back to the caller. */
+  /** Let the best failure go back to the caller: of this plan, and of those that failure routes have gone on from. */
   pass(): Pass {
-    this.decides('pass');
+    this.decides('pass', this.status);
     return PASS;
   }
 }

@@ -70,7 +70,10 @@ export type FailureDecision = Reply | Relay | Redirect | Answer | Pass;
 
 /** How to relay, and the routes that come with it. */
 export interface RelayOptions<V> {
-  /** Longest wait for the first reply. Default 5 s; a target may say otherwise. */
+  /**
+   * Longest wait for the first reply. Default 5 s; less for a request that is no INVITE and has more than five targets
+   * in turn. A target may say otherwise.
+   */
   readonly replyMs?: Millis;
   /** Longest wait for the final reply. Default 30 s when another target follows, else timer C, 181 s. */
   readonly ringMs?: Millis;

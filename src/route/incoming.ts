@@ -11,6 +11,7 @@ import type { TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { DialogFlow } from '../proxy/flow-routes.ts';
 import type { RouteView } from '../proxy/loose-route.ts';
+import type { ResponseContext } from '../proxy/response-context.ts';
 import type { RouteMark } from '../proxy/route-signer.ts';
 import type { Flow } from '../transport/flow.ts';
 import { withCapabilities } from './capabilities.ts';
@@ -47,6 +48,8 @@ export class Incoming {
   loopMark = 0;
   /** How often it was relayed: more than once when a failure route did. */
   relays = 0;
+  /** The relay that failed last: a failure route goes on from it. */
+  failed: ResponseContext | undefined = undefined;
   /** The kind of route that decides about it. */
   asks: RouteKind;
   server: ServerTransaction | undefined = undefined;

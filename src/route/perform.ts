@@ -3,7 +3,7 @@ import type { Agent } from '../agent/agent.ts';
 import type { Logger, Millis } from '../base/world.ts';
 import { SipError } from '../base/errors.ts';
 import { hasOption } from '../dialog/session-timer.ts';
-import type { Finisher, PlanFailure, RelayHooks } from '../proxy/response-context.ts';
+import type { Finisher, PlanFailure, RelayHooks, ResponseContext } from '../proxy/response-context.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 import type { Target } from '../proxy/plan.ts';
 import { RECURSION_MAX, type RecursionOptions } from '../proxy/recursion.ts';
@@ -142,6 +142,7 @@ export class Performer {
       isSips: incoming.isSips,
       loopMark: incoming.loopMark,
       route: incoming.route,
+      earlier: incoming.failed,
       bound: incoming.bound,
       refreshes: TARGET_REFRESHING.has(request.method) ? incoming.mark : undefined,
       recurse: this.recursion(decision, incoming, c, generation),
@@ -239,7 +240,7 @@ export class Performer {
     incoming: Incoming,
     c: RequestContext<never>,
     generation: Generation,
-    context: { pass(): void },
+    context: ResponseContext,
   ): void {
     const server = incoming.server;
     const { onFailure } = decision.options;
@@ -248,8 +249,9 @@ export class Performer {
     const again = new RequestContext<never>(c.var, c.log, server.request, c.source, (status, reason) =>
       incoming.reply(status, reason),
     );
-    again.lines = c.lines;
     const asked = new FailureContext(again, failure);
+    asked.lines = c.lines;
+    incoming.failed = context;
     const act = (decided: FailureDecision): void => {
       if (incoming.over) return;
       const next = checkedDecision(decided);
@@ -257,6 +259,7 @@ export class Performer {
         const leads = leadsOf(next);
         this.step('failure', asked, generation, nameOfDecision(next), String(failure.status), leads);
       }
+      again.lines = c.lines; // Only now: what `asked` makes by way of it has its line already.
       if (next.do === 'pass') context.pass();
       else this.perform(next, incoming, again, generation);
     };

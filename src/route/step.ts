@@ -36,7 +36,7 @@ export interface RouteStep {
   readonly about?: string | undefined;
   /** Where the decision leads: the targets of a relay; what a route threw. */
   readonly leads?: string | undefined;
-  /** The line of the script that decided, `route.ts:12`, where it is known. */
+  /** The line of the script that decided, `route.ts:12`, where it is known; `~route.ts:12`: that of others like it. */
   readonly at?: string | undefined;
   /** For the core: `about` and `leads` where they are one URI, so that only who shows them makes texts of them. */
   readonly aboutUri?: Uri | undefined;
@@ -108,8 +108,8 @@ export interface RouteMarks {
   leave(): void;
 }
 
-/** Finds the line of the script that asks a context for this decision. */
-export type LineFinder = (decision: string, status: number) => string | undefined;
+/** Finds the line of the script that asks a context for this decision; `mark`: see steps-lines.ts. */
+export type LineFinder = (decision: string, status: number, mark: number) => string | undefined;
 
 /** Where a decision leads: the targets of a plan, `sip:a@b + sip:c@d, then sip:e@f`. */
 export function aboutDecision(decision: RequestDecision | FailureDecision): string | undefined {

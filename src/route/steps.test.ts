@@ -313,3 +313,33 @@ test('a middleware of any service is a step: whom it let through, or what it ans
   ]);
   t.stop();
 });
+
+test('where a script looks at nothing but the request, a line is right, or marked as that of others', async () => {
+  const branching = script(() => {
+    const app = new Router();
+    app.invite((c) => {
+      if (c.uri.user === 'often') return c.relay(at('192.0.2.51'));
+      if (c.uri.user === 'alike') return c.relay(at('192.0.2.51')); // alike
+      if (c.uri.user === 'elsewhere') return c.relay(at('192.0.2.52')); // elsewhere
+      return c.relay(at('192.0.2.51'), { onFailure: (f) => f.pass() });
+    });
+    return app;
+  });
+  const t = await town(branching, { people: { alice: {} } });
+  const lineOf = async (user: string): Promise<string> => {
+    const { callId } = t.phone('alice').dial(`sip:${user}@example.com`);
+    await t.run(100);
+    const steps = await stepsOf(t, callId);
+    return steps.flatMap((step) => (step.kind === 'route' ? step.at : []))[0] ?? '';
+  };
+
+  const often = [];
+  for (let i = 0; i < 12; i++) often.push(await lineOf('often'));
+
+  const first = lineWith("c.uri.user === 'often'");
+  assert.deepEqual([often[0], often.at(-1)], [first, `~${first}`]);
+  assert.equal(await lineOf('alike'), `~${first}`);
+  assert.equal(await lineOf('elsewhere'), lineWith('// elsewhere'));
+  assert.equal(await lineOf('failing'), lineWith("c.relay(at('192.0.2.51'), { onFailure"));
+  t.stop();
+});

@@ -38,7 +38,7 @@ export interface RouteTaken extends StepTime {
   readonly about: string;
   /** Where the decision leads. */
   readonly leads: string;
-  /** `route.ts:12`; '' where it is not known. */
+  /** `route.ts:12`; `~route.ts:12` where it is taken from others that came the same way; '' where it is not known. */
   readonly at: string;
   readonly generation: number;
 }
@@ -188,8 +188,8 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
   }
 
   /** The line of the script that asks for this decision. */
-  readonly lines: LineFinder = (decision, status) =>
-    this.scriptLines.of(this.current?.path ?? 0, decision, status);
+  readonly lines: LineFinder = (decision, status, mark) =>
+    this.scriptLines.of(this.current?.path ?? 0, decision, status, mark);
 
   /** Takes down what a route decided. */
   readonly onStep: StepObserver = (step: RouteStep, subject?: RouteSubject) => {

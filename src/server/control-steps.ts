@@ -21,7 +21,7 @@ export interface RouteDocument extends StepTimes {
   readonly about: string | null;
   /** The targets of a relay, what a route threw. */
   readonly leads: string | null;
-  /** `route.ts:12` */
+  /** `route.ts:12`; with a `~` before it where it is taken from others that came the same way. */
   readonly line: string | null;
   readonly generation: number;
 }

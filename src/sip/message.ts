@@ -1,10 +1,13 @@
 /** SipRequest and SipResponse: the text of a message and what is read from it when asked. RFC 3261 §7. */
 import { bytesOf } from '../base/bytes.ts';
+import { SipError } from '../base/errors.ts';
+import { replaceBody } from './body.ts';
 import { CALL_ID, CSEQ, FROM, TO, VIA } from './header-table.ts';
 import { checkedValue, type Headers } from './headers.ts';
 import { type NameAddr, parseNameAddr } from './name-addr.ts';
 import { isBlank, skipBlanks } from './scan.ts';
 import { parseUriBetween, printUri, type Uri } from './uri.ts';
+import { reasonPhrase } from './words.ts';
 
 /** The usual methods; any token may be one. */
 export type Method =
@@ -24,7 +27,7 @@ export type Method =
   | 'MESSAGE'
   | (string & {});
 
-/** A request; its text is changed through `headers`, `uri` and `uriText`. */
+/** A request; its text is changed through `headers`, `uri`, `uriText` and `setBody`. */
 export class SipRequest {
   readonly kind = 'request';
   readonly method: Method;
@@ -104,6 +107,11 @@ export class SipRequest {
     return this.headers.text.substring(this.headers.bodyAt);
   }
 
+  /** Another body: text or bytes, 60 KB with the header fields; '' for none. `type`: what its Content-Type becomes. */
+  setBody(body: string | Uint8Array, type?: string): void {
+    replaceBody(this.headers, body, type);
+  }
+
   /** The message as it stands, edits included. */
   get text(): string {
     return this.headers.text;
@@ -117,19 +125,34 @@ export class SipRequest {
   }
 }
 
-/** A response; its text is changed through `headers`. */
+/** A response; its text is changed through `headers`, `reason`, `setStatus` and `setBody`. */
 export class SipResponse {
   readonly kind = 'response';
-  readonly status: number;
   readonly headers: Headers;
+  private code: number;
 
   constructor(status: number, headers: Headers) {
-    this.status = status;
+    this.code = status;
     this.headers = headers;
+  }
+
+  get status(): number {
+    return this.code;
   }
 
   get reason(): string {
     return this.headers.text.substring(12, this.headers.startsAt).trimEnd();
+  }
+
+  set reason(reason: string) {
+    this.setStatusLine(this.code, reason);
+  }
+
+  /** Another status of its kind: what began, answered or refused a call still does. RFC 3261 §7.2 */
+  setStatus(status: number, reason?: string): void {
+    if (!Number.isInteger(status) || status <= 100 || status > 699 || kindOf(status) !== kindOf(this.code))
+      throw new SipError('BAD_MESSAGE', 500, `a ${this.code} cannot become a ${status}`);
+    this.setStatusLine(status, reason ?? reasonPhrase(status));
   }
 
   /** The method of CSeq: what this responds to. */
@@ -168,6 +191,11 @@ export class SipResponse {
     return this.headers.text.substring(this.headers.bodyAt);
   }
 
+  /** See {@link SipRequest.setBody}. */
+  setBody(body: string | Uint8Array, type?: string): void {
+    replaceBody(this.headers, body, type);
+  }
+
   get text(): string {
     return this.headers.text;
   }
@@ -179,12 +207,23 @@ export class SipResponse {
     if ((headers.twice & (1 << VIA)) !== 0) return true;
     return headers.value(first).includes(',');
   }
+
+  private setStatusLine(status: number, reason: string): void {
+    const { headers } = this;
+    headers.splice(8, headers.startsAt - 2, `${status} ${checkedValue('the reason', reason)}`);
+    this.code = status;
+  }
 }
 
 /** What is no nonsense. */
 export type SipMessage = SipRequest | SipResponse;
 
 const SP = 32;
+
+/** 1: provisional, 2: a success, 3: a failure or a redirection. */
+function kindOf(status: number): number {
+  return Math.min(3, Math.floor(status / 100));
+}
 
 /** Where the Request-URI ends: at the last space of the request line. */
 function uriEnd(text: string, startsAt: number): number {

@@ -18,6 +18,8 @@ export interface ClientUser {
   failed(client: ClientTransaction, why: 'timeout' | 'transport'): void;
   /** A timer that the user set by `client.startUserTimer`. */
   timer(client: ClientTransaction, code: number): void;
+  /** The transaction is over: nothing comes any more. */
+  released?(): void;
 }
 
 /** Takes out of a response what may not go on, by the flow that it came by: who got the request has answered it. */
@@ -215,6 +217,7 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
     this.flowWatch?.cancel();
     this.flowWatch = undefined;
     this.waitMs = 0;
+    this.user?.released?.();
     this.user = undefined;
     this.upstreamClean = undefined;
     this.flowOut = undefined;
