@@ -54,7 +54,7 @@ export class Agent {
     const timer = answerTimer(request.headers, this.core.limits.sessionTimer);
     if ('tooSmall' in timer) return invite.refuse(422, { headers: [['Min-SE', timer.tooSmall]] }); // RFC 4028 §9
     server.trying();
-    void this.run(new LocalCall(this.core, invite), app);
+    void this.run(new LocalCall(this.core, invite), app, watch);
   }
 
   /** A request within a dialog of ours; false when it is none. The transaction is opened only then. */
@@ -77,14 +77,12 @@ export class Agent {
     return dialog !== undefined;
   }
 
-  private async run(call: LocalCall, app: LocalApp): Promise<void> {
-    const facts = { call: call.request.callId, app: app.name };
+  private async run(call: LocalCall, app: LocalApp, watch: AnswerWatch): Promise<void> {
     try {
       await app.run(call);
       call.close(480);
     } catch (error) {
-      const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.core.world.log.error('an application failed', { ...facts, why });
+      watch.threw(error);
       call.close(error instanceof SipError ? error.status : 500);
     }
   }

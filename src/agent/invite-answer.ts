@@ -43,6 +43,8 @@ export interface AnswerWatch {
   finished(status: number): void;
   /** The answered call is over. */
   ended(end: SessionEnd): void;
+  /** Its application threw; how the call ends for that is told next. */
+  threw(error: unknown): void;
 }
 
 const nobody: AnswerUser = { cancelled() {}, acknowledged() {} };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { StepRecorder } from '../route/steps.ts';
 import { stepCommands } from '../server/control-steps.ts';
 import { controlSocketPath } from '../server/control-lines.ts';
@@ -25,6 +27,8 @@ const config = join(root, 'tandem.toml');
 const script = join(root, 'route.ts');
 const phone: Socket = createSocket('udp4');
 const received: string[] = [];
+
+const MAIN = join(import.meta.dirname, 'main.ts');
 
 const SCRIPT = `import { byPreference, Router, script } from 'tandem';
 
@@ -257,6 +261,31 @@ test('a call of the records comes from where it came, a request from a file as i
     ],
     ['udp:192.0.2.9:5070', 200],
   );
+});
+
+test('errors that a script lets go of are told among what it logs, and the rest is simulated', async () => {
+  const file = join(root, 'stray.ts');
+  writeFileSync(
+    file,
+    `import { Router, script } from 'tandem';
+void Promise.reject(new Error('as it loads'));
+export default script(({ http }) => new Router().invite((c) => {
+  void http.fetch('no URL');
+  queueMicrotask(() => { throw new Error('as it runs'); });
+  return c.reply(486);
+}));
+`,
+  );
+  const words = ['sim', '--config', config, '--from', 'alice', '--to', 'bob', '--script', file, '--json'];
+  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...words]);
+
+  const { status, logged } = JSON.parse(stdout) as { status: number; logged: string[] };
+  assert.equal(status, 486);
+  assert.deepEqual(logged.toSorted(), [
+    'error: nobody waits for what fails at stray.ts:2: as it loads',
+    'error: nobody waits for what fails at stray.ts:4: Invalid URL',
+    'error: nobody waits for what fails at stray.ts:5: as it runs',
+  ]);
 });
 
 for (const [what, words, exit, code] of [

@@ -1,5 +1,8 @@
 /** `tandem sim`: what would become of a call. The real script on the real data; nothing is sent, nothing is written. */
 import { TandemError } from '../base/errors.ts';
+import { silentLogger } from '../base/silent-logger.ts';
+import { scriptLineOf, shortLine } from '../route/source-line.ts';
+import { StrayFaults, strayText } from '../route/stray-faults.ts';
 import type { StepDocument } from '../server/control-steps.ts';
 import { whyItFailed } from '../server/control-steps-verdict.ts';
 import { asItRuns, dryRun, type DryRunReport } from '../server/dry-run.ts';
@@ -11,6 +14,7 @@ import type { PoolServerDocument } from '../server/control-pools.ts';
 import { ScriptLoader } from '../server/script-loader.ts';
 import { restoreStores } from '../server/server.ts';
 import type { Settings } from '../server/settings.ts';
+import { onUncaughtError } from '../server/uncaught-errors.ts';
 import { reasonPhrase } from '../sip/words.ts';
 import { printResult, printTime } from './output.ts';
 import { parseFacts, type SimOptions, type SimRequest, simRequest, uriIn } from './sim-request.ts';
@@ -41,6 +45,7 @@ export async function simulate(session: Session, options: SimOptions): Promise<n
     const coverage = new ScriptCoverage();
     await coverage.start();
     const loader = new ScriptLoader(clock);
+    const letGo = new LetGo();
     try {
       const { script, files } = await loader.load(options.script ?? settings.script.file);
       const now = Date.now();
@@ -55,19 +60,35 @@ export async function simulate(session: Session, options: SimOptions): Promise<n
         answers,
         wall,
         clock,
+        strays: letGo.strays,
         started: async (exchange) => {
           await asTheyAre(session, exchange);
           await coverage.forget();
         },
       });
-      return documentOf(asked, wall, report, await coverage.stop(files));
+      const logged = [...report.logged, ...letGo.told];
+      return documentOf(asked, wall, { ...report, logged }, await coverage.stop(files));
     } finally {
+      letGo.end();
       loader.close();
     }
   });
   if (session.json) printResult(session.terminal, true, told, String);
   else printSim(session, told);
   return 0;
+}
+
+/** Errors of the script that nobody waits for, from its loading on: they are told, and the rest is simulated. */
+class LetGo {
+  readonly told: string[] = [];
+  readonly strays = new StrayFaults(silentLogger);
+  readonly end = onUncaughtError((error) => {
+    if (!this.strays.takes(error)) return false;
+    const place = scriptLineOf(error);
+    const at = place === undefined ? '' : ` at ${shortLine(place)}`;
+    this.told.push(`error: nobody waits for what fails${at}: ${strayText(error)}`);
+    return true;
+  });
 }
 
 function documentOf(

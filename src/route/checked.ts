@@ -1,4 +1,13 @@
 /** What a script gives to a decision is looked at where it says so: a mistake is told with its line. */
+import { inspect } from 'node:util';
+import type { Millis } from '../base/world.ts';
+import type { Plan, Target } from '../proxy/plan.ts';
+import { checkedName, checkedValue } from '../sip/headers.ts';
+import type { RelayOptions } from './decision.ts';
+
+/** What Node's timers can wait. */
+const WAIT_MS_MAX = 2_147_483_647;
+const PORT_MAX = 65_535;
 
 /** A decision ends the request: a 1xx would leave its sender waiting for good. */
 export function checkedStatus(status: number, from: number): number {
@@ -19,8 +28,102 @@ export function checkedQ(q: number): number {
   throw new RangeError(`a q from 0 to 1 expected, not ${q}`);
 }
 
+/** What an answer says beside its status must not begin a line of its own. */
+export function checkedAnswer(
+  reason: string | undefined,
+  headers: Readonly<Record<string, string>> | undefined,
+): [string, string][] | undefined {
+  if (reason !== undefined) checkedValue('the reason', reason);
+  if (headers === undefined) return undefined;
+  const lines = Object.entries(headers);
+  for (const [name, value] of lines) checkedValue(checkedName(name), value);
+  return lines;
+}
+
+// ─── how to relay ────────────────────────────────────────────────────────────────────────────────
+
+/** Where to, and how: what would never end, or could not be sent, is refused. */
+export function checkRelay(
+  plan: Plan,
+  { replyMs, ringMs, recurse }: Pick<RelayOptions<never>, 'replyMs' | 'ringMs' | 'recurse'>,
+): void {
+  if (replyMs !== undefined) checkWait('replyMs', replyMs);
+  if (ringMs !== undefined) checkWait('ringMs', ringMs);
+  if (typeof recurse === 'number' && !(Number.isInteger(recurse) && recurse >= 0))
+    throw new RangeError(`recurse: a whole number from 0 expected, not ${recurse}`);
+  checkPlan(plan);
+}
+
+/** Where something is sent. No URI that came has another port: those are refused before. */
+export function checkPort(port: number | undefined): void {
+  if (port === undefined || (Number.isInteger(port) && port > 0 && port <= PORT_MAX)) return;
+  throw new RangeError(`a port from 1 to ${PORT_MAX} expected, not ${port}`);
+}
+
+function checkPlan(plan: Plan): void {
+  if (typeof plan !== 'object' || plan === null) throw new TypeError(`a target expected, not ${shown(plan)}`);
+  if ('uri' in plan) checkTarget(plan);
+  else if ('parallel' in plan) plan.parallel.forEach(checkPlan);
+  else if ('serial' in plan) plan.serial.forEach(checkPlan);
+  else throw new TypeError(`a target with a uri expected, not ${shown(plan)}`);
+}
+
+function checkTarget({ uri, hop, waitMs, replyMs, ringMs }: Target): void {
+  checkPort(uri.port);
+  if (hop !== undefined) checkPort(hop.port);
+  if (waitMs !== undefined) checkWait('waitMs', waitMs, 0);
+  if (replyMs !== undefined) checkWait('replyMs', replyMs);
+  if (ringMs !== undefined) checkWait('ringMs', ringMs);
+}
+
+function checkWait(option: string, ms: Millis, least: Millis = 1): void {
+  if (ms >= least && ms <= WAIT_MS_MAX) return;
+  throw new RangeError(`${option}: milliseconds from ${least} to ${WAIT_MS_MAX} expected, not ${ms}`);
+}
+
+// ─── what routes return ──────────────────────────────────────────────────────────────────────────
+
+const REQUEST = new Set(['reply', 'relay', 'redirect', 'forward', 'answer', 'serve', 'drop']);
+const FAILURE = new Set(['reply', 'relay', 'redirect', 'answer', 'pass']);
+const ERROR = new Set(['reply', 'drop']);
+const EITHER = new Set(['pass', 'drop']);
+
 /** The compiler sees to that, where it is asked. */
 export function checkedDecision<T>(decision: T): T {
-  if (decision !== undefined) return decision;
-  throw new TypeError('a route returned nothing where a decision is expected');
+  return checked(decision, REQUEST, 'c.reply(…), c.relay(…) or another decision of its context');
+}
+
+/** The same of a failure route. */
+export function checkedFailure<T>(decision: T): T {
+  return checked(decision, FAILURE, 'f.pass(), f.reply(…), f.relay(…) or another decision of its context');
+}
+
+/** The same of an error route. */
+export function checkedRefusal<T>(decision: T): T {
+  return checked(decision, ERROR, 'c.reply(status) or c.drop()');
+}
+
+/** The same of a branch, reply or local route, and whether what it was asked about goes on. */
+export function goesOn(answer: { readonly do: 'pass' | 'drop' }): boolean {
+  return checked(answer, EITHER, 'c.pass() or c.drop(), of a branch b.send() or b.skip()').do === 'pass';
+}
+
+/** What `advanceOn` and `mayRecurse` say. */
+export function checkedYesOrNo(answer: boolean): boolean {
+  if (typeof answer === 'boolean') return answer;
+  throw new TypeError(`yes or no is expected here, not ${shown(answer)}`);
+}
+
+function checked<T>(decision: T, known: ReadonlySet<unknown>, expected: string): T {
+  const does: unknown = (decision as { do?: unknown } | null | undefined)?.do; // Whatever came: scripts run unchecked.
+  if (known.has(does)) return decision;
+  if (decision === undefined || decision === null)
+    throw new TypeError(`the route returned nothing: return ${expected}`);
+  throw new TypeError(`what the route returned is no decision here: ${shown(decision)}; return ${expected}`);
+}
+
+/** One that is a promise was made by a route that waits where none may. */
+function shown(value: unknown): string {
+  if (value instanceof Promise) return 'a promise (nothing may be waited for here)';
+  return inspect(value, { depth: 1, breakLength: Infinity });
 }

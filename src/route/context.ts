@@ -8,7 +8,7 @@ import type { NameAddr } from '../sip/name-addr.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { Hop } from '../transport/transports.ts';
-import { checkedProgress, checkedQ, checkedStatus } from './checked.ts';
+import { checkedAnswer, checkedProgress, checkedQ, checkedStatus, checkPort, checkRelay } from './checked.ts';
 import {
   DROP,
   PASS,
@@ -107,12 +107,14 @@ export class RequestContext<V = {}> extends Context<V> {
 
   reply(status: number, reason?: string, headers?: Readonly<Record<string, string>>, body?: string): Reply {
     checkedStatus(status, 200);
+    const lines = checkedAnswer(reason, headers);
     this.decides('reply', status);
-    return { do: 'reply', status, reason, headers: headers && Object.entries(headers), body };
+    return { do: 'reply', status, reason, headers: lines, body };
   }
 
   /** Without a plan: to where `uri` resolves. */
   relay(plan: Plan = { uri: this.uri }, options: RelayOptions<V> = {}): Relay {
+    checkRelay(plan, options);
     const checked = options as unknown as RelayOptions<never>; // see Relay.options
     if (this.lines !== undefined) this.decides('relay', 0, markOfRelay(plan, checked));
     return { do: 'relay', plan, options: checked };
@@ -134,6 +136,7 @@ export class RequestContext<V = {}> extends Context<V> {
   /** An INVITE cannot go so, because its CANCEL and the ACK of a refusal would find nobody. RFC 3261 §16.11 */
   forward(to: Hop): Forward {
     if (this.method === 'INVITE') throw new TypeError('an INVITE is relayed, not forwarded');
+    checkPort(to.port);
     this.decides('forward');
     return { do: 'forward', to };
   }
@@ -306,7 +309,7 @@ export class LocalContext extends Context<{}> {
   }
 }
 
-/** Something came that is no SIP message. */
+/** Something came that is no SIP message, or a request that breaks the grammar. */
 export class ErrorContext {
   /** One character a byte. */
   readonly text: string;
@@ -324,6 +327,7 @@ export class ErrorContext {
 
   /** Reaches the sender only if it was a request that says whom to answer. */
   reply(status: number, reason?: string): Reply {
+    checkedAnswer(reason, undefined);
     return { do: 'reply', status: checkedStatus(status, 300), reason };
   }
 

@@ -23,17 +23,18 @@ import type { TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { CallObserver } from './call-observer.ts';
-import { checkedDecision } from './checked.ts';
-import { ErrorContext, LocalContext, RequestContext } from './context.ts';
-import type { Awaitable, Reply, RequestDecision } from './decision.ts';
+import { checkedDecision, goesOn } from './checked.ts';
+import { LocalContext, RequestContext } from './context.ts';
+import type { Awaitable, RequestDecision } from './decision.ts';
+import { ErrorRoutes, type MessageFault } from './error-routes.ts';
+import { RouteFailures } from './failures.ts';
 import type { Generation, Generations } from './generation.ts';
 import { Incoming } from './incoming.ts';
 import { Performer } from './perform.ts';
 import { admit } from './preamble.ts';
-import { callingLine, describeFault, errorText, scriptLineOf, shortLine } from './source-line.ts';
+import { callingLine, describeFault } from './source-line.ts';
 import { leadsOf, type LineFinder, nameOfDecision, type StepObserver, TakenStep } from './step.ts';
-import { RouteError } from './route-error.ts';
-import { ROUTE_MS, RouteWatch } from './watch.ts';
+import { RouteWatch } from './watch.ts';
 
 /** What the dispatcher stands on. */
 export interface DispatcherParts {
@@ -53,6 +54,9 @@ export interface DispatcherCounters {
   scriptErrors: number;
 }
 
+/** Of a request that says nowhere whom to answer. */
+const NO_VIA: MessageFault = { status: 400, why: 'Via missing or malformed' };
+
 /** Takes every message that comes in. */
 export class Dispatcher {
   readonly counters: DispatcherCounters = { requests: 0, responses: 0, badMessages: 0, scriptErrors: 0 };
@@ -67,6 +71,8 @@ export class Dispatcher {
   private readonly proxy: Proxy;
   private readonly agent: Agent;
   private readonly performer: Performer;
+  private readonly failures: RouteFailures;
+  private readonly errorRoutes: ErrorRoutes;
   private readonly routeWatch: RouteWatch;
 
   constructor(parts: DispatcherParts) {
@@ -82,9 +88,13 @@ export class Dispatcher {
       calls: parts.calls,
       log: parts.world.log,
       failed: this.fail,
+      appFailed: (incoming, app, error) => this.failures.appFailed(incoming, app, error),
       threw: () => void this.counters.scriptErrors++,
       watch: (work, incoming, done) => this.routeWatch.watch(work, incoming, done),
     });
+    const { performer, counters, generations } = this;
+    this.failures = new RouteFailures({ log: parts.world.log, counters, generations, performer });
+    this.errorRoutes = new ErrorRoutes(parts.world, counters);
   }
 
   /** The generation of the script that new requests go to. */
@@ -117,17 +127,19 @@ export class Dispatcher {
    */
   readonly local = (request: SipRequest): boolean => {
     const { generation } = this;
-    const { onLocal } = generation.router;
+    const { router } = generation;
+    const { onLocal } = router;
     if (onLocal === undefined) return true;
     const c = new LocalContext(this.world.log, request);
     if (this.onStep !== undefined) c.lines = this.lines;
     let decision = 'throws';
     generation.marks?.enter('local', generation.number, c);
     try {
-      decision = onLocal(c).do;
+      decision = goesOn(onLocal(c)) ? 'pass' : 'drop';
     } catch (error) {
       this.counters.scriptErrors++;
-      this.world.log.error('a local route threw', { call: request.callId, ...describeFault(error) });
+      const facts = describeFault(error, router.placeOfOther('local'));
+      this.world.log.error('a local route threw', { call: request.callId, ...facts });
     }
     generation.marks?.leave();
     const { callId, method } = request;
@@ -139,7 +151,7 @@ export class Dispatcher {
   readonly receive = (text: string, flow: Flow): void => {
     try {
       const message = parseMessage(text);
-      if (message.kind === 'request') this.receiveRequest(message, flow, text.length);
+      if (message.kind === 'request') this.receiveRequest(message, flow, text);
       else if (message.kind === 'bad') this.refuse(message, text, flow);
       else {
         this.counters.responses++;
@@ -153,28 +165,26 @@ export class Dispatcher {
     }
   };
 
-  private receiveRequest(request: SipRequest, flow: Flow, bytes: number): void {
+  private receiveRequest(request: SipRequest, flow: Flow, text: string): void {
     this.counters.requests++;
     const via = this.stampVia(request, flow);
     if (via === undefined) {
       this.counters.badMessages++;
+      // The script is told; whoever sent it cannot be.
+      this.errorRoutes.answer(this.generation, text, flow, NO_VIA);
       return;
     }
     const { method } = request;
     const fault = checkRequest(request);
-    if (fault !== undefined) this.counters.badMessages++;
     const ofInvite = method === 'ACK' || method === 'CANCEL';
     const key = transactionKey(request, via, ofInvite ? 'INVITE' : method);
     const known = fault === undefined ? this.layer.findServer(key) : undefined;
     const order = callOrder(request);
-    if (method === 'ACK') {
-      if (fault === undefined) this.receiveAck(request, flow, order, known);
-      return;
-    }
+    if (method === 'ACK' && fault === undefined) return this.receiveAck(request, flow, order, known);
     if (known !== undefined && method !== 'CANCEL') return known.requestAgain();
     const incoming = new Incoming(this.layer, request, via, key, flow, order);
-    incoming.bytes = bytes;
-    if (fault !== undefined) incoming.replyStateless(fault.status, fault.why);
+    incoming.bytes = text.length;
+    if (fault !== undefined) this.receiveFaulty(incoming, text, fault);
     else if (method === 'CANCEL') this.receiveCancel(incoming, known);
     else if (this.draining && request.toTag === '') {
       incoming.replyStateless(503, undefined, [['Retry-After', '10']]);
@@ -183,6 +193,14 @@ export class Dispatcher {
       const server = incoming.open();
       if (server !== undefined) this.agent.receive(server, request);
     }
+  }
+
+  /** What breaks the grammar is for the error route to answer. RFC 3261 §17.1.1.3: never an ACK. */
+  private receiveFaulty(incoming: Incoming, text: string, fault: MessageFault): void {
+    this.counters.badMessages++;
+    const answer = this.errorRoutes.answer(this.generation, text, incoming.flow, fault);
+    if (answer === undefined || incoming.request.method === 'ACK') return;
+    incoming.replyStateless(answer.status, answer.reason);
   }
 
   /** Undefined when the topmost Via cannot be read: nobody can be answered. */
@@ -247,6 +265,7 @@ export class Dispatcher {
       (status, reason) => incoming.reply(status, reason),
     );
     const { generation } = this;
+    incoming.script = generation;
     if (this.onStep !== undefined) c.lines = this.lines;
     try {
       const admitted = admit(request, incoming.order, this.proxy);
@@ -292,74 +311,14 @@ export class Dispatcher {
     this.onStep(new TakenStep(route, c, generation, name, undefined, leadsOf(decision)), c);
   }
 
-  /** A route that throws harms no other call. Never throws: who calls this may be a promise nobody looks at. */
-  private readonly fail = (incoming: Incoming, error: unknown): void => {
-    try {
-      this.answerFailure(incoming, error);
-    } catch (worse) {
-      this.counters.scriptErrors++;
-      const facts = { call: incoming.request.callId, ...describeFault(worse) };
-      this.world.log.error('a failure could not be answered as it should', facts);
-      if (!incoming.answered) incoming.reply(500);
-    }
-  };
-
-  /** With the error's SIP status, else 500. */
-  private answerFailure(incoming: Incoming, error: unknown): void {
-    // Who gave up meanwhile still waits for the 487 of its INVITE.
-    if (incoming.answered) return;
-    const known = error instanceof SipError ? error : undefined;
-    // What a stranger can bring about is no mistake of the script's: it is answered, and fills no log.
-    const isSlow = known?.code === 'ROUTE_SLOW';
-    if (known === undefined || known.status === 500 || known instanceof RouteError) {
-      if (!isSlow) this.counters.scriptErrors++;
-      this.logThrown(incoming, error, isSlow);
-      this.tellThrown(incoming, error);
-    }
-    const status = known?.status ?? 500;
-    const ofScript = known instanceof RouteError ? known.message : undefined;
-    if (known !== undefined && ofScript === undefined && incoming.server === undefined) {
-      const reason = status === 400 ? known.message : undefined;
-      incoming.replyStateless(status, reason, Object.entries(known.headers));
-      return;
-    }
-    const c = new RequestContext<never>(
-      {} as never,
-      this.world.log,
-      incoming.request,
-      incoming.flow,
-      () => {},
-    );
-    const headers = Object.entries(known?.headers ?? {});
-    this.performer.perform({ do: 'reply', status, reason: ofScript, headers }, incoming, c, this.generation);
-  }
-
-  private logThrown({ request, asks: route }: Incoming, error: unknown, isSlow: boolean): void {
-    const call = request.callId;
-    const { log } = this.world;
-    if (isSlow) log.warn('a route took too long and was answered 500', { call, route, limitMs: ROUTE_MS });
-    else log.error('a route failed', { call, route, ...describeFault(error) });
-  }
-
-  private tellThrown({ request, asks: route }: Incoming, error: unknown): void {
-    const place = scriptLineOf(error);
-    this.onStep?.({
-      route,
-      callId: request.callId,
-      method: request.method,
-      generation: this.generation.number,
-      decision: 'throws',
-      leads: errorText(error),
-      at: place && shortLine(place),
-    });
-  }
+  private readonly fail = (incoming: Incoming, error: unknown): void => this.failures.answer(incoming, error);
 
   /** What is no SIP message is answered when it is a request that says whom to answer, else dropped. */
   private refuse(bad: BadMessage, text: string, flow: Flow): void {
     this.counters.badMessages++;
     this.world.log.debug('not a SIP message', { from: flow.remote.key, why: bad.why });
     const { headers } = bad;
-    const answer = this.errorAnswer(bad, text, flow);
+    const answer = this.errorRoutes.answer(this.generation, text, flow, bad);
     if (answer === undefined) return;
     if (headers === undefined || bad.method === '' || bad.method === 'ACK') return;
     const request = new SipRequest(bad.method, headers);
@@ -369,25 +328,5 @@ export class Dispatcher {
     const back = flow.reliable || address === undefined ? flow : flow.toPort(address.port);
     const { status, reason } = answer;
     back.send(replyTo(request, status, { reason, toTag: this.layer.toTag(request) }), 0);
-  }
-
-  /** What the error route answers; undefined when it drops. One that throws is as good as none. */
-  private errorAnswer(bad: BadMessage, text: string, flow: Flow): Reply | undefined {
-    const { generation } = this;
-    const usual: Reply = { do: 'reply', status: bad.status, reason: bad.why };
-    const { onError } = generation.router;
-    if (onError === undefined) return usual;
-    const c = new ErrorContext(this.world.log, text, flow, { status: bad.status, message: bad.why });
-    generation.marks?.enter('error', generation.number);
-    try {
-      const decision = onError(c);
-      return decision.do === 'drop' ? undefined : decision;
-    } catch (error) {
-      this.counters.scriptErrors++;
-      this.world.log.error('an error route threw', { from: flow.remote.key, ...describeFault(error) });
-      return usual;
-    } finally {
-      generation.marks?.leave();
-    }
   }
 }

@@ -1,6 +1,6 @@
 /** What happens beside the routes of requests: a contact appears, a call ends, a trunk fails. Scripts hear it. */
 import type { Clock, Logger, Millis } from '../base/world.ts';
-import { describeFault } from './source-line.ts';
+import { describeFault, type SourceLine } from './source-line.ts';
 
 /** A binding of somebody of ours. */
 export interface ContactEvent {
@@ -82,11 +82,14 @@ type AnyListener = (event: unknown) => void | Promise<void>;
 class Listening {
   readonly name: EventName;
   readonly listener: AnyListener;
+  /** Where in a script that was said. */
+  readonly place: SourceLine | undefined;
   running = 0;
 
-  constructor(name: EventName, listener: AnyListener) {
+  constructor(name: EventName, listener: AnyListener, place: SourceLine | undefined) {
     this.name = name;
     this.listener = listener;
+    this.place = place;
   }
 }
 
@@ -124,8 +127,8 @@ export class EventBus {
   }
 
   /** Answers with what ends it. */
-  on<K extends EventName>(name: K, listener: EventListener<K>): () => void {
-    const listening = new Listening(name, listener as AnyListener); // `tell` pairs names with their events.
+  on<K extends EventName>(name: K, listener: EventListener<K>, place?: SourceLine): () => void {
+    const listening = new Listening(name, listener as AnyListener, place); // `tell` pairs names with their events.
     const known = this.listeners.get(name);
     if (known === undefined) this.listeners.set(name, new Set([listening]));
     else known.add(listening);
@@ -171,6 +174,7 @@ export class EventBus {
 
   private fault(listening: Listening, error: unknown): void {
     this.faults++;
-    this.log.error('an event route threw', { event: listening.name, ...describeFault(error) });
+    const facts = describeFault(error, listening.place);
+    this.log.error('an event route threw', { event: listening.name, ...facts });
   }
 }

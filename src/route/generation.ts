@@ -12,7 +12,7 @@ import type { RequestContext } from './context.ts';
 import type { Awaitable, RequestDecision } from './decision.ts';
 import type { EventBus } from './events.ts';
 import type { Router, StartupRoute, TimerRoute } from './router.ts';
-import { describeFault, scriptLineOf, shortLine } from './source-line.ts';
+import { describeFault, errorText, scriptLineOf, shortLine } from './source-line.ts';
 import type { RouteKind, RouteMarks } from './step.ts';
 
 /** How long the startup routes of a script may take together. */
@@ -69,8 +69,8 @@ export class Generation {
     for (const timer of this.router.timers) {
       this.timers.push(new RouteTimer(world, timer, (route) => this.marked('timer', route), threw));
     }
-    for (const { name, route } of this.router.events) {
-      this.endings.push(events.on(name, (event) => this.marked('event', () => route(event))));
+    for (const { name, route, place } of this.router.events) {
+      this.endings.push(events.on(name, (event) => this.marked('event', () => route(event)), place));
     }
   }
 
@@ -210,7 +210,8 @@ class RouteTimer {
   };
 
   private fault(error: unknown): void {
-    const facts = { everyMs: this.timer.everyMs, ...describeFault(error) };
+    const { everyMs, place } = this.timer;
+    const facts = { everyMs, ...describeFault(error, place) };
     this.world.log.error('a timer route threw', facts);
     this.threw();
   }
@@ -250,7 +251,7 @@ function startFault(error: unknown): TandemError {
   if (error instanceof TandemError && error.code === 'SCRIPT_INVALID') return error;
   const place = scriptLineOf(error);
   const where = place === undefined ? '' : ` at ${shortLine(place)}`;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = errorText(error);
   const hint = error instanceof TandemError && error.hint !== undefined ? { hint: error.hint } : {};
   return new TandemError('SCRIPT_INVALID', `the script does not start${where}: ${why}`, {
     cause: error,

@@ -15,6 +15,7 @@ import type { ResponseContext } from '../proxy/response-context.ts';
 import type { RouteMark } from '../proxy/route-signer.ts';
 import type { Flow } from '../transport/flow.ts';
 import { withCapabilities } from './capabilities.ts';
+import type { Generation } from './generation.ts';
 import type { Admitted } from './preamble.ts';
 import type { Router } from './router.ts';
 import type { RouteKind } from './step.ts';
@@ -52,6 +53,8 @@ export class Incoming {
   failed: ResponseContext | undefined = undefined;
   /** The kind of route that decides about it. */
   asks: RouteKind;
+  /** The load of the script that decides about it. */
+  script: Generation | undefined = undefined;
   server: ServerTransaction | undefined = undefined;
   /** The methods that the script takes; undefined before the preamble has let it through. */
   private router: Pick<Router, 'allow'> | undefined = undefined;

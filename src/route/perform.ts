@@ -11,7 +11,7 @@ import type { SipRequest } from '../sip/message.ts';
 import { printUri, type Uri } from '../sip/uri.ts';
 import { isSecure } from '../transport/flow.ts';
 import type { CallObserver } from './call-observer.ts';
-import { checkedDecision } from './checked.ts';
+import { checkedFailure, checkedYesOrNo, goesOn } from './checked.ts';
 import { BranchContext, type Context, FailureContext, ReplyContext, RequestContext } from './context.ts';
 import type {
   Answer,
@@ -26,7 +26,7 @@ import type { Incoming } from './incoming.ts';
 import { noHopsLeft } from './preamble.ts';
 import type { Generation } from './generation.ts';
 import type { BranchRoute, ReplyRoute } from './router.ts';
-import { describeFault, errorText, scriptLineOf, shortLine } from './source-line.ts';
+import { RouteGuard } from './route-guard.ts';
 import { leadsOf, nameOfDecision, type RouteKind, type StepObserver, TakenStep } from './step.ts';
 
 /** Requests that may begin a dialog: we stay on its path unless the script says otherwise. */
@@ -47,6 +47,8 @@ export interface PerformerParts {
   readonly log: Logger;
   /** Where a script's failure is answered: the error's status, else 500. */
   readonly failed: (incoming: Incoming, error: unknown) => void;
+  /** An application that a script gave a call to threw: its call is answered by whoever runs it. */
+  readonly appFailed: (incoming: Incoming, app: string, error: unknown) => void;
   /** A branch or reply route threw: for the count. */
   readonly threw: () => void;
   /** Runs a promise of a script under the route's time limit. */
@@ -58,9 +60,12 @@ export class Performer {
   /** Is told of each step; undefined costs nothing. */
   onStep: StepObserver | undefined = undefined;
   private readonly parts: PerformerParts;
+  private readonly guard: RouteGuard;
 
   constructor(parts: PerformerParts) {
+    const { log, threw } = parts;
     this.parts = parts;
+    this.guard = new RouteGuard({ log, observed: this, threw });
   }
 
   /** `generation` is the one that decided: its reply routes stay with the request. */
@@ -100,9 +105,7 @@ export class Performer {
         else if (incoming.server !== undefined) incoming.reply(480);
         break;
       default:
-        throw new TypeError(
-          `a route answered what is no decision: ${JSON.stringify(decision satisfies never)}`,
-        );
+        return decision satisfies never; // What scripts return has been looked at.
     }
   }
 
@@ -170,9 +173,14 @@ export class Performer {
     if (incoming.call === 0) incoming.call = calls.opened(request, incoming.flow);
     const { call } = incoming;
     const { callId } = request;
+    let callee: Finisher = 'callee';
     agent.answer(server, c.req, app, {
-      finished: (status) => calls.finished(call, status, status === 487 ? 'caller' : 'callee'),
-      ended: (end) => calls.ended(call, end === 'them' ? 'caller' : 'callee', callId, this.now()),
+      finished: (status) => calls.finished(call, status, status === 487 ? 'caller' : callee),
+      ended: (end) => calls.ended(call, end === 'them' ? 'caller' : callee, callId, this.now()),
+      threw: (error) => {
+        callee = 'us';
+        this.parts.appFailed(incoming, app.name, error);
+      },
     });
   }
 
@@ -193,14 +201,14 @@ export class Performer {
       branch:
         onBranch &&
         ((request, target, index) =>
-          this.guard('branch', incoming, c, generation, true, () =>
+          this.guard.run('branch', incoming, c, generation, true, () =>
             this.branchGoes(onBranch, new BranchContext(c, request, target, index), generation),
           )),
       reply:
         routes.length === 0
           ? undefined
           : (response, target) =>
-              this.guard('reply', incoming, c, generation, true, () =>
+              this.guard.run('reply', incoming, c, generation, true, () =>
                 this.replyPasses(routes, new ReplyContext(c, response, target), generation),
               ),
       failed:
@@ -254,7 +262,7 @@ export class Performer {
     incoming.failed = context;
     const act = (decided: FailureDecision): void => {
       if (incoming.over) return;
-      const next = checkedDecision(decided);
+      const next = checkedFailure(decided);
       if (this.onStep !== undefined) {
         const leads = leadsOf(next);
         this.step('failure', asked, generation, nameOfDecision(next), String(failure.status), leads);
@@ -290,7 +298,10 @@ export class Performer {
     const mayFollow: RecursionOptions['mayFollow'] =
       mayRecurse === undefined
         ? (uri) => proxy.isOwn(uri)
-        : (uri) => this.guard('mayRecurse', incoming, c, generation, false, () => mayRecurse(uri));
+        : (uri) =>
+            this.guard.run('mayRecurse', incoming, c, generation, false, () =>
+              checkedYesOrNo(mayRecurse(uri)),
+            );
     return { max: recurse === true ? RECURSION_MAX : recurse, mayFollow };
   }
 
@@ -303,12 +314,14 @@ export class Performer {
   ): RelayOptions<never>['advanceOn'] {
     const { advanceOn } = decision.options;
     return (
-      advanceOn && ((end) => this.guard('advanceOn', incoming, c, generation, false, () => advanceOn(end)))
+      advanceOn &&
+      ((end) =>
+        this.guard.run('advanceOn', incoming, c, generation, false, () => checkedYesOrNo(advanceOn(end))))
     );
   }
 
   private branchGoes(onBranch: BranchRoute<never>, b: BranchContext<never>, generation: Generation): boolean {
-    const goes = onBranch(b).do === 'pass';
+    const goes = goesOn(onBranch(b));
     if (this.onStep !== undefined) {
       this.step('branch', b, generation, goes ? 'send' : 'skip', b.target.uri);
     }
@@ -320,42 +333,9 @@ export class Performer {
     r: ReplyContext<never>,
     generation: Generation,
   ): boolean {
-    const passes = routes.every((route) => route(r).do === 'pass');
+    const passes = routes.every((route) => goesOn(route(r)));
     this.step('reply', r, generation, passes ? 'pass' : 'drop', String(r.status));
     return passes;
-  }
-
-  /** What a script lets us ask in between: when it throws, that harms its own branch only. */
-  private guard(
-    route: RouteKind,
-    incoming: Incoming,
-    c: RequestContext<never>,
-    generation: Generation,
-    otherwise: boolean,
-    run: () => boolean,
-  ): boolean {
-    if (generation.dropped) return otherwise;
-    generation.marks?.enter(route, generation.number, c);
-    try {
-      return run();
-    } catch (error) {
-      const call = incoming.request.callId;
-      this.parts.threw();
-      this.parts.log.error('a branch or reply route threw', { call, route, ...describeFault(error) });
-      this.tellThrown(route, incoming, generation, error);
-      return otherwise;
-    } finally {
-      generation.marks?.leave();
-    }
-  }
-
-  private tellThrown(route: RouteKind, incoming: Incoming, generation: Generation, error: unknown): void {
-    if (this.onStep === undefined) return;
-    const { callId, method } = incoming.request;
-    const place = scriptLineOf(error);
-    const at = place && shortLine(place);
-    const leads = errorText(error);
-    this.onStep({ route, callId, method, generation: generation.number, decision: 'throws', leads, at });
   }
 
   private step(

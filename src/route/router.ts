@@ -18,6 +18,7 @@ import {
 import type { Awaitable, Drop, FailureDecision, Pass, Reply, RequestDecision } from './decision.ts';
 import type { EventListener, EventName, Events } from './events.ts';
 import type { Services } from './services.ts';
+import { callingPlace, type SourceLine } from './source-line.ts';
 
 /** For a request that begins something, or stands in a dialog. */
 export type RequestRoute<V> = (c: RequestContext<V>) => Awaitable<RequestDecision>;
@@ -29,7 +30,7 @@ export type BranchRoute<V> = (c: BranchContext<V>) => Pass | Drop;
 export type ReplyRoute<V> = (c: ReplyContext<V>) => Pass | Drop;
 /** For a request that we make ourselves: a probe, a NOTIFY, the BYE at the end of somebody's credit. */
 export type LocalRoute = (c: LocalContext) => Pass | Drop;
-/** For bytes that are no SIP message. */
+/** For bytes that are no SIP message, and requests that break the grammar. */
 export type ErrorRoute = (c: ErrorContext) => Reply | Drop;
 /** Runs before the first message of its generation. */
 export type StartupRoute = () => Awaitable<void>;
@@ -38,12 +39,16 @@ export type StartupRoute = () => Awaitable<void>;
 export interface TimerRoute {
   readonly everyMs: Millis;
   readonly route: StartupRoute;
+  /** Where in the script it was named. */
+  readonly place: SourceLine | undefined;
 }
 
 /** An event route, and what it listens to. */
 export interface EventRoute {
   readonly name: EventName;
   readonly route: EventListener<EventName>;
+  /** Where in the script it was named. */
+  readonly place: SourceLine | undefined;
 }
 
 /** The shortest time between two runs of a timer route. */
@@ -85,6 +90,8 @@ export class Router<V = {}> {
   private replyRoute: ReplyRoute<V> | undefined = undefined;
   private localRoute: LocalRoute | undefined = undefined;
   private errorRoute: ErrorRoute | undefined = undefined;
+  /** Where in the script each route was named: what is told of a mistake that has no line of its own. */
+  private readonly places = new Map<string, SourceLine | undefined>();
   /** For the core: what runs before the first message, in this order. */
   readonly startups: StartupRoute[] = [];
   /** For the core. */
@@ -113,18 +120,24 @@ export class Router<V = {}> {
   /** Every reply of every branch, before the relay's own `onReply`. */
   reply(route: ReplyRoute<V>): this {
     this.replyRoute = route;
+    this.named('reply');
     return this;
   }
 
   /** Requests that we make ourselves, before they are sent; edits reach the wire. */
   local(route: LocalRoute): this {
     this.localRoute = route;
+    this.named('local');
     return this;
   }
 
-  /** Bytes that would not parse. Without it a request that says whom to answer gets 400, the rest nothing. */
+  /**
+   * Bytes that would not parse, and requests that break the grammar. Without it a request that says whom to answer gets
+   * 400, the rest nothing.
+   */
   error(route: ErrorRoute): this {
     this.errorRoute = route;
+    this.named('error');
     return this;
   }
 
@@ -139,13 +152,14 @@ export class Router<V = {}> {
     if (!(everyMs >= TIMER_MS_MIN && everyMs <= TIMER_MS_MAX)) {
       throw new TandemError('SCRIPT_INVALID', `a timer of ${everyMs} ms; at least ${TIMER_MS_MIN} expected`);
     }
-    this.timers.push({ everyMs, route });
+    this.timers.push({ everyMs, route, place: callingPlace() });
     return this;
   }
 
   /** When something happens; see `Events`. */
   event<K extends EventName>(name: K, route: (event: Events[K]) => Awaitable<void>): this {
-    this.events.push({ name, route: route as EventListener<EventName> }); // The name says which event it gets.
+    const listener = route as EventListener<EventName>; // The name says which event it gets.
+    this.events.push({ name, route: listener, place: callingPlace() });
     return this;
   }
 
@@ -168,6 +182,17 @@ export class Router<V = {}> {
   get allow(): readonly string[] {
     if (this.routes.has(CATCH_ALL)) return servedMethods;
     return [...this.routes.keys()].filter((name) => name !== IN_DIALOG);
+  }
+
+  /** For the core: where the route of requests of that method, or within a dialog, was named. */
+  placeOf(method: string, inDialog: boolean): SourceLine | undefined {
+    if (inDialog) return this.places.get(IN_DIALOG);
+    return this.places.get(this.routes.has(method) ? method : CATCH_ALL);
+  }
+
+  /** For the core: the same of a route beside those of requests. */
+  placeOfOther(route: 'reply' | 'local' | 'error'): SourceLine | undefined {
+    return this.places.get(route);
   }
 
   /** Runs the route for a request that begins something new. No route: 405 with Allow. RFC 3261 §8.2.1 */
@@ -196,7 +221,12 @@ export class Router<V = {}> {
   private on(name: string, chain: unknown[]): this {
     const route = compose([...this.middlewares, ...chain] as unknown as Chain);
     this.routes.set(name, route);
+    this.named(name);
     return this;
+  }
+
+  private named(route: string): void {
+    this.places.set(route, callingPlace());
   }
 }
 

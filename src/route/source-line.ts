@@ -1,4 +1,5 @@
 /** Where in a script something stands: read from a stack, so only when somebody asks. */
+import { inspect } from 'node:util';
 import { TandemError } from '../base/errors.ts';
 
 /** The folder of all our source; what a stack names elsewhere is a script's, or Node's. */
@@ -31,6 +32,16 @@ export function callingLine(): string | undefined {
   return undefined;
 }
 
+/** The innermost place in a script that led here; undefined when none did. */
+export function callingPlace(): SourceLine | undefined {
+  for (const frame of framesHere()) {
+    const file = frame.getFileName() ?? '';
+    if (isOfScript(file))
+      return { file, line: frame.getLineNumber() ?? 0, column: frame.getColumnNumber() ?? 0 };
+  }
+  return undefined;
+}
+
 /** As text a stack costs ten times as much. */
 function framesHere(): readonly NodeJS.CallSite[] {
   const { stackTraceLimit } = Error;
@@ -57,9 +68,14 @@ export function scriptLineOf(error: unknown): SourceLine | undefined {
   return places.find(({ file }) => GENERATION.test(file)) ?? places[0];
 }
 
+/** Whether an error went through a script that was loaded by its path: nothing else has such frames. */
+export function isOfLoadedScript(error: unknown): boolean {
+  return error instanceof Error && GENERATION.test(error.stack ?? '');
+}
+
 /** What was thrown, without its stack. */
 export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? error.message : thrownText(error);
 }
 
 /** `route.ts:12` */
@@ -68,10 +84,16 @@ export function shortLine({ file, line }: SourceLine): string {
   return `${name.slice(name.lastIndexOf('/') + 1)}:${line}`;
 }
 
-/** The facts of a script's mistake for the log: what was thrown, and in which file and line. */
-export function describeFault(error: unknown): { why: string; file?: string; line?: number } {
+/**
+ * The facts of a script's mistake for the log: what was thrown, and in which file and line. `otherwise`: the place that
+ * is told of what has none of its own, such as a text that was thrown.
+ */
+export function describeFault(
+  error: unknown,
+  otherwise?: SourceLine,
+): { why: string; file?: string; line?: number } {
   const why = error instanceof TandemError ? `${error.code} ${error.message}` : textOf(error);
-  const place = scriptLineOf(error);
+  const place = scriptLineOf(error) ?? otherwise;
   return place === undefined ? { why } : { why, file: pathOf(place.file), line: place.line };
 }
 
@@ -93,5 +115,11 @@ function pathOf(file: string): string {
 }
 
 function textOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return error instanceof Error ? (error.stack ?? error.message) : thrownText(error);
+}
+
+/** Of what was thrown and is no Error: one line, however deep it is. */
+function thrownText(thrown: unknown): string {
+  if (typeof thrown === 'string') return thrown;
+  return `${inspect(thrown, { depth: 1, breakLength: Infinity })} was thrown, which is no Error`;
 }

@@ -31,6 +31,8 @@ export interface ServiceObserver {
     showsResult: Shown,
     tookMs: Millis | undefined,
   ): void;
+  /** What a service rejects a promise with. */
+  told(error: unknown): void;
 }
 
 type AnyMethod = (...inputs: readonly unknown[]) => unknown;
@@ -40,6 +42,11 @@ type AnyMiddleware = (c: never, next: Next<object>) => Awaitable<RequestDecision
 const UNSEEN = new Set(['clock', 'metrics']);
 /** What a middleware is asked. */
 const NOTHING: readonly unknown[] = [];
+
+/** Takes nothing down: `told` alone is told. */
+export function deafObserver(told: (error: unknown) => void): ServiceObserver {
+  return { listens: false, now: () => 0, served() {}, told };
+}
 
 /** The same services, observed. */
 export function observedServices(services: Services, observer: ServiceObserver): Services {
@@ -96,7 +103,7 @@ function observedMethod(
   { inputs: showsInputs, result: showsResult }: Openness,
 ): AnyMethod {
   return (...inputs) => {
-    if (!observer.listens) return observedMiddleware(service, method(...inputs), observer);
+    if (!observer.listens) return unseen(service, method(...inputs), observer);
     let result: unknown;
     try {
       result = method(...inputs);
@@ -136,9 +143,19 @@ function observedPromise(
     },
     (error: unknown) => {
       observer.served(service, asked, 'text', printThrown(error), 'text', observer.now() - since);
+      observer.told(error);
       throw error;
     },
   );
+}
+
+/** Nothing of it is taken down, but what it fails with. */
+function unseen(service: string, made: unknown, observer: ServiceObserver): unknown {
+  if (!(made instanceof Promise)) return observedMiddleware(service, made, observer);
+  return made.catch((error: unknown) => {
+    observer.told(error);
+    throw error;
+  });
 }
 
 /**

@@ -72,6 +72,15 @@ export interface StepRecorderParts {
   /** Eight bytes that strangers do not know: they choose Call-IDs. */
   readonly key: Uint8Array;
   readonly bytesMax?: number;
+  /** Is told of what services reject promises with. */
+  readonly told?: (error: unknown) => void;
+}
+
+/** The run of a route, for whoever asks meanwhile. */
+export interface RouteAtHand {
+  readonly route: RouteKind;
+  readonly callId: string;
+  readonly method: string;
 }
 
 /** Routes that may not wait. */
@@ -86,12 +95,18 @@ const PAGES_A_TURN = 8;
 
 /** One run of a route. */
 class Run implements CallMark {
+  readonly route: RouteKind;
+  readonly callId: string;
+  readonly method: string;
   readonly low: number;
   readonly high: number;
   /** The way the script came so far, see steps-lines.ts. */
   path: number;
 
-  constructor(low: number, high: number, path: number) {
+  constructor(route: RouteKind, { callId, method }: RouteSubject, low: number, high: number, path: number) {
+    this.route = route;
+    this.callId = callId;
+    this.method = method;
     this.low = low;
     this.high = high;
     this.path = path;
@@ -100,6 +115,7 @@ class Run implements CallMark {
 
 /** See the figure above. */
 export class StepRecorder implements RouteMarks, ServiceObserver {
+  readonly told: (error: unknown) => void;
   private readonly clock: Clock;
   private readonly hash: KeyedHash;
   private readonly ring: StepsRing;
@@ -117,8 +133,9 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
   private low = 0;
   private high = 0;
 
-  constructor({ clock, key, bytesMax = STEPS_BYTES_MAX }: StepRecorderParts) {
+  constructor({ clock, key, bytesMax = STEPS_BYTES_MAX, told = () => {} }: StepRecorderParts) {
     this.clock = clock;
+    this.told = told;
     this.hash = new KeyedHash(key);
     this.ring = new StepsRing(bytesMax);
   }
@@ -131,6 +148,11 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
   /** The same services, and what they are asked within a route is taken down. */
   observe(services: Services): Services {
     return observedServices(services, this);
+  }
+
+  /** The route that runs, or made what runs now; undefined when it is none of a request. */
+  get atHand(): RouteAtHand | undefined {
+    return this.current;
   }
 
   // ─── while calls go on ───────────────────────────────────────────────────────────────────────
@@ -218,7 +240,7 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
     this.look(callId, callMark);
     let path = generation * 16 + ROUTE_KINDS.indexOf(route);
     for (let i = 0; i < method.length; i++) path = (Math.imul(path, 31) + method.charCodeAt(i)) | 0;
-    const run = new Run(this.low, this.high, path);
+    const run = new Run(route, subject, this.low, this.high, path);
     subject.callMark ??= run;
     return run;
   }

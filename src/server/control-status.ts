@@ -18,13 +18,13 @@ export interface KeptCounts {
 
 /** Read from the counts of the exchange: no call and no row is looked at. */
 export function trafficStatus(exchange: Exchange, kept: KeptCounts, scriptFile: string): TrafficStatus {
-  const { dispatcher, layer, protection, events, shared } = exchange;
+  const { dispatcher, layer, protection, shared } = exchange;
   const { refused, crowding } = layer.counters;
   return {
     script: {
       file: scriptFile,
       generation: dispatcher.generation.number,
-      errors: dispatcher.counters.scriptErrors + events.faults,
+      errors: exchange.scriptErrors,
       slowRoutes: dispatcher.slowRoutes,
     },
     calls: kept.calls.count,

@@ -3,6 +3,8 @@ import { parseChallenges } from '../agent/digest-challenge.ts';
 import type { Clock, HostPort, Millis } from '../base/world.ts';
 import { ackFor } from '../sip/build.ts';
 import { digestResponse } from '../sip/digest.ts';
+import { CSEQ, VIA } from '../sip/header-table.ts';
+import type { Headers } from '../sip/headers.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
 import { quoted } from '../sip/scan.ts';
@@ -114,7 +116,12 @@ function nextTry(request: SipRequest, field: string, value: string): SipRequest 
   const again = parseMessage(request.text);
   if (again.kind !== 'request') throw new Error('a request stays one when it is copied');
   again.headers.set(field, value);
-  again.headers.set('CSeq', `${request.cseq + 1} ${request.method}`);
-  again.headers.set('Via', `${request.headers.get('Via') ?? ''}2`);
+  replaceValue(again.headers, CSEQ, `${request.cseq + 1} ${request.method}`);
+  replaceValue(again.headers, VIA, `${request.headers.get('Via') ?? ''}2`);
   return again;
+}
+
+function replaceValue(headers: Headers, id: number, value: string): void {
+  const place = headers.find(id);
+  headers.splice(headers.valueStart(place), headers.valueEnd(place), value);
 }

@@ -14,6 +14,7 @@ import type { Plan } from '../proxy/plan.ts';
 import type { RequestDecision } from '../route/decision.ts';
 import type { Router, Script } from '../route/router.ts';
 import { callingLine } from '../route/source-line.ts';
+import type { StrayFaults } from '../route/stray-faults.ts';
 import type { SipRequest } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
 import { aorOf, printUri } from '../sip/uri.ts';
@@ -45,6 +46,8 @@ export interface DryRunParts {
   readonly wall: number;
   /** Real time, for scripts that wait for what is not of this world. */
   readonly clock: Clock;
+  /** See ExchangeParts. */
+  readonly strays?: StrayFaults | undefined;
   /** Called when the script has started and nothing was asked of it yet. */
   readonly started?: (exchange: Exchange) => Promise<void>;
 }
@@ -131,6 +134,7 @@ class DryRun {
       stores: this.stores,
       tls: { certificates: [], clients: 'none', authorities: undefined },
       http: capturedHttp(this.parts.answers, this.fetched),
+      strays: this.parts.strays,
       answersOnly: true,
     });
     let isOpen = false;

@@ -13,6 +13,8 @@ import { Router, type Script } from '../route/router.ts';
 import type { HttpService } from '../route/services.ts';
 import type { RouteMarks } from '../route/step.ts';
 import { marksOfBoth, StepRecorder } from '../route/steps.ts';
+import { deafObserver, observedServices } from '../route/steps-services.ts';
+import { StrayFaults, type StraySource } from '../route/stray-faults.ts';
 import { type LayerLimits, TransactionLayer } from '../transaction/layer.ts';
 import type { Flow } from '../transport/flow.ts';
 import { FlowTokens } from '../transport/flow-token.ts';
@@ -66,6 +68,8 @@ export interface ExchangeParts {
   readonly marks?: RouteMarks | undefined;
   /** Asked in place of our own client, where nothing may leave. */
   readonly http?: HttpService | undefined;
+  /** Where errors of the script go that nobody waits for; what hears of them asks it. Its own unless given. */
+  readonly strays?: StrayFaults | undefined;
   /** Whether it does nothing by itself: no server is probed, no phone kept alive, no database followed. */
   readonly answersOnly?: boolean;
 }
@@ -85,6 +89,8 @@ export class Exchange {
   readonly protection: Protection;
   /** What scripts did for each request; undefined where `[script] steps` is off. */
   readonly steps: StepRecorder | undefined;
+  /** Errors of the script that nobody waited for. */
+  readonly strays: StrayFaults;
   /** Names the flows that only lead to who came by them. */
   readonly tokens: FlowTokens;
   /** What belongs to the registrar beside its bindings. */
@@ -99,7 +105,9 @@ export class Exchange {
   private constructor(parts: ExchangeParts) {
     const { world, settings, stores } = parts;
     this.parts = parts;
-    this.steps = makeSteps(parts);
+    this.strays = parts.strays ?? new StrayFaults(world.log);
+    this.steps = makeSteps(parts, this.strays.told);
+    this.strays.atHand = () => this.straySource();
     this.events = new EventBus(world);
     this.shared = makeSharedServices(world, settings, this.events, stores);
     this.locator = this.makeLocator();
@@ -187,6 +195,11 @@ export class Exchange {
     return this.layer.hasPending;
   }
 
+  /** What went wrong in the script, whichever route it was. */
+  get scriptErrors(): number {
+    return this.dispatcher.counters.scriptErrors + this.events.faults + this.strays.count;
+  }
+
   /** From now on what would begin something new is answered 503; what has begun goes on. */
   refuseNew(): void {
     this.stopping = true;
@@ -211,6 +224,14 @@ export class Exchange {
     this.shared.authBackEnds.stop();
     this.transports.close();
     this.layer.stop();
+  }
+
+  private straySource(): StraySource {
+    const { file } = this.parts.settings.script;
+    const run = this.steps?.atHand;
+    if (run === undefined) return { file };
+    const { router } = this.generations.current;
+    return { file, call: run.callId, place: router.placeOf(run.method, run.route === 'in dialog') };
   }
 
   private async startGeneration(number: number, script: Script, pools: PoolGeneration): Promise<Generation> {
@@ -354,14 +375,17 @@ export class Exchange {
       registrations,
     });
     const all = { ...services, http: this.parts.http ?? services.http };
-    return script(this.steps?.observe(all) ?? all);
+    return script(this.steps?.observe(all) ?? observedServices(all, deafObserver(this.strays.told)));
   }
 }
 
-function makeSteps({ world, settings, stores }: ExchangeParts): StepRecorder | undefined {
+function makeSteps(
+  { world, settings, stores }: ExchangeParts,
+  told: (error: unknown) => void,
+): StepRecorder | undefined {
   if (!settings.script.steps) return undefined;
   const key = hash('sha256', `steps ${stores.secrets.nonce}`, 'buffer');
-  return new StepRecorder({ clock: world.clock, key });
+  return new StepRecorder({ clock: world.clock, key, told });
 }
 
 function agentLimits({ agent }: Settings): AgentLimits {

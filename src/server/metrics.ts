@@ -11,13 +11,12 @@ export function exchangeMetrics(exchange: Exchange): void {
 
 type Say = Parameters<Reading>[0];
 
-function transactionFigures({ layer, dispatcher, events }: Exchange, say: Say): void {
-  const { requests, responses, badMessages, scriptErrors } = dispatcher.counters;
+function transactionFigures({ layer, dispatcher, scriptErrors }: Exchange, say: Say): void {
+  const { requests, responses, badMessages } = dispatcher.counters;
   say('tandem_requests_total', 'counter', 'Requests that came, retransmissions too.', requests);
   say('tandem_responses_total', 'counter', 'Responses that came.', responses);
   say('tandem_bad_messages_total', 'counter', 'What came and was no SIP.', badMessages);
-  const threw = scriptErrors + events.faults;
-  say('tandem_script_errors_total', 'counter', 'Routes that threw; the log names them.', threw);
+  say('tandem_script_errors_total', 'counter', 'Routes that threw; the log names them.', scriptErrors);
   const { slowRoutes } = dispatcher;
   say('tandem_slow_routes_total', 'counter', 'Routes that took over 5 s: answered 500, logged.', slowRoutes);
   const { retransmitted, serverFailed, clientFailed, refused, crowding } = layer.counters;

@@ -33,6 +33,12 @@ const wrong: readonly [what: string, body: string, checked: boolean, why: RegExp
     /route\.ts:2:/,
   ],
   ['throws', "export default script(() => { throw new Error('no luck'); });", false, /no luck/],
+  [
+    'leaves a rejected promise behind',
+    `void Promise.reject(new Error('no luck'));\n${RIGHT}`,
+    false,
+    /route\.ts:2:\d+: nobody waits for what fails here: no luck/,
+  ],
 ];
 
 const write = (body: string): void => writeFileSync(file, START + body);
@@ -44,7 +50,7 @@ for (const [what, body, checked, why] of wrong) {
     const server = await startServer(
       settingsSchema.parse({
         sip: { listen: ['udp:127.0.0.1:0'], domains: ['example.com'] },
-        data: { folder: join(folder, `data-${checked}`) },
+        data: { folder: join(folder, `data-${what}`) },
         script: { file, type_check: checked },
         log: { level: 'error' },
       }),

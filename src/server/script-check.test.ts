@@ -107,6 +107,32 @@ for (const [what, body, expected] of [
     "export default script(({ pools }) => (pools.get('x'), new Router()));",
     /^2: no pool x$/,
   ],
+  [
+    'leaves a rejected promise as it loads',
+    "void Promise.reject(new Error('no luck'));\nexport default script(() => new Router());",
+    /^2: nobody waits for what fails here: no luck$/,
+  ],
+  [
+    'leaves one that is rejected a little later',
+    "const late = async () => {\n  await null;\n  throw new Error('no luck');\n};\n" +
+      'export default script(() => (void late(), new Router()));',
+    /^4: nobody waits for what fails here: no luck$/,
+  ],
+  [
+    'leaves one that is rejected with a text',
+    "void Promise.reject('no luck');\nexport default script(() => new Router());",
+    /^undefined: nobody waits .* a promise was rejected with the reason "no luck"/,
+  ],
+  [
+    'leaves one of a service',
+    "export default script(({ http }) => (void http.fetch('no URL'), new Router()));",
+    /^2: nobody waits .* HTTP_FAILED no URL: expected/,
+  ],
+  [
+    'throws in a callback of its own',
+    "queueMicrotask(() => {\n  throw new Error('no luck');\n});\nexport default script(() => new Router());",
+    /^3: nobody waits for what fails here: no luck$/,
+  ],
 ] as const) {
   test(`a dry start says of a script that ${what} where and why`, async () => {
     const { problem, hung } = await dryStart({ file: written('start.ts', body), settings }, clock);

@@ -23,8 +23,8 @@ export async function checkScript(file: string, settings: Settings, clock: Clock
 }
 
 /**
- * What keeps a script from taking over from one that runs: wrong types, and a start without an end. Whether it starts
- * is then seen in earnest, because only the real stores tell.
+ * What keeps a script from taking over from one that runs: wrong types, a start without an end, and an error that it
+ * lets go of as it starts. Whether it starts is then seen in earnest, because only the real stores tell.
  */
 export async function reloadProblems(
   file: string,
@@ -34,8 +34,8 @@ export async function reloadProblems(
   const compiler = settings.script.type_check ? findCompiler() : undefined;
   const types = compiler === undefined ? [] : await typeProblems(compiler, file);
   if (types.length > 0) return types;
-  const { hung, problem } = await trials.dryStart({ file, settings });
-  return hung && problem !== undefined ? [problem] : [];
+  const { hung, isStray, problem } = await trials.dryStart({ file, settings });
+  return (hung || isStray) && problem !== undefined ? [problem] : [];
 }
 
 /** `route.ts:12:5: what is wrong`, and what to do below it. */

@@ -6,6 +6,7 @@ import { silentLogger } from '../base/silent-logger.ts';
 import type { World } from '../base/world.ts';
 import { Location } from '../location/location.ts';
 import { scriptLineOf, type SourceLine } from '../route/source-line.ts';
+import { strayText } from '../route/stray-faults.ts';
 import { MemoryWriter } from '../store/memory-writer.ts';
 import { Subscribers } from '../subscriber/subscribers.ts';
 import { nodeWorld } from '../world/node-world.ts';
@@ -14,6 +15,7 @@ import type { DryStart, DryStarted } from './script-dry-start.ts';
 import { ScriptLoader } from './script-loader.ts';
 import type { Settings } from './settings.ts';
 import { locationSettings } from './settings-registrar.ts';
+import { onUncaughtError } from './uncaught-errors.ts';
 
 const BINDINGS_MAX = 100;
 /** Nothing comes, and those made ahead for calls would take longer than the script. */
@@ -24,13 +26,28 @@ const loader = new ScriptLoader(world.clock);
 
 parentPort?.on('message', (trial: DryStart) => void started(trial).then(tell));
 
-function tell(said: Pick<DryStarted, 'problem'>): void {
+function tell(said: Omit<DryStarted, 'isClean'>): void {
   const isClean = process.getActiveResourcesInfo().every((kind) => kind === 'MessagePort');
   const all: DryStarted = { ...said, isClean };
   parentPort?.postMessage(all);
 }
 
-async function started({ file, settings }: DryStart): Promise<Pick<DryStarted, 'problem'>> {
+/** What the script lets go of as it starts is heard of a turn later: only then it has started. */
+async function started(trial: DryStart): Promise<Omit<DryStarted, 'isClean'>> {
+  const stray: unknown[] = [];
+  // In this thread there is nothing else that could fail so.
+  const deafen = onUncaughtError((error) => stray.push(error) > 0);
+  try {
+    const problem = await startFault(trial);
+    await new Promise(setImmediate);
+    if (problem !== undefined) return { problem };
+    return stray.length === 0 ? {} : { problem: strayProblem(stray[0]), isStray: true };
+  } finally {
+    deafen();
+  }
+}
+
+async function startFault({ file, settings }: DryStart): Promise<DryStarted['problem']> {
   const sip = { ...settings.sip, listen: [], max_transactions: TRANSACTIONS_MAX };
   const quiet: Settings = { ...settings, sip };
   const stores = emptyStores(world, quiet);
@@ -38,9 +55,9 @@ async function started({ file, settings }: DryStart): Promise<Pick<DryStarted, '
     const { script } = await loader.load(file);
     const exchange = await Exchange.open({ world, settings: quiet, script, stores });
     exchange.stop();
-    return {};
+    return undefined;
   } catch (error) {
-    return { problem: problemOf(error) };
+    return problemOf(error);
   } finally {
     stores.location.close();
     stores.calls.stop();
@@ -70,6 +87,14 @@ function problemOf(error: unknown): Required<DryStarted>['problem'] {
   const hint = said ?? 'mend that line';
   const { line, column } = place;
   return { line, column, message: why, hint };
+}
+
+function strayProblem(error: unknown): Required<DryStarted>['problem'] {
+  const place = scriptLineOf(error);
+  const why = error instanceof TandemError ? `${error.code} ${error.message}` : strayText(error);
+  const message = `nobody waits for what fails here: ${why}`;
+  const hint = 'await that promise, or catch what it rejects with';
+  return place === undefined ? { message, hint } : { line: place.line, column: place.column, message, hint };
 }
 
 function hintOf(error: unknown): string | undefined {

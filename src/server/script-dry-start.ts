@@ -24,14 +24,17 @@ export interface DryStart {
 
 /** What it says: nothing is wrong, or what is. */
 export interface DryStarted {
-  readonly problem?: Omit<ScriptProblem, 'file'>;
+  readonly problem?: Omit<ScriptProblem, 'file'> | undefined;
+  /** Whether it did start, and let go of an error as it did. */
+  readonly isStray?: boolean;
   /** Nothing of it is left that could wake up again. */
   readonly isClean: boolean;
 }
 
-/** How the trial went. `hung`: the thread had to be ended. */
+/** How the trial went. `hung`: the thread had to be ended. `isStray`: it started, and let go of an error. */
 export interface DryStartEnd {
   readonly hung: boolean;
+  readonly isStray: boolean;
   readonly problem: ScriptProblem | undefined;
 }
 
@@ -143,9 +146,12 @@ function tryIn(
 ): Promise<DryStartEnd & { readonly isClean: boolean }> {
   const { file } = trial;
   const ended = Promise.withResolvers<DryStartEnd & { readonly isClean: boolean }>();
-  const end = (hung: boolean, isClean: boolean, problem?: Omit<ScriptProblem, 'file'>): void => {
-    ended.resolve({ hung, isClean, problem: problem && { file, ...problem } });
-  };
+  const end = (
+    hung: boolean,
+    isClean: boolean,
+    problem?: Omit<ScriptProblem, 'file'>,
+    isStray = false,
+  ): void => ended.resolve({ hung, isClean, isStray, problem: problem && { file, ...problem } });
   const timer = clock.after(limitMs, () => {
     const message = `the script had not started after ${limitMs / 1000} s`;
     void scriptPlaceInWorker(THREAD.href, clock).then((place) => {
@@ -158,7 +164,7 @@ function tryIn(
       message: 'the script ended its thread',
       hint: 'a script never calls process.exit()',
     });
-  const said = ({ problem, isClean }: DryStarted): void => end(false, isClean, problem);
+  const said = ({ problem, isClean, isStray }: DryStarted): void => end(false, isClean, problem, isStray);
   worker.on('message', said).on('error', ended.reject).on('exit', exited);
   worker.postMessage(trial);
   return ended.promise.finally(() => {

@@ -9,6 +9,7 @@ import { TandemError } from '../base/errors.ts';
 import type { TlsIdentity, World } from '../base/world.ts';
 import { Location } from '../location/location.ts';
 import type { EventBus } from '../route/events.ts';
+import { StrayFaults } from '../route/stray-faults.ts';
 import { openDatabase, openWriter } from '../store/database.ts';
 import { watchedTables, type WatchedTable } from '../store/change-triggers.ts';
 import { type DatabasePlace, placeName } from '../store/database-place.ts';
@@ -46,6 +47,7 @@ import type { Settings } from './settings.ts';
 import { locationSettings } from './settings-registrar.ts';
 import { productVersion } from './settings-version.ts';
 import { readTlsIdentity } from './tls-identity.ts';
+import { onUncaughtError } from './uncaught-errors.ts';
 import { WarmUp } from './warm-up.ts';
 
 /** Bindings of all subscribers together. */
@@ -109,6 +111,9 @@ class Server implements RunningServer {
   private reloading: Promise<unknown> = Promise.resolve();
   /** The one that waits for its turn. */
   private nextReload: Promise<number> | undefined = undefined;
+  private readonly strays: StrayFaults;
+  /** Ends that errors of the script which nobody caught are heard. */
+  private readonly deafen: () => void;
   private readonly warmUp: WarmUp;
   private readonly startedAt: string;
 
@@ -119,6 +124,8 @@ class Server implements RunningServer {
     const log = logLines({ level, ...(format === 'auto' ? {} : { form: format }) });
     const { udp, gso, pacing } = settings.sip;
     this.world = nodeWorld({ log, udp, gso, pacing, names: nameSettings(settings) });
+    this.strays = new StrayFaults(log);
+    this.deafen = onUncaughtError((error) => this.strays.takes(error));
     this.warmUp = new WarmUp(this.world);
     this.loader = new ScriptLoader(this.world.clock);
     this.trials = new ScriptTrials(this.world.clock);
@@ -160,8 +167,8 @@ class Server implements RunningServer {
       log: world.log,
     });
     const stores = { ...this.stores, bans: this.bans };
-    const { watchdog: marks } = this;
-    this.exchange = await Exchange.open({ world, settings, script, stores, tls, marks });
+    const { watchdog: marks, strays } = this;
+    this.exchange = await Exchange.open({ world, settings, script, stores, tls, marks, strays });
     const { provisions } = stores;
     await this.follower.follow([subscriberFollower(stores.subscribers), ...provisions.followers]);
     this.control = new ControlServer(controlSocketPath(settings.data.folder), {
@@ -273,6 +280,7 @@ class Server implements RunningServer {
     await this.bans?.close();
     await this.writer?.close();
     this.claim.release();
+    this.deafen();
   }
 
   private async startMetrics({ shared }: Exchange): Promise<void> {

@@ -21,8 +21,8 @@ export function replaceBody(headers: Headers, body: string | Uint8Array, type?: 
   if (bytes === '') headers.remove('Content-Type');
   else if (type !== undefined) headers.set('Content-Type', type);
   if (bytes === '' || type !== undefined) for (const name of DESCRIPTIONS) headers.remove(name);
-  headers.set('Content-Length', bytes.length);
   headers.splice(headers.bodyAt, headers.text.length, bytes);
+  headers.set('Content-Length', bytes.length);
 }
 
 function latin1Of({ buffer, byteOffset, byteLength }: Uint8Array): string {

@@ -29,7 +29,7 @@ const edits: readonly (readonly [what: string, edit: (h: Headers) => void, from:
   ['set replaces all lines', (h) => h.set('X-A', '1'), 'X-A : one\r\n  two\r\nx-a: three\r\n', 'X-A : 1\r\n'],
   ['set adds what is missing', (h) => h.set('X-B', 2), 'l: 4\r\n', 'l: 4\r\nX-B: 2\r\n'],
   ['remove takes every line', (h) => h.remove('x-A'), 'X-A : one\r\n  two\r\nx-a: three\r\n', ''],
-  ['add at the top of its kind', (h) => h.add('Via', 'b', 'top'), 'v: SIP', 'Via: b\r\nv: SIP'],
+  ['add at the top of its kind', (h) => h.add('x-a', '0', 'top'), 'X-A :', 'x-a: 0\r\nX-A :'],
   ['add at the bottom', (h) => h.add('x-a', '4'), 'l: 4\r\n', 'l: 4\r\nx-a: 4\r\n'],
 ];
 
@@ -86,19 +86,7 @@ const REQUEST = [
 ].join('\r\n');
 
 /** What an edit may be called with. */
-const EDITED = [
-  'X-A',
-  'x-a',
-  'Subject',
-  's',
-  'Contact',
-  'm',
-  'Via',
-  'From',
-  'Route',
-  'P-Asserted-Identity',
-  'Event',
-];
+const EDITED = ['X-A', 'x-a', 'Subject', 's', 'Route', 'Event', 'o', 'P-Asserted-Identity', 'k'];
 const VALUES = ['', 'v', ' v ', 'a longer value than before', '<sip:a@b;lr>', 'x'.repeat(300), 'é', '☎', 7];
 
 for (let seed = 1; seed <= 40; seed++) {

@@ -10,6 +10,7 @@
  * positions, any other indexes the text again.
  */
 import { SipError } from '../base/errors.ts';
+import { guardAddition, guardChange, guardRemoval } from './edit-guard.ts';
 import { HEADER_LINES_MAX, indexed, indexHeaders } from './header-index.ts';
 import { type FieldName, fieldName, fullName, headerName, OTHER } from './header-table.ts';
 import type { NameAddr } from './name-addr.ts';
@@ -120,6 +121,7 @@ export class Headers {
   /** Replaces the first line's value and removes the other lines; adds the field when it is missing. */
   set(name: string, value: string | number): void {
     const field = fieldName(name);
+    guardChange(this, field.id, value);
     const place = this.placeOf(field, 0);
     if (place < 0) {
       this.add(name, value, 'bottom');
@@ -134,9 +136,9 @@ export class Headers {
 
   add(name: string, value: string | number, at: 'top' | 'bottom' = 'bottom'): void {
     const field = fieldName(name);
-    if (!field.isToken) throw new SipError('BAD_HEADER', 500, `not a header name: ${JSON.stringify(name)}`);
+    guardAddition(this, field.id, value);
     const text = checkedValue(name, String(value));
-    const line = `${name}: ${text}\r\n`;
+    const line = `${checkedName(name)}: ${text}\r\n`;
     if (at === 'bottom' && isTrimmed(text) && this.index.length < HEADER_LINES_MAX * 4) {
       this.append(field.id, line, name.length + 2);
       return;
@@ -164,7 +166,9 @@ export class Headers {
   }
 
   remove(name: string): void {
-    this.removeAfter(fieldName(name), 0);
+    const field = fieldName(name);
+    guardRemoval(this, field.id);
+    this.removeAfter(field, 0);
   }
 
   /** Edits of the copy leave this one as it is. */
@@ -283,6 +287,13 @@ function withoutBlanks(line: string): string {
   while (from < to && isBlank(line.charCodeAt(from))) from++;
   while (to > from && isBlank(line.charCodeAt(to - 1))) to--;
   return line.substring(from, to);
+}
+
+/** A name that stands in a header line. */
+export function checkedName(name: string): string {
+  if (!fieldName(name).isToken)
+    throw new SipError('BAD_HEADER', 500, `not a header name: ${JSON.stringify(name)}`);
+  return name;
 }
 
 /** A value set by a script must not begin a header field of its own. What is beyond latin1 becomes UTF-8. */

@@ -1,7 +1,17 @@
 /** What a script may do wrong, and what comes of it: one call ends, and log, steps, record and counts tell why. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type RequestContext, type RequestDecision, RouteError, Router, script } from '../../src/index.ts';
+import {
+  type RequestContext,
+  type RequestDecision,
+  RouteError,
+  Router,
+  script,
+  serial,
+} from '../../src/index.ts';
+import { stepDocuments } from '../../src/server/control-steps.ts';
+import { whyItFailed } from '../../src/server/control-steps-verdict.ts';
+import type { Answers } from '../../src/testing/phone-incoming.ts';
 import { assertQuiet } from '../../src/testing/quiet.ts';
 import { town } from '../../src/testing/town.ts';
 import { at } from './flow.ts';
@@ -16,14 +26,19 @@ function fault(): never {
 async function outcome(
   route: (c: RequestContext) => RequestDecision | Promise<RequestDecision>,
   runMs = 100,
+  answers: Answers = { afterMs: 0, status: 486 },
 ) {
   const t = await town(
     script(() => new Router().invite(route)),
     { people: { alice: { host: '192.0.2.11' }, bob: { host: '192.0.2.12' } } },
   );
-  t.phone('bob').answers = { afterMs: 0, status: 486 };
+  t.phone('bob').answers = answers;
   const steps: string[] = [];
-  t.exchange.dispatcher.onStep = (step) => steps.push(`${step.route} ${step.decision}`);
+  const { onStep } = t.exchange.dispatcher;
+  t.exchange.dispatcher.onStep = (step, subject) => {
+    steps.push(`${step.route} ${step.decision}`);
+    onStep?.(step, subject);
+  };
   const call = t.phone('alice').dial(BOB);
   await t.run(runMs);
   const { status } = call;
@@ -31,16 +46,32 @@ async function outcome(
   const { scriptErrors } = t.exchange.dispatcher.counters;
   const { slowRoutes } = t.exchange.dispatcher;
   const [record] = t.cdrs();
+  const taken = stepDocuments(await t.steps(call.callId), t.world.clock, 0);
+  const why = whyItFailed({ state: 'ended', status, answeredAt: null, endedBy: 'us', setupMs: 0 }, taken);
   await t.run(40_000);
   await assertQuiet(t);
   t.stop();
-  return { call, status, logged, steps, scriptErrors, slowRoutes, recorded: record?.status };
+  const { status: recorded, endedBy } = record ?? {};
+  return { call, status, logged, steps, scriptErrors, slowRoutes, recorded, endedBy, why };
 }
 
 const never = new Promise<never>(() => {});
 const later = Promise.resolve();
 const nothing = undefined as unknown as RequestDecision; // As from a script whose types nobody checked.
 const nonsense = { do: 'fly' } as unknown as RequestDecision;
+/** What a script whose types nobody checked may do. */
+const anything = (value: unknown): never => value as never;
+/** A mistake that has no frame of the script is told with the line where the route was named, in this file. */
+const NAMED = /route-mistakes\.test\.ts","line":\d+/;
+
+function throwing(thrown: unknown): () => never {
+  return () => {
+    // oxlint-disable-next-line typescript/only-throw-error -- that is what it is about
+    throw thrown;
+  };
+}
+
+const target = (more: object): never => anything({ ...at('bob'), ...more });
 
 // what, the route, status, what the log has, the last step
 const mistakes: readonly [
@@ -130,6 +161,108 @@ for (const [what, route, status, why, last] of mistakes) {
   });
 }
 
+// what, the route, why
+const unsaid: readonly [string, (c: RequestContext) => RequestDecision | Promise<RequestDecision>, RegExp][] =
+  [
+    ['returns null', () => anything(null), /the route returned nothing: return c\.reply/],
+    ['returns null later', async () => anything(null), /the route returned nothing: return c\.reply/],
+    ['returns a text', () => anything('hello'), /no decision here: 'hello'; return c\.reply/],
+    ['passes', () => anything({ do: 'pass' }), /no decision here: \{ do: 'pass' \}/],
+    ['throws a text', throwing('a string'), /"why":"a string"/],
+    ['throws nothing', throwing(undefined), /"why":"undefined was thrown, which is no Error"/],
+    ['throws an object', throwing({ status: 404 }), /\{ status: 404 \} was thrown, which is no Error/],
+    ['replies a broken field', (c) => c.reply(404, 'a', { X: 'b\r\nc: d' }), /line break.* of X/],
+    ['replies a broken name', (c) => c.reply(404, 'a', { 'X: y\r\nZ': 'b' }), /not a header name/],
+    [
+      'has a negative replyMs',
+      (c) => c.relay(at('bob'), { replyMs: -1 }),
+      /replyMs: milliseconds .*, not -1/,
+    ],
+    ['has a ringMs that is none', (c) => c.relay(at('bob'), { ringMs: NaN }), /ringMs: .*, not NaN/],
+    ['rings a target for no time', (c) => c.relay(target({ ringMs: 0 })), /ringMs: .*, not 0/],
+    ['follows less than nothing', (c) => c.relay(at('bob'), { recurse: -1 }), /recurse: .*, not -1/],
+    [
+      'relays to a port that is none',
+      (c) => c.relay(serial(at('bob'), target({ uri: { ...at('bob').uri, port: 99_999 } }))),
+      /a port from 1 to 65535 expected, not 99999/,
+    ],
+    ['relays to a hop that is none', (c) => c.relay(target({ hop: { port: 0 } })), /a port from 1 .*, not 0/],
+    ['relays to nobody', (c) => c.relay(serial(anything(undefined))), /a target expected, not undefined/],
+    [
+      'has a failure route that drops',
+      (c) => c.relay(at('bob'), { onFailure: () => anything({ do: 'drop' }) }),
+      /no decision here: \{ do: 'drop' \}; return f\.pass/,
+    ],
+    [
+      'has a failure route that returns null',
+      (c) => c.relay(at('bob'), { onFailure: () => anything(null) }),
+      /the route returned nothing: return f\.pass/,
+    ],
+  ];
+
+for (const [what, route, why] of unsaid) {
+  test(`a route that ${what} is told with its line, and its call has a record`, async () => {
+    const seen = await outcome(route);
+
+    assert.deepEqual([seen.status, seen.recorded, seen.scriptErrors], [500, 500, 1]);
+    assert.match(JSON.stringify(seen.logged[0]), why);
+    assert.match(JSON.stringify(seen.logged[0]), NAMED);
+  });
+}
+
+for (const [what, options, why] of [
+  [
+    'waiting branch route',
+    { onBranch: anything(async () => ({ do: 'pass' })) },
+    /no decision here: a promise \(/,
+  ],
+  ['branch route without an answer', { onBranch: () => anything(null) }, /returned nothing: return c\.pass/],
+  [
+    'waiting reply route',
+    { onReply: anything(async () => ({ do: 'pass' })) },
+    /no decision here: a promise \(/,
+  ],
+  [
+    'waiting advanceOn',
+    { advanceOn: anything(async () => false) },
+    /yes or no is expected here, not a promise/,
+  ],
+] as const) {
+  test(`a ${what} is a mistake that is told with its line, and skips nobody`, async () => {
+    const seen = await outcome((c) => c.relay(at('bob'), options));
+
+    assert.deepEqual([seen.status, seen.scriptErrors], [486, 1]);
+    assert.match(JSON.stringify(seen.logged[0]), why);
+    assert.match(JSON.stringify(seen.logged[0]), NAMED);
+  });
+}
+
+test('a waiting mayRecurse follows nothing, and is told', async () => {
+  const elsewhere = (c: RequestContext): RequestDecision =>
+    c.relay(at('bob'), { recurse: true, mayRecurse: anything(async () => true) });
+
+  const seen = await outcome(elsewhere, 100, {
+    afterMs: 0,
+    status: 302,
+    headers: [['Contact', '<sip:x@192.0.2.9>']],
+  });
+
+  assert.deepEqual([seen.status, seen.scriptErrors], [302, 1]);
+  assert.match(JSON.stringify(seen.logged[0]), NAMED);
+});
+
+test('an application that throws is a mistake of the script: log, count, record and verdict say so', async () => {
+  const app = { name: 'mailbox', run: () => later.then(fault) };
+  const seen = await outcome((c) => c.answer(app));
+
+  assert.deepEqual([seen.status, seen.recorded, seen.endedBy, seen.scriptErrors], [500, 500, 'us', 1]);
+  assert.match(JSON.stringify(seen.logged[0]), /an application failed.*"app":"mailbox".*test\.ts","line":\d/);
+  assert.match(
+    seen.why ?? '',
+    /^The script failed at route-mistakes\.test\.ts:\d+: a mistake in the script\.$/,
+  );
+});
+
 for (const [what, route, kind] of [
   ['request', () => never, 'request'],
   ['failure', (c: RequestContext) => c.relay(at('bob'), { onFailure: () => never }), 'failure'],
@@ -140,6 +273,7 @@ for (const [what, route, kind] of [
     assert.deepEqual([seen.status, seen.recorded, seen.slowRoutes, seen.scriptErrors], [500, 500, 1, 0]);
     assert.equal(seen.steps.at(-1), `${kind} throws`);
     assert.match(JSON.stringify(seen.logged), new RegExp(`"level":"warn".*"route":"${kind}"`));
+    assert.match(JSON.stringify(seen.logged), NAMED);
   });
 }
 
