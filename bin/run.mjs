@@ -18,6 +18,12 @@ import { fileURLToPath } from 'node:url';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const NODE_MAJOR = 26;
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16'];
+/** After SIGTERM or SIGINT; an orderly stop is over after STOP_MS_MAX (src/cli/start.ts), unless a script loops. */
+const STOP_SECONDS_MAX = 8;
+/** A terminal and npm may both hand us the same Ctrl-C: what comes within this is one. */
+const SAME_SIGNAL_MS = 500;
+/** What still runs after a second signal, which ends a healthy exchange at once, loops. */
+const SECOND_SIGNAL_MS = 500;
 
 /** Never node_modules/.bin/node: npm 10 deletes that link when two platform packages claim it. */
 const NODE_PACKAGES = {
@@ -96,11 +102,37 @@ function run(binary, args) {
   // By the channel it notices when we are killed: nobody who kills what he started must find it still running.
   const stdio = ['inherit', 'inherit', 'inherit', 'ipc'];
   const child = spawn(binary, args, { stdio, env: { ...cache, TANDEM_COMMAND: command() } });
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  process.on('SIGHUP', () => child.kill('SIGHUP'));
+  handOnStops(child);
   child.on('error', (error) => fail(`cannot run ${binary}: ${error.message}`));
   child.on('exit', (status, signal) => {
     process.exitCode = signal === null ? status : 128 + constants.signals[signal];
   });
+}
+
+/** Signals are heard on the thread that runs scripts: what loops there hears none, and is killed. */
+function handOnStops(child) {
+  let stoppedAt;
+  const stop = (signal) => {
+    child.kill(signal);
+    const now = performance.now();
+    if (stoppedAt === undefined) {
+      stoppedAt = now;
+      killAfter(child, STOP_SECONDS_MAX * 1000, `after ${STOP_SECONDS_MAX} s`);
+    } else if (now - stoppedAt > SAME_SIGNAL_MS) {
+      killAfter(child, SECOND_SIGNAL_MS, 'after a second signal');
+    }
+  };
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => stop(signal));
+}
+
+/** What was acknowledged is on disk. */
+function killAfter(child, waitMs, when) {
+  const timer = setTimeout(() => {
+    if (!child.kill('SIGKILL')) return;
+    process.stderr.write(`tandem: still running ${when}: killed; a loop in a script is named in the log\n`);
+  }, waitMs);
+  child.on('exit', () => clearTimeout(timer));
 }
 
 /** How the person at the keyboard calls us, so that what we propose to type works as it stands. */

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { STOP_MS_MAX } from '../src/cli/start.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tandem-run-'));
 after(() => rmSync(root, { recursive: true }));
@@ -137,24 +138,96 @@ for (const [signal, status] of [
   });
 }
 
-test('whoever kills the launcher has killed what it runs', async () => {
-  const folder = mkdtempSync(join(root, 'killed-'));
-  const words = ['start', '--demo', '--config', join(folder, 'tandem.toml')];
-  write(
-    join(folder, 'tandem.toml'),
-    `[sip]\nlisten = ["udp:127.0.0.1:0"]\n[data]\nfolder = ${JSON.stringify(join(folder, 'data'))}\n`,
-  );
-  const launcher = spawn(process.execPath, [join(import.meta.dirname, 'run.mjs'), ...words], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+/** A target that does not hear signals, as one whose script loops. */
+const LOOPS = "process.on('SIGTERM', () => {}).on('SIGINT', () => {}); console.log('runs'); for (;;);";
+
+/** Launches it; a launcher that waits for another time is the same in a copy. */
+async function launchLoop(seconds?: number) {
+  const folder = project(upToDate);
+  write(join(folder, 'src/cli/main.ts'), LOOPS);
+  const file = join(folder, 'bin/run.mjs');
+  const text = readFileSync(file, 'utf8');
+  if (seconds !== undefined) write(file, text.replace(/(STOP_SECONDS_MAX =) \d+/, `$1 ${seconds}`));
+  const launcher = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  after(() => launcher.kill('SIGKILL'));
+  let said = '';
+  launcher.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   await once(launcher.stdout, 'data');
-  const pid = Number(readFileSync(join(folder, 'data', 'tandem.pid'), 'utf8'));
-  assert.notEqual(pid, launcher.pid);
+  return { launcher, said: () => said };
+}
 
-  launcher.kill('SIGKILL');
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`what does not stop after ${signal} is killed`, { timeout: 20_000 }, async () => {
+    const { launcher, said } = await launchLoop(0.2);
 
-  while (isRunning(pid)) await sleep(20); // For as long as the runner lets a test take.
+    launcher.kill(signal);
+
+    assert.deepEqual(await once(launcher, 'close'), [137, null]);
+    assert.match(said(), /^tandem: still running after 0\.2 s: killed; a loop in a script .*\n$/);
+  });
+}
+
+test('the same signal twice at once is one; a later second one kills soon', { timeout: 20_000 }, async () => {
+  const { launcher, said } = await launchLoop();
+  let isEnded = false;
+  const closed = once(launcher, 'close').then((end: unknown) => {
+    isEnded = true;
+    return end;
+  });
+
+  launcher.kill('SIGINT');
+  launcher.kill('SIGINT');
+  await sleep(1_200);
+  assert.equal(isEnded, false);
+  launcher.kill('SIGINT');
+
+  assert.deepEqual(await closed, [137, null]);
+  assert.match(said(), /^tandem: still running after a second signal: killed/);
 });
+
+test('an orderly stop has the time it may take', () => {
+  const launcher = readFileSync(join(import.meta.dirname, 'run.mjs'), 'utf8');
+
+  const [, seconds] = /STOP_SECONDS_MAX = (\d+)/.exec(launcher) ?? [];
+
+  assert.ok(Number(seconds) * 1_000 > STOP_MS_MAX + 1_000);
+});
+
+const LOOPING_SCRIPT = `import { Router, script } from 'tandem';
+export default script(() => new Router().timer(10, () => { for (;;); }));
+`;
+
+for (const [what, script] of [
+  ['what it runs', undefined],
+  ['a script that loops', LOOPING_SCRIPT],
+] as const) {
+  test(`whoever kills the launcher has killed ${what}`, { timeout: 60_000 }, async () => {
+    const folder = mkdtempSync(join(root, 'killed-'));
+    const words = ['start', '--demo', '--config', join(folder, 'tandem.toml')];
+    const lines = [
+      '[sip]',
+      'listen = ["udp:127.0.0.1:0"]',
+      `[data]\nfolder = ${JSON.stringify(join(folder, 'data'))}`,
+      '[script]\nstall_ms = 500',
+    ];
+    if (script !== undefined) {
+      write(join(folder, 'route.ts'), script);
+      lines.push(`file = ${JSON.stringify(join(folder, 'route.ts'))}`);
+    }
+    write(join(folder, 'tandem.toml'), lines.join('\n'));
+    const launcher = spawn(process.execPath, [join(import.meta.dirname, 'run.mjs'), ...words], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    await once(launcher.stdout, 'data');
+    const pid = Number(readFileSync(join(folder, 'data', 'tandem.pid'), 'utf8'));
+    assert.notEqual(pid, launcher.pid);
+    if (script !== undefined) await sleep(1_000); // The loop has begun.
+
+    launcher.kill('SIGKILL');
+
+    while (isRunning(pid)) await sleep(20); // For as long as the runner lets a test take.
+  });
+}
 
 function isRunning(pid: number): boolean {
   try {

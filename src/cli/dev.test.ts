@@ -119,7 +119,10 @@ test('dev loads the script at every change, keeps the old one when that is wrong
   await heard(/generation 2 of the script runs/);
   assert.equal(await invite(port), '486');
 
-  assert.deepEqual(await reloaded(data), { status: 0, said: '{\n  "generation": 3\n}\n' });
+  writeFileSync(config, '[script]\ntype_check = false\n[trunk]\npools = [{ name = "gw", servers = [] }]\n');
+  const { status, said } = await reloaded(data);
+  const settings = { changed: ['[trunk] pools'], unreadable: null };
+  assert.deepEqual([status, JSON.parse(said)], [0, { generation: 3, settings }]);
 
   child.kill('SIGINT');
   await new Promise((resolve) => child.on('close', resolve));

@@ -5,7 +5,7 @@ import { TandemError } from '../base/errors.ts';
 import { silentLogger } from '../base/silent-logger.ts';
 import { nodeWorld } from '../world/node-world.ts';
 import type { CallEndedEvent } from '../route/events.ts';
-import { checkScript, printProblem } from '../server/script-check.ts';
+import { type CheckedScript, checkScript, loadChecked } from '../server/script-check.ts';
 import type { RunningServer, startServer } from '../server/server.ts';
 import type { Settings } from '../server/settings.ts';
 import { start, type StartOptions } from './start.ts';
@@ -21,8 +21,8 @@ export async function dev(
   starts: typeof startServer,
 ): Promise<number> {
   let watcher: ScriptWatcher | undefined;
-  const startWatched = async (settings: Settings): Promise<RunningServer> => {
-    const server = await starts(settings);
+  const startWatched = async (settings: Settings, readAgain: () => Settings): Promise<RunningServer> => {
+    const server = await starts(settings, readAgain);
     server.events.on('call.ended', (call) => terminal.result(callLine(call, new Date())));
     watcher = new ScriptWatcher(server, settings, terminal);
     watcher.open();
@@ -105,13 +105,10 @@ class ScriptWatcher {
 
   private async reloadOnce(): Promise<void> {
     const { file } = this.settings.script;
+    const check = (): Promise<CheckedScript> => checkScript(file, this.settings, this.clock);
     try {
-      const { problems } = await checkScript(file, this.settings, this.clock);
-      if (problems.length > 0) {
-        for (const problem of problems) this.terminal.complaint(printProblem(problem));
-        return this.terminal.note('the script before goes on');
-      }
-      this.terminal.note(`generation ${await this.server.reload(true)} of the script runs`);
+      const generation = await loadChecked(check, (sources) => this.server.reload(sources));
+      this.terminal.note(`generation ${generation} of the script runs`);
     } catch (error) {
       if (!(error instanceof TandemError)) throw error;
       this.terminal.complaint(error.message);

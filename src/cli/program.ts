@@ -242,7 +242,7 @@ function declareSim(program: Command, run: Run): void {
       'source=192.0.2.7:5060, auth=no, time=2026-12-24T18:00, header.X-A=b, …',
       collect,
     )
-    .option('--answer <name=what>', 'bob=486,carrier=silent,*=rings; whoever is not named answers', collect)
+    .option('--answer <name=what>', 'bob=486,carrier=silent,*=rings, api.example.net=200:BODY', collect)
     .option('--script <file>', 'another script than that of the settings')
     .addHelpText('after', example('tandem sim --from alice --to +4930123456 --answer carrier1.example=503'))
     .action((options: CommonOptions & SimOptions) =>

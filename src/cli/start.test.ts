@@ -39,6 +39,7 @@ function exchange(listeners: readonly string[], told: string[], reload?: Error):
     version: '1.2.3',
     listeners,
     dataFolder: '/var/lib/tandem',
+    settingsNews: { changed: ['[trunk] pools'], unreadable: null },
     stop: async () => void told.push('stop'),
     reload: async () => {
       told.push('reload');

@@ -3,6 +3,7 @@ import type { EventEmitter } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { TandemError } from '../base/errors.ts';
 import { loadSettings, printEntry } from '../server/settings.ts';
+import type { SettingsNews } from '../server/settings-changed.ts';
 import type { Settings, SettingsInput } from '../server/settings.ts';
 import { printError } from './output.ts';
 import type { Terminal } from './terminal.ts';
@@ -24,10 +25,11 @@ export interface RunningExchange {
   readonly dataFolder: string;
   stop(): Promise<void>;
   reload(): Promise<unknown>;
+  readonly settingsNews: SettingsNews;
 }
 
-/** Starts an exchange; rejects with PORT_TAKEN and its like. */
-export type StartServer = (settings: Settings) => Promise<RunningExchange>;
+/** Starts an exchange; rejects with PORT_TAKEN and its like. `readAgain`: the settings another start would have. */
+export type StartServer = (settings: Settings, readAgain: () => Settings) => Promise<RunningExchange>;
 
 /** The words after `tandem start`. */
 export interface StartOptions {
@@ -79,8 +81,9 @@ async function startSomewhere(
   const first = settings.sip.listen[0]!.port;
   for (let tried = 0; ; tried++) {
     const port = first + tried * DEMO_PORT_STEP;
+    const read = (): Settings => startSettings(tried === 0 ? options : { ...options, port });
     try {
-      return await startServer(tried === 0 ? settings : startSettings({ ...options, port }));
+      return await startServer(tried === 0 ? settings : read(), read);
     } catch (error) {
       const taken = error instanceof TandemError && error.code === 'PORT_TAKEN';
       if (!taken || options.demo !== true || tried === DEMO_PORTS_MAX - 1) throw error;
@@ -156,11 +159,18 @@ async function stopInTime(exchange: RunningExchange, terminal: Terminal): Promis
   return status;
 }
 
+/** What a reload leaves as it is. */
+export function noteSettings(terminal: Terminal, { changed, unreadable }: SettingsNews): void {
+  if (changed.length > 0) terminal.note(`changed settings wait for a restart: ${changed.join(', ')}`);
+  if (unreadable !== null) terminal.note(`the settings would keep us from starting again: ${unreadable}`);
+}
+
 /** A script that does not load leaves the one that runs in its place. */
 async function reload(exchange: RunningExchange, terminal: Terminal): Promise<void> {
   try {
     await exchange.reload();
     terminal.note('reloaded');
+    noteSettings(terminal, exchange.settingsNews);
   } catch (error) {
     printError(terminal, false, error);
   }

@@ -11,7 +11,7 @@ import type { Clock, Millis, Timer, World } from '../base/world.ts';
 import type { RequestContext } from './context.ts';
 import type { Awaitable, RequestDecision } from './decision.ts';
 import type { EventBus } from './events.ts';
-import type { Router, StartupRoute, TimerRoute } from './router.ts';
+import { Router, type StartupRoute, type TimerRoute } from './router.ts';
 import { describeFault, errorText, scriptLineOf, shortLine } from './source-line.ts';
 import type { RouteKind, RouteMarks } from './step.ts';
 
@@ -220,7 +220,8 @@ class RouteTimer {
 function guarded(make: () => Router<never> | undefined): Router<never> {
   try {
     const router = make();
-    if (router !== undefined) return router;
+    // Whatever its types say: a cast may have silenced them.
+    if (router instanceof Router) return router;
     throw new TandemError('SCRIPT_INVALID', 'the script made no router', { hint: 'end it with: return app' });
   } catch (error) {
     throw startFault(error);

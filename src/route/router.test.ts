@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { parallel } from '../proxy/plan.ts';
 import type { RequestContext } from './context.ts';
 import type { RequestDecision } from './decision.ts';
+import { RouteError } from './route-error.ts';
 import { type Middleware, Router, script } from './router.ts';
 
 const BOB = 'sip:bob@example.com';
@@ -140,22 +141,23 @@ test('an edit of the Request-URI is seen by what follows', async () => {
 });
 
 test('what the compiler refuses', () => {
-  const app = new Router();
+  // Each on one of its own: a second route for one method is refused.
+  const app = (): Router => new Router();
   const caller: Middleware<{}, { caller: string }> = (_c, next) => next({ caller: 'a' });
 
   // @ts-expect-error A path without a decision.
-  app.invite((c) => {
+  app().invite((c) => {
     if (c.uri.user === 'bob') return c.reply(404);
   });
   // @ts-expect-error A reply that is made and not returned.
-  app.invite((c) => {
+  app().invite((c) => {
     c.reply(404);
   });
   // @ts-expect-error Nobody has learned who calls.
-  app.invite((c) => c.reply(200, c.var.caller));
+  app().invite((c) => c.reply(200, c.var.caller));
   // @ts-expect-error The middleware hands on too little.
-  app.invite(((_c, next) => next()) satisfies Middleware<{}, { caller: string }>, (c) => c.reply(200));
-  app.invite((c) =>
+  app().invite(((_c, next) => next()) satisfies Middleware<{}, { caller: string }>, (c) => c.reply(200));
+  app().invite((c) =>
     c.relay(undefined, {
       // @ts-expect-error A branch route may not wait.
       onBranch: async (b) => b.send(),
@@ -166,13 +168,13 @@ test('what the compiler refuses', () => {
     }),
   );
   // @ts-expect-error No such event.
-  app.event('call.begun', () => {});
+  app().event('call.begun', () => {});
   // @ts-expect-error Another event has this.
-  app.event('trunk.down', (e) => void e.caller);
+  app().event('trunk.down', (e) => void e.caller);
   // @ts-expect-error A local route may not wait.
-  app.local(async (c) => c.pass());
+  app().local(async (c) => c.pass());
   // @ts-expect-error Bytes that are no message cannot be relayed.
-  app.error((c) => c.relay());
+  app().error((c) => c.relay());
   // @ts-expect-error A script answers with a router.
   script(() => undefined);
 
@@ -194,4 +196,68 @@ test('a script names routes beside those of requests, and the core finds them', 
     ['call.ended'],
   );
   assert.ok(app.onLocal !== undefined && app.onError !== undefined);
+});
+
+test('a sketch may have a body: it is what stands behind the first empty line', async () => {
+  const app = new Router().message((c) =>
+    c.reply(200, `${c.method} from ${c.from.uri.user}`, {}, c.req.body),
+  );
+
+  const decision = await app.decide(
+    'MESSAGE sip:bob@example.com SIP/2.0\nContent-Type: text/plain\n\nhello\n\nagain\n',
+  );
+
+  assert.ok(decision.do === 'reply');
+  assert.deepEqual([decision.reason, decision.body], ['MESSAGE from caller', 'hello\n\nagain\n']);
+});
+
+for (const [what, waits] of [
+  ['at once', false],
+  ['behind an await', true],
+] as const) {
+  test(`a RouteError that is thrown ${what} is the decision`, async () => {
+    const app = new Router().invite(async () => {
+      if (waits) await Promise.resolve();
+      throw new RouteError(489, 'Bad Event', { 'Allow-Events': 'reg' });
+    });
+
+    assert.deepEqual(await app.decide(inviteBob), {
+      do: 'reply',
+      status: 489,
+      reason: 'Bad Event',
+      headers: [['Allow-Events', 'reg']],
+    });
+  });
+}
+
+test('what else a route throws is no decision', async () => {
+  const app = new Router().invite(() => {
+    throw new Error('no luck');
+  });
+
+  await assert.rejects(app.decide(inviteBob), { message: 'no luck' });
+});
+
+const nothing: Middleware = (_c, next) => next();
+for (const [what, twice] of [
+  ['INVITE', (app: Router) => app.invite((c) => c.relay()).invite((c) => c.reply(480))],
+  ['*', (app: Router) => app.request((c) => c.relay()).request((c) => c.reply(480))],
+  ['in dialog', (app: Router) => app.inDialog((c) => c.follow()).inDialog((c) => c.follow())],
+  ['reply', (app: Router) => app.reply((r) => r.pass()).reply((r) => r.pass())],
+  ['local', (app: Router) => app.local((c) => c.pass()).local((c) => c.drop())],
+  ['error', (app: Router) => app.error((c) => c.drop()).error((c) => c.drop())],
+] as const) {
+  test(`a second route for ${what} is refused: it would push the first one out`, () => {
+    assert.throws(() => twice(new Router()), {
+      code: 'SCRIPT_INVALID',
+      message: `a second route for ${what}`,
+    });
+  });
+}
+
+test('a middleware for all routes behind the first of them is refused', () => {
+  assert.throws(() => new Router().invite((c) => c.relay()).use(nothing), {
+    code: 'SCRIPT_INVALID',
+    message: /^a middleware behind the route INVITE/,
+  });
 });

@@ -17,6 +17,7 @@ import {
 } from './context.ts';
 import type { Awaitable, Drop, FailureDecision, Pass, Reply, RequestDecision } from './decision.ts';
 import type { EventListener, EventName, Events } from './events.ts';
+import { RouteError } from './route-error.ts';
 import type { Services } from './services.ts';
 import { callingPlace, type SourceLine } from './source-line.ts';
 
@@ -99,8 +100,18 @@ export class Router<V = {}> {
   /** For the core. */
   readonly events: EventRoute[] = [];
 
-  /** A middleware before every request route. */
+  /** A middleware before every request route; those stand behind it in the script. */
   use<A>(middleware: Middleware<V, A>): Router<V & A> {
+    const [first] = this.routes.keys();
+    if (first !== undefined) {
+      throw new TandemError(
+        'SCRIPT_INVALID',
+        `a middleware behind the route ${first}: it would not run before it`,
+        {
+          hint: 'put app.use(…) before the first route',
+        },
+      );
+    }
     this.middlewares.push(middleware as unknown as AnyMiddleware); // see AnyMiddleware
     return this as unknown as Router<V & A>;
   }
@@ -119,14 +130,14 @@ export class Router<V = {}> {
 
   /** Every reply of every branch, before the relay's own `onReply`. */
   reply(route: ReplyRoute<V>): this {
-    this.replyRoute = route;
+    this.replyRoute = onlyOne('reply', this.replyRoute, route);
     this.named('reply');
     return this;
   }
 
   /** Requests that we make ourselves, before they are sent; edits reach the wire. */
   local(route: LocalRoute): this {
-    this.localRoute = route;
+    this.localRoute = onlyOne('local', this.localRoute, route);
     this.named('local');
     return this;
   }
@@ -136,7 +147,7 @@ export class Router<V = {}> {
    * 400, the rest nothing.
    */
   error(route: ErrorRoute): this {
-    this.errorRoute = route;
+    this.errorRoute = onlyOne('error', this.errorRoute, route);
     this.named('error');
     return this;
   }
@@ -209,18 +220,23 @@ export class Router<V = {}> {
   }
 
   /**
-   * The test door: runs the routes on one request and answers the decision. No network, no clock.
-   * A text may leave out what the route does not look at.
+   * The test door: runs the routes on one request and answers the decision. No network, no clock. A text may leave out
+   * what the route does not look at; behind an empty line comes the body.
    */
   async decide(request: SipRequest | string): Promise<RequestDecision> {
     const req = typeof request === 'string' ? requestFromSketch(request) : request;
     const c = new RequestContext<never>({} as never, silentLogger, req, nowhere, () => {});
-    return req.toTag === '' ? this.route(c) : this.routeInDialog(c);
+    try {
+      return await (req.toTag === '' ? this.route(c) : this.routeInDialog(c));
+    } catch (error) {
+      if (error instanceof RouteError) return error.reply;
+      throw error;
+    }
   }
 
   private on(name: string, chain: unknown[]): this {
     const route = compose([...this.middlewares, ...chain] as unknown as Chain);
-    this.routes.set(name, route);
+    this.routes.set(name, onlyOne(name, this.routes.get(name), route));
     this.named(name);
     return this;
   }
@@ -228,6 +244,14 @@ export class Router<V = {}> {
   private named(route: string): void {
     this.places.set(route, callingPlace());
   }
+}
+
+/** A second one would push the first one out, and nobody would be told. */
+function onlyOne<R>(name: string, known: R | undefined, route: R): R {
+  if (known === undefined) return route;
+  throw new TandemError('SCRIPT_INVALID', `a second route for ${name}`, {
+    hint: 'one route a method: let it call functions that decide',
+  });
 }
 
 /** Middlewares in order, then the route. What stays synchronous costs no promise. */
@@ -256,7 +280,8 @@ export function script<V>(make: (services: Services) => Router<V>): Script {
 
 /** `INVITE sip:bob@example.com SIP/2.0\nFrom: …`: what is missing of the mandatory fields is put in. */
 function requestFromSketch(text: string): SipRequest {
-  const [first = '', ...rest] = text.trim().split(/\r?\n/);
+  const [, head = '', body = ''] = /^\s*([^]*?)(?:\r?\n\r?\n([^]*))?$/.exec(text) ?? [];
+  const [first = '', ...rest] = head.trimEnd().split(/\r?\n/);
   const method = first.split(' ')[0] ?? '';
   const has = (name: string): boolean =>
     rest.some((line) => line.toLowerCase().startsWith(`${name.toLowerCase()}:`));
@@ -268,7 +293,7 @@ function requestFromSketch(text: string): SipRequest {
     ['CSeq', `1 ${method}`],
   ];
   const missing = defaults.filter(([name]) => !has(name)).map(([name, value]) => `${name}: ${value}`);
-  const message = parseMessage([first, ...rest, ...missing, '', ''].join('\r\n'));
+  const message = parseMessage([first, ...rest, ...missing, '', body].join('\r\n'));
   if (message.kind !== 'request') throw new SipError('BAD_MESSAGE', 400, `not a request: ${first}`);
   return message;
 }

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
 import { FarAnswers, finalStatus } from './dry-run-answers.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tandem-answers-'));
+after(() => rmSync(folder, { recursive: true }));
 
 test('answers are words or final statuses, by name in any letter case', () => {
   const answers = FarAnswers.parse('bob=486, Carrier.example=timeout,x@y=rings,*=busy');
@@ -20,6 +26,30 @@ test('names that nobody had are told, but for everybody else', () => {
 
   assert.deepEqual(answers.unmet, ['bobb']);
   assert.equal(answers.given(['other.example.com']), undefined);
+});
+
+test('a status may have a text, which goes to the end of what is given', () => {
+  const file = join(folder, 'answer.json');
+  writeFileSync(file, '{"b":2}');
+  const answers = FarAnswers.parse(
+    'bob=busy,api.example.com=200:{"a":1,"b=c":[2]}',
+    `Other.example.com=200:@${file}`,
+    '192.0.2.51:5070=302:sip:carol@example.com;transport=tcp',
+  );
+
+  assert.deepEqual(
+    ['bob', 'api.example.com', 'other.example.com', '192.0.2.51:5070'].map((name) => [
+      answers.of([name]),
+      answers.textOf([name]),
+    ]),
+    [
+      ['busy', undefined],
+      [200, '{"a":1,"b=c":[2]}'],
+      [200, '{"b":2}'],
+      [302, 'sip:carol@example.com;transport=tcp'],
+    ],
+  );
+  assert.throws(() => FarAnswers.parse('a=200:@/no/such/file'), { code: 'NOT_FOUND' });
 });
 
 for (const [answer, status] of [
@@ -43,6 +73,8 @@ for (const [text, isOne] of [
   ['=486', false],
   ['bob=486=2', false],
   ['bob=constructor', false],
+  ['bob=busy:text', false],
+  ['bob=302:', true],
   ['', false],
 ] as const) {
   test(`${JSON.stringify(text)} is ${isOne ? 'an' : 'no'} answer`, () => {

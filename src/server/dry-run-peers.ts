@@ -64,16 +64,26 @@ export class DryRunPeers {
     if (method === 'CANCEL') return this.cancelled(key, request, message);
     if (this.heard.has(key)) return;
     this.heard.add(key);
-    const answer = this.answers.of(this.namesOf(request, message));
+    const names = this.namesOf(request, message);
+    const answer = this.answers.of(names);
+    const contact = this.answers.textOf(names);
     const { key: to } = message.to;
     this.asked.push({ atMs: this.clock.now(), method, uri: request.uriText, to, way: message.way, answer });
-    if (method === 'INVITE') this.ring(key, request, message, answer);
+    if (method === 'INVITE') this.ring(key, request, message, answer, contact);
     else if (answer !== 'silent') {
-      this.send(replyTo(request, finalStatus(answer) ?? 200, { toTag: 'far' }), message);
+      const headers: [string, string][] = contact === undefined ? [] : [['Contact', `<${contact}>`]];
+      this.send(replyTo(request, finalStatus(answer) ?? 200, { toTag: 'far', headers }), message);
     }
   }
 
-  private ring(key: string, invite: SipRequest, message: SentMessage, answer: FarAnswer): void {
+  /** `contact`: where a redirection leads. */
+  private ring(
+    key: string,
+    invite: SipRequest,
+    message: SentMessage,
+    answer: FarAnswer,
+    contact: string | undefined,
+  ): void {
     if (answer === 'silent') return;
     const status = finalStatus(answer);
     const rings = status === undefined || status < 300;
@@ -81,7 +91,9 @@ export class DryRunPeers {
     if (rings) timers.push(this.send(this.reply(invite, 180), message));
     if (status !== undefined) {
       const afterMs = REPLY_AFTER_MS + (rings ? RING_MS : 0);
-      timers.push(this.send(this.reply(invite, status), message, afterMs, () => this.ringing.delete(key)));
+      timers.push(
+        this.send(this.reply(invite, status, contact), message, afterMs, () => this.ringing.delete(key)),
+      );
     }
     this.ringing.set(key, { invite, timers });
   }
@@ -118,10 +130,10 @@ export class DryRunPeers {
     this.send(this.reply(call.invite, 487), message);
   }
 
-  private reply(invite: SipRequest, status: number): string {
+  private reply(invite: SipRequest, status: number, contact = invite.uriText): string {
     const routes = status < 300 ? invite.headers.all('Record-Route') : [];
     const headers: [string, string][] = routes.map((value) => ['Record-Route', value]);
-    if (status < 400) headers.push(['Contact', `<${invite.uriText}>`]);
+    if (status < 400) headers.push(['Contact', `<${contact}>`]);
     if (status >= 300) return replyTo(invite, status, { toTag: 'far', headers });
     const hasSession = status === 200 && invite.body !== '';
     if (hasSession) headers.push(['Content-Type', 'application/sdp']);

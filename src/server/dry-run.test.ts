@@ -240,6 +240,32 @@ test('no socket is opened, no row is written, no HTTP request is made', async (t
   assert.equal(await tables(), earlier);
 });
 
+test('an answer by HTTP may have a body, and a redirection leads where it says', async () => {
+  const asks = script(({ http }) =>
+    new Router().invite(async (c) => {
+      const { text } = await http.fetch('https://api.example.net/number');
+      const { host } = JSON.parse(text) as { host: string };
+      return c.relay({ uri: { ...c.uri, host } }, { recurse: true, mayRecurse: () => true });
+    }),
+  );
+
+  const { asked, heard } = await trial(asks, 'sip:1@example.com', {
+    answers: FarAnswers.parse(
+      'api.example.net=200:{"host":"one.example.net"}',
+      'one.example.net=302:sip:2@two.example.net',
+    ),
+  });
+
+  assert.deepEqual(
+    asked.map(({ uri, answer }) => [uri, answer]),
+    [
+      ['sip:1@one.example.net', 302],
+      ['sip:2@two.example.net', 'answers'],
+    ],
+  );
+  assert.equal(heard.at(-1)?.status, 200);
+});
+
 test('a script that waits for something real has time for it', async () => {
   const slow = script(() => {
     const app = new Router();

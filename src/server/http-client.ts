@@ -138,7 +138,8 @@ function flat(headers: IncomingMessage['headers']): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, one(value)]));
 }
 
-function parseUrl(text: string): URL {
+/** Throws HTTP_FAILED for what is no URL of a web server. */
+export function parseUrl(text: string): URL {
   const url = text.length <= URL_CHARACTERS_MAX && URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
   throw failed(

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from '../testing/mallory.ts';
 import { SimClock } from '../testing/sim-clock.ts';
 import { town } from '../testing/town.ts';
@@ -67,6 +68,39 @@ for (const [what, body, checked, why] of wrong) {
   });
 }
 
+const skip = findCompiler() === undefined && 'typescript is not installed';
+test(
+  'a script that is saved while it is checked is checked, too, before it is loaded',
+  { skip },
+  async () => {
+    write(RIGHT);
+    const server = await startServer(
+      settingsSchema.parse({
+        sip: { listen: ['udp:127.0.0.1:0'], domains: ['example.com'] },
+        data: { folder: join(folder, 'data-saved') },
+        script: { file },
+        log: { level: 'error' },
+      }),
+    );
+    const started = join(folder, 'started');
+    const tells = `app.startup(() => writeFileSync(${JSON.stringify(started)}, ''));`;
+    const waits = 'app.startup(() => new Promise((resolve) => setTimeout(resolve, 500)));';
+    const slow = `import { writeFileSync } from 'node:fs';
+export default script(() => { const app = new Router(); ${tells} ${waits} return app; });`;
+    try {
+      write(slow);
+      const reloaded = server.reload();
+      // Its types are right, and its trial has begun.
+      while (!existsSync(started)) await sleep(20);
+      write(`${RIGHT}\nconst status: number = '404';`);
+
+      await assert.rejects(reloaded, { code: 'SCRIPT_INVALID', message: /TS2322/ });
+    } finally {
+      await server.stop();
+    }
+  },
+);
+
 /** One that sends requests by UDP, each answered by the status that comes. */
 async function asker(port: number): Promise<{ ask(method: string): Promise<string>; close(): void }> {
   const socket = createSocket('udp4').bind(0, '127.0.0.1');
@@ -103,7 +137,7 @@ test('calls go on while a script is tried that never starts, and it is refused i
     calls.push(t.phone('alice').dial('sip:bob@example.com'));
     await t.run(1_000);
   }
-  const [problem, ...others] = await tried;
+  const [problem, ...others] = (await tried).problems;
 
   assert.match(problem?.message ?? '', /had not started after/);
   assert.deepEqual(others, []);

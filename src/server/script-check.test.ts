@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -63,10 +65,100 @@ export default script(() => {
   },
 );
 
+/** A route that asks a phone's place, as a script. */
+const asking = (body: string): string =>
+  `export default script(({ location }) => {\n  const app = new Router();\n${body}\n  return app;\n});`;
+
+test('the hint of a complaint is the next step of that mistake', withCompiler, async () => {
+  const bodies: readonly (readonly [string, RegExp])[] = [
+    [asking('app.invite((c) => c.reply(location.lookup(c.uri).length));'), /^await it/],
+    [asking('app.invite((c) => c.relay(location.lookup(c.uri)));'), /^await it/],
+    ['export default script(async () => new Router());', /^script\(…\) may not wait/],
+    [
+      asking('const m = (_c, next) => next();\napp.invite(m, m, m, m, (c) => c.reply(404));'),
+      /^three middlewares/,
+    ],
+    [asking('app.invite((c) => c.reply(200, c.var.caller));'), /only behind it/],
+    [asking('app.invite((c) => c.reply(200, c.callIdd));'), /^docs\/routing\.md shows/],
+    [asking('app.invite((c) => c.relay(undefined, { onBranch: async (b) => b.send() }));'), /may not wait/],
+    ['export default script(() => {});', /return app/],
+  ];
+  const parts = bodies.map(([body], i) => {
+    const file = written(`hint-${i}.ts`, body);
+    return `import './${file.slice(file.lastIndexOf('/') + 1)}';`;
+  });
+
+  const problems = await typeProblems(compiler ?? '', written('hints.ts', parts.join('\n')));
+
+  for (const [i, [body, expected]] of bodies.entries()) {
+    const hints = problems.filter(({ file }) => file.endsWith(`hint-${i}.ts`)).map(({ hint }) => hint);
+    assert.ok(
+      hints.some((hint) => expected.test(hint)),
+      `${body}: ${hints.join(' | ')}`,
+    );
+  }
+});
+
+test(
+  'a script in JavaScript is checked as one in TypeScript, but for types nobody wrote',
+  withCompiler,
+  async () => {
+    const file = written(
+      'plain.js',
+      `const say = (c, status) => c.reply(status);
+export default script(() => {
+  const app = new Router();
+  app.options((c) => say(c, 200));
+  app.invite((c) => { if (c.uri.user) return c.reply(404); });
+  return app;
+});`,
+    );
+
+    const problems = await typeProblems(compiler ?? '', file);
+
+    assert.deepEqual(
+      problems.map(({ line, hint }) => [line, hint]),
+      [[6, 'return a decision on every path: c.reply(…), c.relay(…)']],
+    );
+  },
+);
+
+test('a trial asks nobody by HTTP, and a start that needs the answer is not judged by its want', async (t) => {
+  let asked = 0;
+  const server = createServer((_request, response) => {
+    asked++;
+    response.end('{}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const table = `http.fetch('http://127.0.0.1:${port}/table')`;
+  const start = (work: string): string =>
+    `export default script(({ http }) => new Router().startup(async () => {\n${work}\n}));`;
+
+  const ends = [
+    await dryStart({ file: written('http-1.ts', start(`await ${table};`)), settings }, clock),
+    await dryStart(
+      {
+        file: written('http-2.ts', start(`await ${table}.catch(() => {}); throw new Error('no luck');`)),
+        settings,
+      },
+      clock,
+    ),
+  ];
+
+  assert.equal(asked, 0);
+  assert.deepEqual(
+    ends.map(({ problem }) => problem?.message),
+    [undefined, 'no luck'],
+  );
+});
+
 test('a script that is right has nothing said of it', async () => {
   const report = await checkScript(right, settings, clock);
 
-  assert.deepEqual(report, { problems: [], typesChecked: compiler !== undefined });
+  assert.deepEqual([report.problems, report.typesChecked], [[], compiler !== undefined]);
+  assert.deepEqual([...report.sources.keys()], [right]);
 });
 
 test('what has wrong types is not started: the same mistake would be told twice', withCompiler, async () => {
@@ -99,9 +191,23 @@ for (const [what, body, expected] of [
     "export default script(() =>\n  new Router().startup(() => { throw new Error('no luck'); }));",
     /^3: no luck$/,
   ],
+  [
+    'has two routes for one method',
+    'export default script(() => {\n  const app = new Router();\n  app.invite((c) => c.relay());\n' +
+      '  app.invite((c) => c.reply(480));\n  return app;\n});',
+    /^5: a second route for INVITE$/,
+  ],
+  [
+    'has a middleware behind its routes',
+    'export default script(() => {\n  const app = new Router();\n  app.invite((c) => c.relay());\n' +
+      '  return app.use((c, next) => next());\n});',
+    /^5: a middleware behind the route INVITE/,
+  ],
   ['has no default export', 'export const a = 1;', /^undefined: .*no default export/],
   ['ends the process', 'process.exit(3);', /ended its thread/],
   ['makes no router', 'export default script((() => {}) as never);', /made no router/],
+  ['makes another thing', 'export default script(() => ({}) as never);', /made no router/],
+  ['waits', 'export default script((async () => new Router()) as never);', /made no router/],
   [
     'misses a pool',
     "export default script(({ pools }) => (pools.get('x'), new Router()));",
@@ -211,10 +317,10 @@ test(
 
     const trials = new ScriptTrials(clock);
     const counts = [
-      (await reloadProblems(wrong, settings, trials)).length,
-      (await reloadProblems(wrong, settingsSchema.parse({ script: { type_check: false } }), trials)).length,
-      (await reloadProblems(throws, settings, trials)).length,
-    ];
+      await reloadProblems(wrong, settings, trials),
+      await reloadProblems(wrong, settingsSchema.parse({ script: { type_check: false } }), trials),
+      await reloadProblems(throws, settings, trials),
+    ].map(({ problems }) => problems.length);
     trials.close();
 
     assert.deepEqual(counts, [1, 0, 0]);

@@ -10,6 +10,8 @@ import { strayText } from '../route/stray-faults.ts';
 import { MemoryWriter } from '../store/memory-writer.ts';
 import { Subscribers } from '../subscriber/subscribers.ts';
 import { nodeWorld } from '../world/node-world.ts';
+import { FarAnswers } from './dry-run-answers.ts';
+import { capturedHttp, NotAsked } from './dry-run-http.ts';
 import { Exchange, type Stores } from './exchange.ts';
 import type { DryStart, DryStarted } from './script-dry-start.ts';
 import { ScriptLoader } from './script-loader.ts';
@@ -36,7 +38,7 @@ function tell(said: Omit<DryStarted, 'isClean'>): void {
 async function started(trial: DryStart): Promise<Omit<DryStarted, 'isClean'>> {
   const stray: unknown[] = [];
   // In this thread there is nothing else that could fail so.
-  const deafen = onUncaughtError((error) => stray.push(error) > 0);
+  const deafen = onUncaughtError((error) => wantsHttp(error) || stray.push(error) > 0);
   try {
     const problem = await startFault(trial);
     await new Promise(setImmediate);
@@ -53,11 +55,12 @@ async function startFault({ file, settings }: DryStart): Promise<DryStarted['pro
   const stores = emptyStores(world, quiet);
   try {
     const { script } = await loader.load(file);
-    const exchange = await Exchange.open({ world, settings: quiet, script, stores });
+    const http = capturedHttp(new FarAnswers(), []);
+    const exchange = await Exchange.open({ world, settings: quiet, script, stores, http });
     exchange.stop();
     return undefined;
   } catch (error) {
-    return problemOf(error);
+    return wantsHttp(error) ? undefined : problemOf(error);
   } finally {
     stores.location.close();
     stores.calls.stop();
@@ -95,6 +98,14 @@ function strayProblem(error: unknown): Required<DryStarted>['problem'] {
   const message = `nobody waits for what fails here: ${why}`;
   const hint = 'await that promise, or catch what it rejects with';
   return place === undefined ? { message, hint } : { line: place.line, column: place.column, message, hint };
+}
+
+/** A start that failed because nobody is asked by HTTP on trial says nothing about the script. */
+function wantsHttp(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof NotAsked) return true;
+  }
+  return false;
 }
 
 function hintOf(error: unknown): string | undefined {

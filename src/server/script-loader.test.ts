@@ -6,7 +6,9 @@ import { after, test } from 'node:test';
 import { Router } from '../route/router.ts';
 import { fakes } from '../testing/fakes.ts';
 import { SimClock } from '../testing/sim-clock.ts';
-import { LOAD_MS, ScriptLoader } from './script-loader.ts';
+import { CHECKS_MAX, loadChecked } from './script-check.ts';
+import { checkForms } from './script-forms.ts';
+import { LOAD_MS, ScriptChanged, ScriptLoader } from './script-loader.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tandem-loader-'));
 mkdirSync(join(folder, 'parts'));
@@ -78,6 +80,61 @@ for (const [what, text, why] of [
     await assert.rejects(loader.load(file), { code: 'SCRIPT_INVALID', message: why });
   });
 }
+
+for (const [what, name] of [
+  ['the script', 'changes.ts'],
+  ['a file that it imports', 'changed.ts'],
+  ['a table that it imports', 'changed.json'],
+] as const) {
+  test(`what was checked is loaded: ${what} changes meanwhile, nothing of it runs, it is checked again`, async () => {
+    const marks = globalThis as { ran?: string | undefined };
+    const text = (word: string): string =>
+      name.endsWith('json') ? `"${word}"` : `globalThis.ran = '${word}';`;
+    const file = written(
+      'changes.ts',
+      `import './changed.ts';
+       import word from './changed.json' with { type: 'json' };
+       export default () => word;`,
+    );
+    written('changed.ts', '');
+    written('changed.json', '"first"');
+    const end = name === 'changes.ts' ? '\nexport default () => {};' : '';
+    const seen: ReturnType<typeof checkForms>[] = [];
+    const check = async () => {
+      const forms = checkForms(file);
+      if (seen.push(forms) === 1) written(name, `${text('second')}${end}`);
+      return forms;
+    };
+
+    await loadChecked(
+      async () => ({ ...(await check()), problems: [] }),
+      (sources) => loader.load(file, sources),
+    );
+
+    assert.equal(seen.length, 2);
+    assert.equal(seen.at(-1)?.sources.size, name === 'changes.ts' ? 1 : 3);
+    marks.ran = undefined;
+    await assert.rejects(loader.load(file, seen[0]?.sources), ScriptChanged);
+    assert.equal(marks.ran, undefined);
+  });
+}
+
+test('a script whose files change at each check is refused in the end', async () => {
+  const file = written('never.ts', 'export default () => 0;');
+  let checks = 0;
+  const check = async () => {
+    const { sources } = checkForms(file);
+    written('never.ts', `export default () => ${++checks};`);
+    return { problems: [], sources };
+  };
+
+  await assert.rejects(
+    loadChecked(check, (sources) => loader.load(file, sources)),
+    ScriptChanged,
+  );
+
+  assert.equal(checks, CHECKS_MAX);
+});
 
 test('a script whose top level waits for what does not come is refused after ten seconds', async () => {
   const file = written('waits.ts', 'await new Promise(() => {});');

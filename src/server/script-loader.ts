@@ -5,8 +5,8 @@
  *   route.ts?generation=8.k3j  ──import './numbers.ts'──▶  numbers.ts?generation=8.k3j
  *                              ──import 'tandem'─────────▶  our own source, the same for all
  */
-import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { hash, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { type ModuleHooks, registerHooks } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { TandemError } from '../base/errors.ts';
@@ -30,6 +30,23 @@ export interface LoadedScript {
   readonly files: readonly string[];
 }
 
+/** The files of a script, and the hash of what each of them said when it was looked at. */
+export type ScriptSources = ReadonlyMap<string, string>;
+
+/** What {@link ScriptSources} holds of a file. */
+export function sourceHash(source: Uint8Array): string {
+  return hash('sha256', source);
+}
+
+/** A file is not what was checked: nothing of it has run. */
+export class ScriptChanged extends TandemError {
+  constructor(file: string) {
+    super('SCRIPT_INVALID', `${file} has changed since it was checked`, {
+      hint: 'save it, and load it again',
+    });
+  }
+}
+
 /** Loads scripts, as often as they change. */
 export class ScriptLoader {
   private readonly clock: Clock;
@@ -38,6 +55,8 @@ export class ScriptLoader {
   private readonly id = randomBytes(4).toString('hex');
   private loads = 0;
   private files = new Set<string>();
+  /** What the files of the script that is being loaded must say. */
+  private expected: ScriptSources | undefined = undefined;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -48,17 +67,26 @@ export class ScriptLoader {
         const found = next(DOORS[specifier] ?? specifier, context);
         return isOfScript(found.url) ? { ...found, url: this.marked(found.url, generation) } : found;
       },
+      load: (url, context, next) => {
+        const loaded = next(url, context);
+        if (this.generationOf(url) !== undefined) this.compare(url, loaded.source);
+        return loaded;
+      },
     });
   }
 
-  /** Rejects with SCRIPT_INVALID when there is no such file, it does not load, or its default export is no script. */
-  async load(file: string): Promise<LoadedScript> {
+  /**
+   * Rejects with SCRIPT_INVALID when there is no such file, it does not load, or its default export is no script; with
+   * {@link ScriptChanged} when a file is not what `expected` has of it.
+   */
+  async load(file: string, expected?: ScriptSources): Promise<LoadedScript> {
     if (!existsSync(file)) {
       throw new TandemError('SCRIPT_INVALID', `no script at ${file}`, {
         hint: 'name the file with --script or [script] file in tandem.toml',
       });
     }
     this.files = new Set();
+    this.expected = expected;
     const url = this.marked(pathToFileURL(file).href, `${++this.loads}.${this.id}`);
     const loaded = await this.inTime(file, importDefault(file, url));
     if (typeof loaded !== 'function') {
@@ -72,6 +100,15 @@ export class ScriptLoader {
   /** Ends its part in the loading of modules. */
   close(): void {
     this.hooks.deregister();
+  }
+
+  /** Modules are read all before the first of them runs. */
+  private compare(url: string, source: unknown): void {
+    const file = fileURLToPath(url);
+    const expected = this.expected?.get(file);
+    if (expected === undefined) return;
+    const read = source instanceof Uint8Array ? source : readFileSync(file);
+    if (sourceHash(read) !== expected) throw new ScriptChanged(file);
   }
 
   private generationOf(parent: string | undefined): string | undefined {
@@ -111,6 +148,7 @@ async function importDefault(file: string, url: string): Promise<unknown> {
     const module: { default?: unknown } = await import(url);
     return module.default;
   } catch (error) {
+    if (error instanceof ScriptChanged) throw error;
     const why = error instanceof Error ? error.message : String(error);
     throw new TandemError('SCRIPT_INVALID', `${file} does not load: ${why}`, { cause: error });
   }

@@ -17,14 +17,25 @@ const OUTPUT_CHARACTERS_MAX = 1 << 20;
 const OURS = fileURLToPath(new URL('..', import.meta.url));
 const COMPLAINT = /^(.+?)\((\d+),(\d+)\): error (TS\d+): (.*)$/;
 const DECISION_HINT = 'return a decision on every path: c.reply(…), c.relay(…)';
-const HINTS: ReadonlyMap<string, string> = new Map([
-  ['TS2307', 'mend the path; relative imports end in .ts'],
-  ['TS2339', 'look at docs/routing.md: what a middleware learned is there only behind it'],
-  ['TS2366', DECISION_HINT],
-]);
-const ROUTER_HINT = 'end the script with: return app';
-const NO_WAIT_HINT = 'branch and reply routes may not wait: ask before the relay, in the request route';
 const ANY_HINT = 'docs/routing.md shows what each route gets and may answer';
+/** What a complaint looks like, and what to do about it: the first that fits counts. */
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [/^TS2307 /, 'mend the path; relative imports end in .ts'],
+  [
+    /Promise<(?:Pass|Drop).*'(?:Branch|Reply)Route</,
+    'branch and reply routes may not wait: ask before the relay, in the request route',
+  ],
+  [/'(?:.*=> )?Promise<Router</, 'script(…) may not wait: wait in app.startup(…), or above script(…)'],
+  [/=> (?:void|undefined)'.*=> Router</, 'end the script with: return app'],
+  [/^TS\d+ (?:Property .* on type|Type|Argument of type) 'Promise</, 'await it: the answer comes later'],
+  [/^TS2339 .* on type '\{/, 'look at docs/routing.md: what a middleware learned is there only behind it'],
+  [
+    /^TS2554 Expected 1-4 arguments/,
+    'three middlewares at most before a route: let one do what two did, or use app.use(…)',
+  ],
+  [/^TS2366 /, DECISION_HINT],
+  [/=> .*\b(?:void|undefined)\b/, DECISION_HINT],
+];
 
 /** Where the compiler is; undefined where `typescript` is not installed. */
 export function findCompiler(): string | undefined {
@@ -43,10 +54,17 @@ export async function typeProblems(compiler: string, file: string): Promise<Scri
   try {
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project(resolve(file))));
     const said = await run(compiler, folder);
-    return complaintsIn(said, folder).filter((problem) => !problem.file.startsWith(OURS));
+    return complaintsIn(said, folder).filter(
+      (problem) => !problem.file.startsWith(OURS) && !isUntyped(problem),
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** JavaScript says nothing of its types: what nobody wrote is no mistake there. */
+function isUntyped({ file, message }: ScriptProblem): boolean {
+  return /\.[mc]?js$/.test(file) && /^TS70\d\d /.test(message);
 }
 
 function project(file: string): object {
@@ -63,6 +81,8 @@ function project(file: string): object {
       noEmit: true,
       strict: true,
       allowImportingTsExtensions: true,
+      allowJs: true,
+      checkJs: true,
       erasableSyntaxOnly: true,
       verbatimModuleSyntax: true,
       skipLibCheck: true,
@@ -104,7 +124,7 @@ function complaintsIn(said: string, folder: string): ScriptProblem[] {
         line: Number(row),
         column: Number(column),
         message: `${code} ${message}`,
-        hint: hintFor(code, message),
+        hint: hintFor(`${code} ${message}`),
       });
     } else if (line.startsWith('  ')) {
       const last = problems.at(-1);
@@ -114,9 +134,6 @@ function complaintsIn(said: string, folder: string): ScriptProblem[] {
   return problems;
 }
 
-function hintFor(code: string, message: string): string {
-  if (/Promise<(?:Pass|Drop).*'(?:Branch|Reply)Route</.test(message)) return NO_WAIT_HINT;
-  if (/=> (?:void|undefined)'.*=> Router</.test(message)) return ROUTER_HINT;
-  const lacksDecision = /=> .*\b(?:void|undefined)\b/.test(message);
-  return HINTS.get(code) ?? (lacksDecision ? DECISION_HINT : ANY_HINT);
+function hintFor(complaint: string): string {
+  return HINTS.find(([pattern]) => pattern.test(complaint))?.[1] ?? ANY_HINT;
 }

@@ -19,7 +19,7 @@ type Parsed = InspectorNotification<Debugger.ScriptParsedEventDataType>;
 type Paused = InspectorNotification<Debugger.PausedEventDataType>;
 
 const parts = workerData as WatchdogParts; // `ScriptWatchdog` has made it.
-const { cells, stallMs, level, format } = parts;
+const { cells, launcher, stallMs, level, format } = parts;
 /** Made when it is needed, which may be never. */
 let log: Logger | undefined;
 
@@ -45,6 +45,12 @@ function look(): void {
     isTold = false;
     void tell(Math.round(now - beatAt));
   }
+  if (toldAt !== undefined) endWithLauncher();
+}
+
+/** Whoever kills the launcher wants us gone, too: the thread that would notice is the one that stands still. */
+function endWithLauncher(): void {
+  if (launcher !== undefined && process.ppid !== launcher) process.kill(process.pid, 'SIGKILL');
 }
 
 async function tell(stoodMs: number): Promise<void> {

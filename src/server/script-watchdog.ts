@@ -22,6 +22,8 @@ export const CELLS = { beats: 0, route: 1, generation: 2, serves: 3 } as const;
 /** What the watchdog's thread is given. */
 export interface WatchdogParts {
   readonly cells: Int32Array;
+  /** The process that started us and hands on its signals; undefined where nobody does. */
+  readonly launcher: number | undefined;
   readonly stallMs: Millis;
   readonly level: LogLevel;
   readonly format: 'lines' | 'json' | undefined;
@@ -34,10 +36,11 @@ export class ScriptWatchdog implements RouteMarks {
   private readonly worker: Worker;
   private beating: Timer | undefined = undefined;
 
-  constructor(clock: Clock, log: Logger, options: Omit<WatchdogParts, 'cells'>) {
+  constructor(clock: Clock, log: Logger, options: Omit<WatchdogParts, 'cells' | 'launcher'>) {
     this.clock = clock;
     this.cells = new Int32Array(new SharedArrayBuffer(Object.keys(CELLS).length * 4));
-    const workerData: WatchdogParts = { ...options, cells: this.cells };
+    const launcher = process.channel === undefined ? undefined : process.ppid;
+    const workerData: WatchdogParts = { ...options, cells: this.cells, launcher };
     this.worker = new Worker(new URL('./script-watchdog-worker.ts', import.meta.url), { workerData });
     this.worker.unref();
     // Who only looks on must end no call.

@@ -5,7 +5,6 @@ import { readUnfinishedCalls } from '../billing/call-list.ts';
 import { NODES_MAX } from '../billing/call-number.ts';
 import { CallRecords } from '../billing/call-records.ts';
 import { assert } from '../base/assert.ts';
-import { TandemError } from '../base/errors.ts';
 import type { TlsIdentity, World } from '../base/world.ts';
 import { Location } from '../location/location.ts';
 import type { EventBus } from '../route/events.ts';
@@ -28,6 +27,7 @@ import { accountCommands } from './control-accounts.ts';
 import { type Claim, claimDataFolder } from './control-claim.ts';
 import type { DatabaseDocument, StatusDocument } from './control-documents.ts';
 import { controlSocketPath } from './control-lines.ts';
+import { limitCommands } from './control-limits.ts';
 import { poolCommands } from './control-pools.ts';
 import { provisionCommands } from './control-provisions.ts';
 import { registrationCommands } from './control-registrations.ts';
@@ -39,11 +39,12 @@ import { KeptBans } from './kept-bans.ts';
 import { MetricsServer } from './metrics-server.ts';
 import { nodeName } from './node-name.ts';
 import { ChangeFollower, readProvisions, subscriberFollower } from './provisions-store.ts';
-import { printProblem, reloadProblems } from './script-check.ts';
+import { loadChecked, reloadProblems } from './script-check.ts';
 import { ScriptTrials } from './script-dry-start.ts';
-import { type LoadedScript, ScriptLoader } from './script-loader.ts';
+import { type LoadedScript, ScriptLoader, type ScriptSources } from './script-loader.ts';
 import { ScriptWatchdog } from './script-watchdog.ts';
 import type { Settings } from './settings.ts';
+import { type SettingsNews, settingsNews } from './settings-changed.ts';
 import { locationSettings } from './settings-registrar.ts';
 import { productVersion } from './settings-version.ts';
 import { readTlsIdentity } from './tls-identity.ts';
@@ -69,19 +70,28 @@ export interface RunningServer {
   stop(): Promise<void>;
   /**
    * Reads certificates and script again; when that fails the one that runs stays. Answers with its generation. The
-   * script is checked before, unless whoever asks has done so.
+   * script is checked before, unless whoever asks has done so with these files: when they have changed since, it
+   * rejects with ScriptChanged.
    */
-  reload(isChecked?: boolean): Promise<number>;
+  reload(checked?: ScriptSources): Promise<number>;
+  /** What a restart would bring of the settings. */
+  readonly settingsNews: SettingsNews;
   /** What happens beside requests: calls that end, contacts that come and go. */
   readonly events: EventBus;
   /** The files the script that runs was read from. */
   readonly scriptFiles: readonly string[];
 }
 
-/** Rejects with PORT_TAKEN, CONFLICT, DATA_FOLDER or SCRIPT_INVALID; nothing is left open then. */
-export async function startServer(settings: Settings): Promise<RunningServer> {
+/**
+ * Rejects with PORT_TAKEN, CONFLICT, DATA_FOLDER or SCRIPT_INVALID; nothing is left open then. `readAgain`: the
+ * settings that another start would have.
+ */
+export async function startServer(
+  settings: Settings,
+  readAgain: () => Settings = () => settings,
+): Promise<RunningServer> {
   const claim = claimDataFolder(settings.data.folder);
-  const server = new Server(settings, claim);
+  const server = new Server(settings, readAgain, claim);
   try {
     await server.start();
     return server;
@@ -94,6 +104,7 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
 class Server implements RunningServer {
   readonly version = productVersion();
   private readonly settings: Settings;
+  private readonly readAgain: () => Settings;
   private readonly claim: Claim;
   private readonly world: World;
   private exchange: Exchange | undefined = undefined;
@@ -117,8 +128,9 @@ class Server implements RunningServer {
   private readonly warmUp: WarmUp;
   private readonly startedAt: string;
 
-  constructor(settings: Settings, claim: Claim) {
+  constructor(settings: Settings, readAgain: () => Settings, claim: Claim) {
     this.settings = settings;
+    this.readAgain = readAgain;
     this.claim = claim;
     const { level, format } = settings.log;
     const log = logLines({ level, ...(format === 'auto' ? {} : { form: format }) });
@@ -177,9 +189,10 @@ class Server implements RunningServer {
       ...registrationCommands(this.stores.location, world.clock),
       ...banCommands(this.exchange.protection.bans),
       ...poolCommands(this.exchange.shared.pools),
+      ...limitCommands(this.exchange.shared.users.calls),
       ...stepCommands(this.exchange.steps, world.clock),
       status: async () => this.status(stores),
-      reload: async () => ({ generation: await this.reload() }),
+      reload: async () => ({ generation: await this.reload(), settings: this.settingsNews }),
     });
     await this.control.start();
     this.watchdog?.serves();
@@ -213,34 +226,34 @@ class Server implements RunningServer {
     return this.running.events;
   }
 
+  get settingsNews(): SettingsNews {
+    return settingsNews(this.settings, this.readAgain);
+  }
+
   get scriptFiles(): readonly string[] {
     return this.loaded?.files ?? [];
   }
 
-  reload(isChecked = false): Promise<number> {
+  reload(checked?: ScriptSources): Promise<number> {
     // Whoever asks before the next one has begun gets what that one reads.
-    if (!isChecked && this.nextReload !== undefined) return this.nextReload;
+    if (checked === undefined && this.nextReload !== undefined) return this.nextReload;
     const reloaded = this.reloading.then(() => {
       if (this.nextReload === reloaded) this.nextReload = undefined;
-      return this.reloadOnce(isChecked);
+      return this.reloadOnce(checked);
     });
-    if (!isChecked) this.nextReload = reloaded;
+    if (checked === undefined) this.nextReload = reloaded;
     this.reloading = reloaded.catch(() => {}); // Whoever asked is told; the next one does not care.
     return reloaded;
   }
 
-  private async reloadOnce(isChecked: boolean): Promise<number> {
+  private async reloadOnce(checked: ScriptSources | undefined): Promise<number> {
     const { settings, world, running } = this;
     const { file } = settings.script;
     running.transports.renew(this.readTls());
     running.shared.authBackEnds.reload();
-    const problems = isChecked ? [] : await reloadProblems(file, settings, this.trials);
-    if (problems.length > 0) {
-      throw new TandemError('SCRIPT_INVALID', problems.map(printProblem).join('\n'), {
-        hint: 'the script that runs goes on',
-      });
-    }
-    const loaded = await this.loader.load(file);
+    const load = (sources: ScriptSources): Promise<LoadedScript> => this.loader.load(file, sources);
+    const check = (): ReturnType<typeof reloadProblems> => reloadProblems(file, settings, this.trials);
+    const loaded = await (checked === undefined ? loadChecked(check, load) : load(checked));
     await running.replaceScript(loaded.script);
     this.loaded = loaded;
     const { number } = running.dispatcher.generation;

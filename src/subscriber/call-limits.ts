@@ -54,6 +54,16 @@ export class CallLimits {
     return this.counts.get(owner) ?? 0;
   }
 
+  /** Who has calls, and how many. */
+  list(): readonly (readonly [owner: string, calls: number])[] {
+    return [...this.counts];
+  }
+
+  /** Calls of another exchange count for an owner here, too; their ends are not heard of. */
+  assume(owner: string, calls: number): void {
+    this.counts.set(owner, this.countOf(owner) + calls);
+  }
+
   /**
    * Counts the call for an owner, who may have so many; false when that is one too many. A call counts once for one
    * owner, however often it is asked for him.
