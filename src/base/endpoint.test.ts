@@ -6,6 +6,11 @@ for (const host of ['127.0.0.1', '192.0.2.255', '255.255.255.255', '10.0.0.1']) 
   test(`${host} is four bytes and back`, () => assert.equal(intToIp4(ip4ToInt(host)), host));
 }
 
+for (const host of ['0.0.0.0', '10.0.0.0', '0.0.0.1', '100.0.10.0']) {
+  test(`${host} is an IPv4 address, with zeros that stand alone or behind`, () =>
+    assert.equal(isIpAddress(host), true));
+}
+
 const noIp4 = [
   '',
   '1.2.3',
@@ -15,9 +20,24 @@ const noIp4 = [
   'a.b.c.d',
   '1..2.3',
   '0001.2.3.4',
+  '01.2.3.4',
+  '1.2.3.04',
+  '012.0.0.5',
+  '1.00.3.4',
+  '192.0.002.7',
   ' 1.2.3.4',
 ];
-for (const host of noIp4) test(`"${host}" is no IPv4 address`, () => assert.equal(ip4ToInt(host), 0));
+for (const host of noIp4) {
+  test(`"${host}" is no IPv4 address`, () => {
+    assert.equal(ip4ToInt(host), 0);
+    assert.equal(isIpAddress(host), false);
+  });
+}
+
+test('zeros alone are an address in one spelling only', () => {
+  for (const host of ['00.0.0.0', '0.0.0.00', '000.000.000.000'])
+    assert.equal(isIpAddress(host), false, host);
+});
 
 // address                    is one
 const ip6: readonly [string, boolean][] = [
@@ -27,6 +47,7 @@ const ip6: readonly [string, boolean][] = [
   ['2001:db8:0:0:0:0:0:1', true],
   ['::ffff:192.0.2.2', true],
   ['2001:db8::10:5070', true],
+  ['::ffff:012.0.0.5', false],
   ['2001:db8:::192.0.2.1', false],
   ['2001:db8', false],
   ['1:2:3:4:5:6:7:8:9', false],

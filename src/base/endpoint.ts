@@ -21,7 +21,10 @@ export class Endpoint {
   }
 }
 
-/** `10.0.0.1` → its sockaddr bytes as a little-endian int32; 0 when the text is no dotted quad. */
+/**
+ * `10.0.0.1` → its sockaddr bytes as a little-endian int32; 0 when the text is no dotted quad. A number with a zero in
+ * front is none: `012.0.0.5` is 10.0.0.5 to whoever reads it as octal, as the C library does.
+ */
 export function ip4ToInt(host: string): number {
   let value = 0;
   let part = 0;
@@ -35,6 +38,7 @@ export function ip4ToInt(host: string): number {
       part = 0;
       digits = 0;
     } else if (c >= 48 && c <= 57) {
+      if (part === 0 && digits > 0) return 0;
       part = part * 10 + c - 48;
       digits++;
     } else return 0;

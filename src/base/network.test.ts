@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ip4ToInt } from './endpoint.ts';
-import { addressWords, isWithin, mappedIp4, parseNetwork } from './network.ts';
+import { addressWords, isSameHost, isWithin, mappedIp4, parseNetwork } from './network.ts';
 
 //  network             address                  in it
 const rows: readonly [string, string, boolean][] = [
@@ -58,3 +58,19 @@ test('an IPv4 address is the same mapped into IPv6 or not', () => {
   assert.equal(mappedIp4(words ?? [0, 0, 0, 0]), ip4ToInt('192.0.2.7'));
   assert.equal(mappedIp4(addressWords('2001:db8::7') ?? [0, 0, 0, 0]), undefined);
 });
+
+// oxfmt-ignore
+const hosts: readonly [host: string, other: string, isSame: boolean][] = [
+  ['192.0.2.7',    '192.0.2.7',              true],
+  ['192.0.2.7',    '::ffff:192.0.2.7',       true],
+  ['2001:db8::7',  '2001:DB8:0:0:0:0:0:7',   true],
+  ['192.0.2.7',    '192.0.2.8',              false],
+  ['2001:db8::7',  '2001:db8::8',            false],
+  ['a.invalid',    'a.invalid',              true],
+  ['a.invalid',    'b.invalid',              false],
+  ['192.0.2.7',    '192.0.2.07',             false],
+];
+for (const [host, other, isSame] of hosts) {
+  test(`${host} is ${isSame ? '' : 'not '}the same host as ${other}`, () =>
+    assert.deepEqual([isSameHost(host, other), isSameHost(other, host)], [isSame, isSame]));
+}

@@ -51,6 +51,14 @@ export function isWithin(networks: readonly Network[], address: AddressWords): b
   );
 }
 
+/** Whether two texts are one address: an IPv6 address has many spellings, an IPv4 address one more as IPv6. */
+export function isSameHost(host: string, other: string): boolean {
+  if (host === other) return true;
+  const words = addressWords(host);
+  const others = addressWords(other);
+  return words !== undefined && others !== undefined && words.every((word, at) => word === others[at]);
+}
+
 /** The bits of the word at this place that belong to a prefix. */
 function maskOf(bits: number, at: number): number {
   const within = bits - 32 * at;

@@ -283,7 +283,7 @@ export default script(({ http }) => new Router().invite((c) => {
   assert.equal(status, 486);
   assert.deepEqual(logged.toSorted(), [
     'error: nobody waits for what fails at stray.ts:2: as it loads',
-    'error: nobody waits for what fails at stray.ts:4: Invalid URL',
+    'error: nobody waits for what fails at stray.ts:4: no URL: expected an http or https URL of at most 8192 characters',
     'error: nobody waits for what fails at stray.ts:5: as it runs',
   ]);
 });

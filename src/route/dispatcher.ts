@@ -17,7 +17,8 @@ import { SipRequest } from '../sip/message.ts';
 import { type BadMessage, parseMessage } from '../sip/parse.ts';
 import { reasonOf } from '../sip/reason.ts';
 import { checkRequest, checkResponse } from '../sip/sanity.ts';
-import { responseAddress, stampReceived, topVia, type ViaSpan } from '../sip/via.ts';
+import { stampReceived, topVia, type ViaSpan } from '../sip/via.ts';
+import { takesBack } from '../transaction/cancel.ts';
 import { transactionKey } from '../transaction/key.ts';
 import type { TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
@@ -29,7 +30,7 @@ import type { Awaitable, RequestDecision } from './decision.ts';
 import { ErrorRoutes, type MessageFault } from './error-routes.ts';
 import { RouteFailures } from './failures.ts';
 import type { Generation, Generations } from './generation.ts';
-import { Incoming } from './incoming.ts';
+import { ANSWER_FACTOR_MAX, Incoming } from './incoming.ts';
 import { Performer } from './perform.ts';
 import { admit } from './preamble.ts';
 import { callingLine, describeFault } from './source-line.ts';
@@ -247,12 +248,14 @@ export class Dispatcher {
     return route.next === undefined && route.token === undefined;
   }
 
-  /** RFC 3261 §9.2: hop by hop, answered at once, whatever becomes of the INVITE. */
+  /** RFC 3261 §9.2: hop by hop, answered at once, whatever becomes of the INVITE. 481 to all but its sender. */
   private receiveCancel(incoming: Incoming, invite: ServerTransaction | undefined): void {
-    incoming.replyStateless(invite === undefined ? 481 : 200);
-    if (invite === undefined || invite.status >= 200 || invite.cancelled) return;
+    const { request, flow } = incoming;
+    const isMeant = invite !== undefined && takesBack(request, flow, invite);
+    incoming.replyStateless(isMeant ? 200 : 481);
+    if (!isMeant || invite.status >= 200 || invite.cancelled) return;
     invite.cancelled = true;
-    invite.user?.cancelled(invite, reasonOf(incoming.request));
+    invite.user?.cancelled(invite, reasonOf(request));
   }
 
   private begin(incoming: Incoming): void {
@@ -317,16 +320,16 @@ export class Dispatcher {
   private refuse(bad: BadMessage, text: string, flow: Flow): void {
     this.counters.badMessages++;
     this.world.log.debug('not a SIP message', { from: flow.remote.key, why: bad.why });
-    const { headers } = bad;
+    const { headers, method } = bad;
     const answer = this.errorRoutes.answer(this.generation, text, flow, bad);
-    if (answer === undefined) return;
-    if (headers === undefined || bad.method === '' || bad.method === 'ACK') return;
-    const request = new SipRequest(bad.method, headers);
+    if (answer === undefined || headers === undefined || method === '' || method === 'ACK') return;
+    const request = new SipRequest(method, headers);
     const via = this.stampVia(request, flow);
     if (via === undefined) return;
-    const address = responseAddress(headers);
-    const back = flow.reliable || address === undefined ? flow : flow.toPort(address.port);
     const { status, reason } = answer;
-    back.send(replyTo(request, status, { reason, toTag: this.layer.toTag(request) }), 0);
+    const reply = replyTo(request, status, { reason, toTag: this.layer.toTag(request) });
+    // Who writes another's address on what is hardly a message shall not have him flooded with answers to it.
+    if (!flow.reliable && reply.length > ANSWER_FACTOR_MAX * text.length) return;
+    this.layer.flowBack(request, via, flow).send(reply, 0);
   }
 }

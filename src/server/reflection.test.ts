@@ -1,8 +1,21 @@
 /** Nobody gets what he did not ask for, and nobody gets much more than he sent. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MALLORY, mallorysTown, request, sentElsewhere, VICTIM } from '../testing/mallory.ts';
-import { EXCHANGE } from '../testing/town.ts';
+import { Router, script } from '../route/router.ts';
+import { replyTo } from '../sip/build.ts';
+import { parseMessage } from '../sip/parse.ts';
+import {
+  BOB,
+  MALLORY,
+  mallorysTown,
+  request,
+  sentElsewhere,
+  statusOf,
+  TARGET,
+  VICTIM,
+} from '../testing/mallory.ts';
+import { Stranger } from '../testing/stranger.ts';
+import { EXCHANGE, town } from '../testing/town.ts';
 import { registrarProxy } from '../testing/town-scripts.ts';
 
 // ─── answers for those who did not ask ──────────────────────────────────────────────────────────
@@ -44,9 +57,19 @@ const forgedVias: readonly string[] = [
   `SIP/2.0/UDP ${MALLORY}:5060;received=${VICTIM}`,
   `SIP/2.0/UDP ${MALLORY}:5060;maddr=${VICTIM}`,
   `SIP/2.0/UDP ${MALLORY}:5060;maddr=255.255.255.255;ttl=255`,
+  `SIP/2.0/UDP ${MALLORY}:5060;RECEIVED = ${VICTIM} ; RPORT = 5060`,
+  `SIP/2.0/UDP ${MALLORY}:5060;received=${VICTIM};rport`,
+  `SIP/2.0/UDP ${MALLORY}:5060;received=${VICTIM};received=${VICTIM}`,
+  `SIP/2.0/UDP ${MALLORY}:5060;x=";received=${VICTIM};rport=9"`,
+  `SIP/2.0/UDP ${MALLORY}:5060;rport=9`,
+  `SIP/2.0/UDP ${VICTIM}:0`,
+  `SIP/2.0/UDP ${VICTIM}:65536`,
   `SIP/2.0/TCP ${VICTIM}:5060`,
   `SIP/2.0/UDP victim.example`,
 ];
+
+/** Beside these nothing can be sent on: the Via is no Via. */
+const noVias = /:0$|:65536$/;
 
 for (const via of forgedVias) {
   test(`an answer goes to where the request came from, not to ${via.substring(12)}`, async () => {
@@ -55,13 +78,53 @@ for (const via of forgedVias) {
     for (const method of ['INVITE', 'REGISTER', 'OPTIONS', 'BYE']) mallory.send(request({ method, via }));
     mallory.send(request({ via, more: 'Max-Forwards: x\r\n' }));
     mallory.send(request({ via }).replace('SIP/2.0', 'SIP/3.0'));
+    mallory.send(request({ via, more: 'X Foo: a\r\n' }));
     await t.run(1_000);
 
     assert.deepEqual(sentElsewhere(t), []);
-    assert.equal(mallory.sentToHim.length, 6);
+    assert.equal(mallory.sentToHim.length, 7);
+    t.stop();
+  });
+
+  test(`an answer through a proxy that keeps nothing goes there too, not to ${via.substring(12)}`, async () => {
+    const forwarding = script(() =>
+      new Router().request((c) => c.forward({ transport: 'udp', host: BOB, port: 5060 })),
+    );
+    const t = await town(forwarding, { people: {} });
+    const mallory = await new Stranger(t.world, MALLORY, TARGET).open();
+    const bob = new Stranger(t.world, BOB, TARGET);
+    await bob.open((text) => {
+      const asked = parseMessage(text);
+      if (asked.kind === 'request') bob.send(replyTo(asked, 200));
+    });
+
+    mallory.send(request({ method: 'MESSAGE', via }));
+    await t.run(1_000);
+
+    assert.deepEqual(sentElsewhere(t), []);
+    assert.equal(mallory.sentToHim.length, via.includes('TCP') ? 0 : 1);
+    assert.equal(
+      statusOf(mallory.sentToHim[0]?.text),
+      noVias.test(via) ? 400 : via.includes('TCP') ? NaN : 200,
+    );
     t.stop();
   });
 }
+
+test('a broken datagram that names a port of its sender is answered where it came from', async () => {
+  for (const broken of [request({ more: 'X Foo: a\r\n' }), request().replace('SIP/2.0', 'SIP/3.0')]) {
+    const { t, mallory } = await mallorysTown(registrarProxy);
+
+    mallory.send(broken.replace(`${MALLORY}:5060`, `${MALLORY}:9;rport=9`));
+    await t.run(100);
+
+    assert.deepEqual(
+      mallory.sentToHim.map(({ to }) => to),
+      [`${MALLORY}:5060`],
+    );
+    t.stop();
+  }
+});
 
 /** Short requests, to be answered by somebody whose address they carry. */
 const reflected: readonly [name: string, text: string][] = [
@@ -83,6 +146,9 @@ const reflected: readonly [name: string, text: string][] = [
     short('OPTIONS', 'sip:a@b', 'sip:a@b').replace('i:', 'Proxy-Require: a,b\r\ni:'),
   ],
   ['what is no SIP/2.0', short('OPTIONS', 'sip:a@b', 'sip:a@b').replace('SIP/2.0', 'SIP/9.9')],
+  ['what has a line without a colon', short('OPTIONS', 'sip:a@b', 'sip:a@b').replace('i:1', 'X\r\ni:1')],
+  ['what has a CR alone', short('OPTIONS', 'sip:a@b', 'sip:a@b').replace('i:1', 'X:\r\r\ni:1')],
+  ['what has a NUL', short('OPTIONS', 'sip:a@b', 'sip:a@b').replace('i:1', 'X:\0\r\ni:1')],
   ['what is cut short', short('OPTIONS', 'sip:a@b', 'sip:a@b').trimEnd()],
 ];
 

@@ -2,8 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Router, script } from '../route/router.ts';
+import { replyTo } from '../sip/build.ts';
+import { parseMessage } from '../sip/parse.ts';
 import { parseUri } from '../sip/uri.ts';
+import { Frames } from '../testing/frames.ts';
+import { request, TARGET } from '../testing/mallory.ts';
 import { assertQuiet } from '../testing/quiet.ts';
+import { Stranger } from '../testing/stranger.ts';
 import { EXCHANGE, town } from '../testing/town.ts';
 import { Locator } from '../transport/locate.ts';
 import { parallel, serial, type Target } from '../proxy/plan.ts';
@@ -44,6 +49,40 @@ test('a request that there is no memory for fails with 503, and no failure route
   await assertQuiet(t);
   t.stop();
 });
+
+for (const kind of ['udp', 'tcp'] as const) {
+  test(`an answer over ${kind} with the version in small letters counts, and goes on in capitals`, async () => {
+    const carrier = '192.0.2.77';
+    const t = await town(
+      script(() =>
+        new Router().request((c) => c.relay({ uri: parseUri(`sip:${carrier};transport=${kind}`) })),
+      ),
+      { people: {} },
+    );
+    const asker = await new Stranger(t.world, '192.0.2.66', TARGET).open();
+    const answer = (text: string): string => {
+      const asked = parseMessage(text);
+      assert.ok(asked.kind === 'request');
+      return replyTo(asked, 200, { toTag: 'b' }).replace('SIP/2.0 200', 'sip/2.0 200');
+    };
+    const callee = new Stranger(t.world, carrier, TARGET);
+    await callee.open((text) => callee.send(answer(text)));
+    const frames = new Frames();
+    await t.world.host(carrier).net.listen({ host: carrier, port: 5060 }, (stream) => ({
+      data: (text) => {
+        for (const message of frames.push(text)) stream.write(answer(message));
+      },
+      closed: () => {},
+    }));
+
+    asker.send(request({ method: 'MESSAGE', via: 'SIP/2.0/UDP 192.0.2.66:5060' }));
+    await t.run(500);
+
+    assert.equal(asker.heard.length, 1);
+    assert.match(asker.heard[0] ?? '', /^SIP\/2\.0 200 OK\r\nVia: SIP\/2\.0\/UDP 192/);
+    t.stop();
+  });
+}
 
 test('a branch whose request cannot be written any more leaves no transaction', async () => {
   const t = await town(

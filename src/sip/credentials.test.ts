@@ -40,8 +40,25 @@ test('quoted strings are unescaped, names have no letter case, blanks and folds 
   assert.equal(given?.qop, undefined);
 });
 
-test('another scheme is no digest', () =>
-  assert.equal(parseCredentials('NoOneKnowsThisScheme opaque=here'), undefined));
+test('any blanks stand behind the name of the scheme', () => {
+  for (const blanks of ['\t', ' \t ', '\t ', '\r\n ', '\r\n\t'])
+    assert.deepEqual(
+      parseCredentials(FULL.replace(' ', blanks)),
+      parseCredentials(FULL),
+      JSON.stringify(blanks),
+    );
+});
+
+test('another scheme is no digest', () => {
+  for (const value of [
+    'NoOneKnowsThisScheme opaque=here',
+    'Digest',
+    'Digests a=b',
+    'Digest,a=b',
+    'Digestusername=a',
+  ])
+    assert.equal(parseCredentials(value), undefined, value);
+});
 
 const broken: readonly string[] = [
   'Digest username="a',

@@ -3,7 +3,7 @@ import { bytesOf } from '../base/bytes.ts';
 import { SipError } from '../base/errors.ts';
 import type { DigestAlgorithm } from './digest.ts';
 
-import { isTokenChar, quoted, quotedEnd, skipBlanks, unquoted } from './scan.ts';
+import { isBlank, isTokenChar, quoted, quotedEnd, skipBlanks, unquoted } from './scan.ts';
 
 /** What a client proves itself with, as it came. */
 export interface Credentials {
@@ -70,9 +70,9 @@ type Slots = (string | undefined)[];
 
 /** Undefined for another scheme than Digest; throws SipError 400 when the syntax is broken. */
 export function parseCredentials(value: string): Credentials | undefined {
-  const space = value.indexOf(' ');
-  if (space !== DIGEST.length || !isNamed(bytesOf(value), 0, DIGEST)) return undefined;
-  const given = parseParameters(value, space);
+  const bytes = bytesOf(value);
+  if (!isNamed(bytes, 0, DIGEST) || !isBlank(bytes[DIGEST.length]!)) return undefined;
+  const given = parseParameters(value, DIGEST.length);
   const algorithm = given[ALGORITHM];
   return {
     username: required(given, USERNAME),

@@ -10,7 +10,7 @@
 import { CONTENT_LENGTH } from './header-table.ts';
 import { indexHeaders } from './header-index.ts';
 import { Headers } from './headers.ts';
-import { contentLength, MESSAGE_BYTES_MAX } from './parse.ts';
+import { contentLength, FIRST_LINES_MAX, MESSAGE_BYTES_MAX } from './parse.ts';
 
 /** Why a stream cannot be read any further, and what to answer to the request that broke it. */
 export interface BrokenStream {
@@ -22,9 +22,6 @@ export interface BrokenStream {
 
 /** A head longer than this is refused. */
 export const HEAD_BYTES_MAX = 65_535;
-
-/** Of a head that cannot be read so many lines are: what an answer is made of stands at the top. RFC 3261 §7.3.1 */
-const FIRST_LINES_MAX = 32;
 
 const CR = 13;
 const LF = 10;

@@ -103,6 +103,7 @@ function nameIdAt(text: string, from: number, colon: number): number {
   return id === OTHER && !isTokenBetween(text, from, end) ? NO_NAME : id;
 }
 
-function isSpOrTab(c: number): boolean {
+/** Whether a line that begins so goes on with the field before it. RFC 3261 §7.3.1 */
+export function isSpOrTab(c: number): boolean {
   return c === SP || c === TAB;
 }

@@ -37,6 +37,106 @@ for (const [line, why] of refused) {
   });
 }
 
+/** Broken lines that hold nothing an answer is made of. */
+const brokenLines: readonly [line: string, why: string][] = [
+  ['Subject', 'a header field has no colon'],
+  ['X Foo: a', 'a header field has no name'],
+  [': a', 'a header field has no name'],
+  ['X Foo: a\r\n Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK2', 'a header field has no name'],
+  ['Subject: a\rVia: SIP/2.0/UDP 192.0.2.9', 'a CR stands alone'],
+  ['Subject: a\0b', 'a NUL stands alone'],
+  [Array(260).fill('X: y').join('\r\n'), 'more than 256 header lines'],
+];
+
+for (const [line, why] of brokenLines) {
+  for (const [where, lines] of [
+    ['below', [...HEAD, line]],
+    ['among', [...HEAD.slice(0, 2), line.split('\r\nX: y')[0] ?? '', ...HEAD.slice(2), line]],
+  ] as const) {
+    for (const end of ['\r\n', '\n']) {
+      const shown = `${JSON.stringify(line.substring(0, 40))}, lines ended by ${JSON.stringify(end)},`;
+      test(`${shown} ${where} the fields of an answer is answered with them alone`, () => {
+        const message = parseMessage(`${lines.join(end)}${end}l: 4${end}${end}body`);
+
+        assert.ok(message.kind === 'bad');
+        assert.deepEqual([message.status, message.method], [400, 'OPTIONS']);
+        assert.equal(message.why, why);
+        assert.equal(message.headers?.text, `${HEAD.join('\r\n')}\r\n\r\n`);
+      });
+    }
+  }
+}
+
+// [what an answer cannot be made of]
+const unanswerable: readonly [what: string, text: string][] = [
+  ['no Via', lineless(1)],
+  ['no From', lineless(2)],
+  ['no To', lineless(3)],
+  ['no Call-ID', lineless(4)],
+  ['no CSeq', lineless(5)],
+  ['a broken From', `${HEAD.join('\r\n').replace('tag=1', 'tag=1\rX: y')}\r\n\r\n`],
+  ['a NUL in To', `${HEAD.join('\r\n').replace('To: ', 'To: \0')}\r\nX\r\n\r\n`],
+  [
+    'its Via behind 32 lines',
+    `${[HEAD[0], ...Array(32).fill('X: y'), ...HEAD.slice(1)].join('\r\n')}\r\nX\r\n\r\n`,
+  ],
+];
+
+/** Without the line at this place, and with a broken one. */
+function lineless(place: number): string {
+  return `${HEAD.filter((_, at) => at !== place).join('\r\n')}\r\nX Foo: a\r\n\r\n`;
+}
+
+for (const [what, text] of unanswerable) {
+  test(`a broken request with ${what} cannot be answered`, () => {
+    const message = parseMessage(text);
+
+    assert.ok(message.kind === 'bad');
+    assert.equal(message.headers, undefined);
+  });
+}
+
+test('a broken response is no request that could be answered', () => {
+  for (const version of ['SIP/2.0', 'sip/2.0']) {
+    const message = parseMessage(
+      `${[`${version} 200 OK`, ...HEAD.slice(1), 'X Foo: a'].join('\r\n')}\r\n\r\n`,
+    );
+
+    assert.ok(message.kind === 'bad');
+    assert.equal(message.method, '');
+  }
+});
+
+test('a request that was cut short within a name can be answered', () => {
+  const message = parseMessage(`${HEAD.join('\r\n')}\r\nConte`);
+
+  assert.ok(message.kind === 'bad');
+  assert.equal(message.headers?.get('Call-ID'), 'c');
+});
+
+for (const version of ['sip/2.0', 'Sip/2.0', 'SIP/2.0']) {
+  test(`a status line of ${version} is one, and goes on in capitals`, () => {
+    const message = parseMessage(`${[`${version} 183 Yes`, ...HEAD.slice(1)].join('\r\n')}\r\n\r\n`);
+
+    assert.ok(message.kind === 'response');
+    assert.deepEqual([message.status, message.reason, message.callId], [183, 'Yes', 'c']);
+    assert.equal(message.text.startsWith('SIP/2.0 183 Yes\r\nVia'), true);
+  });
+}
+
+for (const start of [
+  'sip/3.0 200 OK',
+  'sip/2.0',
+  'sip/2.00200 OK',
+  'sip/2.0\t200 OK',
+  'six/2.0 200 OK',
+  'sip/2.0 99 OK',
+]) {
+  test(`${JSON.stringify(start)} is no status line`, () => {
+    assert.equal(parseMessage(`${[start, ...HEAD.slice(1)].join('\r\n')}\r\n\r\n`).kind, 'bad');
+  });
+}
+
 test('a CR in the request line is refused', () => {
   const text = `${HEAD.join('\r\n')}\r\n\r\n`.replace('a@example.com SIP', 'a@example.com\rX:y SIP');
 

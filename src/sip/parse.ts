@@ -1,6 +1,6 @@
 /** Bytes → request or response, header fields unparsed: one index pass over one string. RFC 3261 §7. */
-import { CONTENT_LENGTH } from './header-table.ts';
-import { HEADER_LINES_MAX, indexed, indexHeaders, MISSING_END } from './header-index.ts';
+import { CONTENT_LENGTH, MANDATORY_MASK } from './header-table.ts';
+import { HEADER_LINES_MAX, indexed, indexHeaders, isSpOrTab, MISSING_END } from './header-index.ts';
 import { Headers } from './headers.ts';
 import { isTokenBetween } from './scan.ts';
 import { type Method, SipRequest, SipResponse } from './message.ts';
@@ -19,7 +19,15 @@ export interface BadMessage {
 /** A message longer than this is refused. */
 export const MESSAGE_BYTES_MAX = 65_535;
 
+/** Of a head that cannot be read so many lines are: what an answer is made of stands at the top. RFC 3261 §7.3.1 */
+export const FIRST_LINES_MAX = 32;
+
+/** What an answer is made of. RFC 3261 §8.2.6.2 */
+const ANSWER_FIELD = /^(?:v|via|f|from|t|to|i|call-id|cseq)[ \t]*:/i;
+
+const VERSION = 'SIP/2.0';
 const CR = 13;
+const SLASH = 47;
 
 const USUAL_METHODS: readonly Method[] = [
   'ACK',
@@ -45,11 +53,12 @@ export function parseMessage(text: string): SipRequest | SipResponse | BadMessag
   const lineEnd = text.charCodeAt(lineFeed - 1) === CR ? lineFeed - 1 : lineFeed;
   const index = indexHeaders(text, lineFeed + 1);
   if (index === MISSING_END) return cutShort(text, lineFeed, lineEnd);
-  if (typeof index === 'string') return bad(400, index);
+  if (typeof index === 'string') return broken(text, index);
   const carriageReturn = text.indexOf('\r');
-  if (carriageReturn >= 0 && carriageReturn < lineEnd) return bad(400, 'a CR stands alone');
-  if (hasBareNul(text, indexed.bodyAt)) return bad(400, 'a NUL stands alone');
+  if (carriageReturn >= 0 && carriageReturn < lineEnd) return broken(text, 'a CR stands alone');
+  if (hasBareNul(text, indexed.bodyAt)) return broken(text, 'a NUL stands alone');
   if (indexed.bareLineFeeds || lineEnd === lineFeed) return parseMessage(withCrlf(text, indexed.bodyAt));
+  if (isVersionInOddCase(text)) return parseMessage(`${VERSION}${text.substring(VERSION.length)}`);
   const headers = new Headers(text, index, lineFeed + 1);
   const cut = cutBody(headers);
   const message = text.startsWith('SIP/')
@@ -65,6 +74,50 @@ function withCrlf(text: string, bodyAt: number): string {
   return text.substring(0, bodyAt).replace(/\r?\n/g, '\r\n') + text.substring(bodyAt);
 }
 
+/** Whether a text is a response: no method holds a slash, and a version begins so, in any letter case (§7.1). */
+export function isResponseText(text: string): boolean {
+  return (
+    text.charCodeAt(3) === SLASH && (text.startsWith('SIP/') || text.substring(0, 4).toUpperCase() === 'SIP/')
+  );
+}
+
+/** Of a response. Whoever gets it from us may know capitals alone, in which it is to be sent (§7.1). */
+function isVersionInOddCase(text: string): boolean {
+  if (text.charCodeAt(3) !== SLASH || text.startsWith(VERSION)) return false;
+  return text.substring(0, VERSION.length).toUpperCase() === VERSION;
+}
+
+/**
+ * A request with a line that cannot be read is answered when those can that an answer is made of: all others are left
+ * out.
+ */
+function broken(text: string, why: string): BadMessage {
+  const lines = answerLines(text);
+  const head = withCrlf(lines, lines.length);
+  const startsAt = head.indexOf('\n') + 1;
+  const index = indexHeaders(head, startsAt);
+  if (typeof index === 'string' || head.includes('\0', startsAt)) return bad(400, why);
+  const headers = new Headers(head, index, startsAt);
+  const { method } = parseRequestLine(headers, startsAt - 2);
+  const isWhole = (headers.seen & MANDATORY_MASK) === MANDATORY_MASK;
+  return isWhole && method !== '' ? bad(400, why, method, headers) : bad(400, why);
+}
+
+/** The first line, and those fields among the next ones that an answer is made of, as a head. */
+function answerLines(text: string): string {
+  let lineEnd = text.indexOf('\n');
+  let head = text.substring(0, lineEnd + 1);
+  for (let lines = 0; lines < FIRST_LINES_MAX; lines++) {
+    const start = lineEnd + 1;
+    do lineEnd = text.indexOf('\n', lineEnd + 1);
+    while (lineEnd >= 0 && isSpOrTab(text.charCodeAt(lineEnd + 1)));
+    if (lineEnd < 0 || lineEnd === start || (text.charCodeAt(start) === CR && lineEnd === start + 1)) break;
+    const line = text.substring(start, lineEnd + 1);
+    if (ANSWER_FIELD.test(line)) head += line;
+  }
+  return `${head}\r\n`;
+}
+
 /** A NUL is allowed behind a backslash in quotes; anywhere else it ends a line or a text for many a parser. */
 function hasBareNul(text: string, bodyAt: number): boolean {
   for (let at = text.indexOf('\0'); at >= 0 && at < bodyAt; at = text.indexOf('\0', at + 1)) {
@@ -76,7 +129,7 @@ function hasBareNul(text: string, bodyAt: number): boolean {
 /** The fields are read as far as they came, so that a request that was cut short can be answered. */
 function cutShort(text: string, lineFeed: number, lineEnd: number): BadMessage {
   const index = indexHeaders(`${text}\r\n\r\n`, lineFeed + 1);
-  if (typeof index === 'string') return bad(400, MISSING_END);
+  if (typeof index === 'string') return broken(text, MISSING_END);
   const headers = new Headers(`${text}\r\n\r\n`, index, lineFeed + 1);
   const message = parseRequestLine(headers, lineEnd);
   return bad(400, MISSING_END, message.method, headers);
@@ -103,7 +156,8 @@ function parseRequestLine(headers: Headers, lineEnd: number): SipRequest | BadMe
 /** `SIP/2.0`, in any letter case (§7.1). */
 function isVersion2(text: string, at: number, end: number): boolean {
   return (
-    end - at === 7 && (text.startsWith('SIP/2.0', at) || text.substring(at, end).toUpperCase() === 'SIP/2.0')
+    end - at === VERSION.length &&
+    (text.startsWith(VERSION, at) || text.substring(at, end).toUpperCase() === VERSION)
   );
 }
 

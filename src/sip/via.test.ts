@@ -56,8 +56,8 @@ const malformed = [
   'SIP/2.0',
   'SIP/2.0/UDP',
   'SIP/2.0/UDP ;branch=a',
-  'SIP/2.0/UDP h:0',
-  'SIP/2.0/UDP h:65536',
+  'SIP/2.0/UDP h:',
+  'SIP/2.0/UDP h:x',
   'SIP/2.0/UDP h x',
   'SIP/2.0/UDP [2001:db8::1',
 ];
@@ -65,6 +65,16 @@ const malformed = [
 for (const via of malformed) {
   test(`refuses ${JSON.stringify(via)}`, () => {
     assert.equal(scanVia(via, 0, 0, via.length), undefined);
+  });
+}
+
+for (const port of ['0', '00', '65536', '9'.repeat(400)]) {
+  test(`port ${port.substring(0, 9)} is malformed, and tells nonetheless who sent it`, () => {
+    const via = `SIP/2.0/UDP h:${port};branch=z9hG4bKa`;
+    const span = scanVia(via, 0, 0, via.length);
+
+    assert.deepEqual([span?.isWellFormed, span?.port], [false, 0]);
+    assert.equal(via.substring(span?.branchStart ?? 0, span?.branchEnd), 'z9hG4bKa');
   });
 }
 
@@ -111,6 +121,43 @@ const stamps: readonly [string, string, string][] = [
     `${AT};rport, SIP/2.0/UDP g`,
     `${AT};rport=40000;received=${HOST}, SIP/2.0/UDP g`,
   ],
+  // What only who receives a request may write is taken out: RFC 3261 §7.3.1, §18.2.1, RFC 3581 §4.
+  ['received', `${AT};received=1.2.3.4;branch=a`, `${AT};branch=a;received=${HOST}`],
+  [
+    'received, the same host',
+    `SIP/2.0/UDP ${HOST};received=1.2.3.4;branch=a`,
+    `SIP/2.0/UDP ${HOST};branch=a`,
+  ],
+  [
+    'received in every spelling',
+    `${AT} ; RECEIVED = 1.2.3.4;branch=a;Received="x;y";received\r\n =[::1] ;x`,
+    `${AT} ;branch=a ;x;received=${HOST}`,
+  ],
+  ['received without a value', `${AT};received;branch=a`, `${AT};branch=a;received=${HOST}`],
+  ['rport with a value', `${AT};branch=a;rport=9;x`, `${AT};branch=a;rport=40000;x;received=${HOST}`],
+  [
+    'rport with a value of its own kind',
+    `${AT} ; RPort = "9;rport" ;branch=a`,
+    `${AT} ; RPort=40000 ;branch=a;received=${HOST}`,
+  ],
+  [
+    'rport again and again',
+    `${AT};rport=1;rport;branch=a;rport=2;rport`,
+    `${AT};rport=40000;branch=a;received=${HOST}`,
+  ],
+  ['rport twice', `${AT};rport;rport;branch=a`, `${AT};rport=40000;branch=a;received=${HOST}`],
+  ['rport, then with a value', `${AT};rport;branch=a;rport=2`, `${AT};rport=40000;branch=a;received=${HOST}`],
+  [
+    'both, before another value',
+    `${AT};received=1.2.3.4;rport=9, SIP/2.0/UDP g;received=1.2.3.4;rport=9`,
+    `${AT};rport=40000;received=${HOST}, SIP/2.0/UDP g;received=1.2.3.4;rport=9`,
+  ],
+  [
+    'received within quotes',
+    `${AT};x=";received=1.2.3.4;rport=9";branch=a`,
+    `${AT};x=";received=1.2.3.4;rport=9";branch=a;received=${HOST}`,
+  ],
+  ['other parameters of such names', `${AT};receive=1;rports=2`, `${AT};receive=1;rports=2;received=${HOST}`],
   [
     'IPv6 sent-by',
     'SIP/2.0/UDP [2001:db8::9]:5060;branch=a',
@@ -144,6 +191,11 @@ const addresses: readonly [string, string | undefined][] = [
   ['SIP/2.0/UDP h;branch=a;received=2001:db8::9', '2001:db8::9 5060'],
   ['SIP/2.0/UDP h;branch=a;received=[2001:db8::9]', '2001:db8::9 5060'],
   ['SIP/2.0/UDP pc33.example.com;branch=a', undefined],
+  ['SIP/2.0/UDP 192.0.2.11;x=";received=1.2.3.4;rport=9"', '192.0.2.11 5060'],
+  ['SIP/2.0/UDP 192.0.2.11;receiver=1.2.3.4;rports=9', '192.0.2.11 5060'],
+  ['SIP/2.0/UDP 192.0.2.11;rport=x;received=y', '192.0.2.11 5060'],
+  ['SIP/2.0/UDP 192.0.2.11;rport=65536', '192.0.2.11 5060'],
+  ['SIP/2.0/UDP 012.0.0.5', undefined],
 ];
 
 for (const [via, address] of addresses) {

@@ -1,11 +1,11 @@
 /** The top Via: who is answered, and where. RFC 3261 §18.2.1, §20.42; RFC 3581. */
 import { bytesOf } from '../base/bytes.ts';
-import { isIp4 } from '../base/endpoint.ts';
+import { isIpAddress } from '../base/endpoint.ts';
 import { VIA } from './header-table.ts';
 import type { Headers } from './headers.ts';
-import { hostEndAt } from './host.ts';
+import { hostEndAt, portEndAt } from './host.ts';
 import { paramValueEndAt } from './name-addr.ts';
-import { allBut, BLANKS, isBlank, runEnd, skipBlanks, TOKEN } from './scan.ts';
+import { allBut, BLANKS, isBlank, isDigit, runEnd, skipBlanks, TOKEN } from './scan.ts';
 
 /**
  * Positions in the text of the topmost Via value.
@@ -22,13 +22,15 @@ export interface ViaSpan {
   readonly sentByStart: number;
   readonly hostEnd: number;
   readonly sentByEnd: number;
-  /** 0 when sent-by names none. */
+  /** 0 when sent-by names none, or one that cannot be. */
   readonly port: number;
   /** Both 0 without a branch parameter. */
   readonly branchStart: number;
   readonly branchEnd: number;
   /** Behind the word `rport` when it stands without a value, else 0. */
   readonly rportEnd: number;
+  /** Whether it tells where its request came from, or has `rport` twice: what only who receives it may write. */
+  readonly isStamped: boolean;
   /** The end of this value: a comma or the end of the field. */
   readonly valueEnd: number;
   readonly isWellFormed: boolean;
@@ -36,6 +38,15 @@ export interface ViaSpan {
 
 /** A span while it is read. */
 type OpenSpan = { -readonly [key in keyof ViaSpan]: ViaSpan[key] };
+
+/** Where a Via value tells where its request came from. */
+interface Stamps {
+  /** The last value of `received`, and the first of `rport`; empty without one. */
+  received: string;
+  rport: string;
+  /** Pairs of positions: what to take out so that nothing is told, and `rport` stands once, without a value. */
+  readonly cuts: number[];
+}
 
 const COMMA = 44;
 const SLASH = 47;
@@ -46,6 +57,8 @@ const OPEN = 91;
 const QUOTE = 34;
 const BRANCH = Uint8Array.from(Buffer.from('branch'));
 const RPORT = Uint8Array.from(Buffer.from('rport'));
+const RECEIVED = Uint8Array.from(Buffer.from('received'));
+const PORT_MAX = 65_535;
 
 /** What ends a transport, a host, a name and a value even in a malformed Via. */
 const IN_TRANSPORT = allBut(BLANKS);
@@ -84,6 +97,7 @@ export function scanVia(text: string, place: number, from: number, end: number):
     branchStart: 0,
     branchEnd: 0,
     rportEnd: 0,
+    isStamped: false,
     valueEnd: 0,
     isWellFormed: true,
   };
@@ -136,35 +150,36 @@ function oddHostEnd(text: string, bytes: Uint8Array, from: number, end: number):
   return close > from && close < end ? close + 1 : from;
 }
 
-/** False when there is a colon without a port. */
+/** False when there is a colon without a number. */
 function scanPort(bytes: Uint8Array, span: OpenSpan, end: number): boolean {
   let at = skipBlanks(bytes, span.hostEnd, end);
   if (at >= end || bytes[at] !== COLON) return true;
   at = skipBlanks(bytes, at + 1, end);
+  const start = at;
   let port = 0;
-  for (; at < end; at++) {
-    const digit = bytes[at]! - 48;
-    if (!(digit >= 0 && digit <= 9) || port > 65_535) break;
-    port = port * 10 + digit;
-  }
-  span.port = port;
+  for (; at < end && isDigit(bytes[at]!); at++) port = Math.min(port * 10 + bytes[at]! - 48, PORT_MAX + 1);
   span.sentByEnd = at;
-  return port > 0 && port <= 65_535;
+  if (port > 0 && port <= PORT_MAX) span.port = port;
+  else span.isWellFormed = false;
+  return at > start;
 }
 
-/** False when something else than a parameter or a comma follows. */
-function scanParams(bytes: Uint8Array, span: OpenSpan, end: number): boolean {
+/** False when something else than a parameter or a comma follows. `stamps`: takes what `isStamped` is about. */
+function scanParams(bytes: Uint8Array, span: OpenSpan, end: number, stamps?: Stamps, text = ''): boolean {
   let at = span.sentByEnd;
+  let rports = 0;
   for (;;) {
     at = skipBlanks(bytes, at, end);
     if (at >= end || bytes[at] === COMMA) break;
     if (bytes[at] !== SEMICOLON) return false;
+    const from = at;
     const nameStart = skipBlanks(bytes, at + 1, end);
     at = runEnd(bytes, nameStart, end, TOKEN);
     if (at === nameStart || (at < end && IN_NAME[bytes[at]!] === 1)) {
       span.isWellFormed = false;
       at = runEnd(bytes, at, end, IN_NAME);
     }
+    const nameEnd = at;
     const nameLength = at - nameStart;
     at = skipBlanks(bytes, at, end);
     const hasValue = at < end && bytes[at] === EQUALS;
@@ -173,8 +188,17 @@ function scanParams(bytes: Uint8Array, span: OpenSpan, end: number): boolean {
     if (nameLength === 6 && hasValue && isWord(bytes, nameStart, BRANCH)) {
       span.branchStart = valueStart;
       span.branchEnd = at;
-    } else if (nameLength === 5 && !hasValue && isWord(bytes, nameStart, RPORT))
-      span.rportEnd = nameStart + 5;
+    } else if (nameLength === 5 && isWord(bytes, nameStart, RPORT)) {
+      const isFirst = rports++ === 0;
+      if (isFirst && !hasValue) span.rportEnd = nameEnd;
+      else span.isStamped = true;
+      if (stamps !== undefined && isFirst && hasValue) stamps.rport = text.substring(valueStart, at);
+      if (!isFirst || hasValue) stamps?.cuts.push(isFirst ? nameEnd : from, hasValue ? at : nameEnd);
+    } else if (nameLength === 8 && isWord(bytes, nameStart, RECEIVED)) {
+      span.isStamped = true;
+      if (stamps !== undefined && hasValue) stamps.received = text.substring(valueStart, at);
+      stamps?.cuts.push(from, hasValue ? at : nameEnd);
+    }
   }
   span.valueEnd = at;
   return true;
@@ -195,9 +219,19 @@ export function hasMagicCookie(text: string, via: ViaSpan): boolean {
 
 /**
  * Adds `received` and fills in `rport`, so that the answer finds its way back through a NAT; the span is that of the
- * new text then. RFC 3261 §18.2.1; with `rport` present `received` is always added, RFC 3581 §4.
+ * new text then. RFC 3261 §18.2.1; with `rport` present `received` is always added, RFC 3581 §4. What the sender says
+ * of this himself is taken out: by it he would have the answer sent to somebody else.
  */
 export function stampReceived(headers: Headers, via: ViaSpan, host: string, port: number): void {
+  if (!via.isStamped) stampPlain(headers, via, host, port);
+  else {
+    takeStampsOut(headers, via);
+    const plain = topVia(headers);
+    if (plain !== undefined) stampPlain(headers, plain, host, port);
+  }
+}
+
+function stampPlain(headers: Headers, via: ViaSpan, host: string, port: number): void {
   const { text } = headers;
   const span: OpenSpan = via;
   const received = `;received=${host}`;
@@ -217,8 +251,29 @@ export function stampReceived(headers: Headers, via: ViaSpan, host: string, port
     span.valueEnd += rport.length;
   }
   span.valueEnd += received.length;
+  span.isStamped = true;
   // What is malformed may be read another way with more text behind it.
   if (via.isWellFormed) headers.viaSeen = span;
+}
+
+/** In one go, however often they stand there. */
+function takeStampsOut(headers: Headers, via: ViaSpan): void {
+  const { text } = headers;
+  const { cuts } = stampsIn(text, via);
+  let kept = '';
+  let from = via.sentByEnd;
+  for (let i = 0; i < cuts.length; i += 2) {
+    kept += text.substring(from, cuts[i]);
+    from = cuts[i + 1]!;
+  }
+  kept += text.substring(from, via.valueEnd);
+  headers.spliceValue(via.place, via.sentByEnd, via.valueEnd, kept);
+}
+
+function stampsIn(text: string, via: ViaSpan): Stamps {
+  const stamps: Stamps = { received: '', rport: '', cuts: [] };
+  scanParams(bytesOf(text), { ...via }, via.valueEnd, stamps, text);
+  return stamps;
 }
 
 /**
@@ -229,11 +284,16 @@ export function responseAddress(headers: Headers): { host: string; port: number 
   const via = topVia(headers);
   if (via === undefined) return undefined;
   const { text } = headers;
-  const value = text.substring(via.sentByEnd, via.valueEnd);
-  const port = Number(/;\s*rport\s*=\s*(\d{1,5})/i.exec(value)?.[1] ?? (via.port || 5060));
-  const received = /;\s*received\s*=\s*\[?([0-9a-fA-F.:]+)\]?/i.exec(value)?.[1];
-  const host = received ?? text.substring(via.sentByStart, via.hostEnd).replace(/^\[|\]$/g, '');
-  return isIp4(host) || host.includes(':') ? { host, port } : undefined;
+  const { received, rport } = stampsIn(text, via);
+  const isPort = portEndAt(rport, 0, rport.length) === rport.length;
+  const port = isPort ? Number(rport) : via.port || 5060;
+  const source = withoutBrackets(received);
+  const host = isIpAddress(source) ? source : withoutBrackets(text.substring(via.sentByStart, via.hostEnd));
+  return isIpAddress(host) ? { host, port } : undefined;
+}
+
+function withoutBrackets(host: string): string {
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
 }
 
 function isWord(bytes: Uint8Array, at: number, letters: Uint8Array): boolean {

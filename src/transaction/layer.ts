@@ -193,10 +193,12 @@ export class TransactionLayer {
 
   /**
    * Responses over UDP go to the port of sent-by, unless the peer asked for symmetric routing by `rport`.
-   * RFC 3261 §18.2.2, RFC 3581 §4. `maddr` is not followed: a stranger would aim our answers with it.
+   * RFC 3261 §18.2.2, RFC 3581 §4. `maddr` is not followed: a stranger would aim our answers with it. Who writes no
+   * port that can be hears us where he sent from.
    */
   flowBack(request: SipRequest, via: ViaSpan, flow: Flow): Flow {
     if (flow.reliable || hasRport(request.headers.text, via)) return flow;
+    if (via.port === 0 && via.sentByEnd > via.hostEnd) return flow;
     const port = via.port === 0 ? 5060 : via.port;
     return port === flow.remote.port ? flow : flow.toPort(port);
   }

@@ -10,7 +10,7 @@ import type { ByteStream, Clock, Millis, StreamKind, StreamUser, Timer, TokenOwn
 import { Framer } from '../sip/frame.ts';
 import { replyTo } from '../sip/build.ts';
 import { SipRequest } from '../sip/message.ts';
-import { parseMessage } from '../sip/parse.ts';
+import { isResponseText, parseMessage } from '../sip/parse.ts';
 import { Allowance } from './allowance.ts';
 import type { Flow } from './flow.ts';
 
@@ -191,7 +191,7 @@ export class Connection implements Flow, StreamUser {
   }
 
   private take(message: string): void {
-    if (this.unknown && !message.startsWith('SIP/2.0 ')) {
+    if (this.unknown && !isResponseText(message)) {
       this.unknown = false;
       this.owner.learn(this, message);
     }

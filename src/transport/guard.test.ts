@@ -142,7 +142,9 @@ test('a ban outlives that its source was forgotten', () => {
 
 const responses: readonly [text: string, heard: boolean][] = [
   [`SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=${BRANCH}1.2.3\r\n\r\n`, true],
+  [`sip/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=${BRANCH}1.2.3\r\n\r\n`, true],
   ['SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKother\r\n\r\n', false],
+  ['sip/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKother\r\n\r\n', false],
   ['SIP/2.0 200 OK\r\n\r\n', false],
 ];
 

@@ -14,6 +14,7 @@
 import { Endpoint } from '../base/endpoint.ts';
 import { addressWords, isWithin, type Network } from '../base/network.ts';
 import type { Clock, Logger, Millis } from '../base/world.ts';
+import { isResponseText } from '../sip/parse.ts';
 import { GuardSources } from './guard-sources.ts';
 import { isScanner } from './guard-scanners.ts';
 
@@ -158,7 +159,7 @@ export class Guard {
     const { sources, counters } = this;
     const { limits, branchPrefix } = this.parts;
     if (sources.bannedUntil[row]! > now) return no(counters.banned++);
-    if (text.startsWith('SIP/')) return text.includes(branchPrefix) || no(counters.stray++);
+    if (isResponseText(text)) return text.includes(branchPrefix) || no(counters.stray++);
     if (!sources.take(row, now)) return no(counters.crowding++);
     if (isScanner(text, limits.scanners)) return no(counters.scanners++);
     if (this.longTurns >= LONG_TURNS && this.strangersOfTurn >= this.shareOfTurn) return no(counters.shed++);

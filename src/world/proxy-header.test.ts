@@ -11,6 +11,7 @@ import { parseProxyHeader } from './proxy-header.ts';
 const SIGNATURE = '0d0a0d0a000d0a515549540a';
 const FOUR = 'c0000207cb00710115be01bb'; // 192.0.2.7:5566 → 203.0.113.1:443
 const LONGEST = FOUR.padEnd(2 * limits.proxyHeaderBytes, '0');
+const MAPPED = `00000000000000000000ffffc0000207${'00'.repeat(16)}15be01bb`;
 const SIX = `20010db8000000000000000000000007${'00'.repeat(16)}15be01bb`;
 
 function binary(command: string, family: string, rest: string): string {
@@ -27,6 +28,8 @@ const whole: readonly [name: string, header: string, client: string | undefined]
   ['version 2, IPv4',                  binary('21', '11', FOUR),                              '192.0.2.7:5566'],
   ['version 2, IPv4 and more',         binary('21', '11', `${FOUR}0300041a2b3c4d`),           '192.0.2.7:5566'],
   ['version 2, IPv6',                  binary('21', '21', SIX),                               '[2001:db8::7]:5566'],
+  ['version 1, IPv4 mapped into IPv6', 'PROXY TCP6 ::FFFF:192.0.2.7 ::ffff:cb00:7101 5566 443\r\n', '192.0.2.7:5566'],
+  ['version 2, IPv4 mapped into IPv6', binary('21', '21', MAPPED),                            '192.0.2.7:5566'],
   ['version 2, for itself',            binary('20', '00', ''),                                undefined],
   ['version 2, a UNIX socket',         binary('21', '31', '00'.repeat(216)),                  undefined],
   ['version 2, the longest',           binary('21', '11', LONGEST),                           '192.0.2.7:5566'],
@@ -51,6 +54,8 @@ const bad: readonly [name: string, header: string][] = [
   ['a SIP message',                       'OPTIONS sip:x SIP/2.0\r\n'],
   ['version 1 without addresses',         'PROXY TCP4\r\n'],
   ['version 1 with a name',               'PROXY TCP4 example.com 203.0.113.1 5566 443\r\n'],
+  ['version 1 with a zero in front',      'PROXY TCP4 010.1.2.3 203.0.113.1 5566 443\r\n'],
+  ['version 1, mapped, a zero in front',  'PROXY TCP6 ::ffff:010.1.2.3 ::1 5566 443\r\n'],
   ['version 1 with a port beyond',        'PROXY TCP4 192.0.2.7 203.0.113.1 65536 443\r\n'],
   ['version 1 longer than 107 bytes',     `PROXY UNKNOWN ${'x'.repeat(92)}\r\n`],
   ['version 1 without end',               'PROXY '.padEnd(107, 'x')],

@@ -7,7 +7,8 @@
  *               └──────────── signature ───────────┘   4 4      8       16
  */
 import type { Socket } from 'node:net';
-import { Endpoint, isIp4, isIp6 } from '../base/endpoint.ts';
+import { Endpoint, intToIp4, isIpAddress } from '../base/endpoint.ts';
+import { addressWords, mappedIp4 } from '../base/network.ts';
 import type { Millis } from '../base/world.ts';
 import { limits } from './limits.ts';
 
@@ -79,8 +80,8 @@ function parseLine(bytes: Buffer): ProxyHeader {
   if (match === null) return 'bad';
   const [, host, port] = match;
   if (host === undefined) return { bytes: end + 2, client: undefined };
-  return isAddress(host) && Number(port) <= 65_535
-    ? { bytes: end + 2, client: new Endpoint(host.toLowerCase(), Number(port)) }
+  return isIpAddress(host) && Number(port) <= 65_535
+    ? { bytes: end + 2, client: endpointOf(host.toLowerCase(), Number(port)) }
     : 'bad';
 }
 
@@ -99,12 +100,19 @@ function parseBinary(bytes: Buffer): ProxyHeader {
 /** A family we do not know, such as a UNIX socket, names nobody. */
 function clientOf(addresses: Buffer, family: number): Endpoint | undefined {
   if (family === 0x11 && addresses.length >= 12) {
-    return new Endpoint(addresses.subarray(0, 4).join('.'), addresses.readUInt16BE(8));
+    return endpointOf(addresses.subarray(0, 4).join('.'), addresses.readUInt16BE(8));
   }
   if (family === 0x21 && addresses.length >= 36) {
-    return new Endpoint(printIp6(addresses.subarray(0, 16)), addresses.readUInt16BE(32));
+    return endpointOf(printIp6(addresses.subarray(0, 16)), addresses.readUInt16BE(32));
   }
   return undefined;
+}
+
+/** A balancer that listens for both families names IPv4 clients by mapped addresses: all else knows their own. */
+function endpointOf(host: string, port: number): Endpoint {
+  const words = host.includes(':') ? addressWords(host) : undefined;
+  const ip4 = words && mappedIp4(words);
+  return new Endpoint(ip4 === undefined ? host : intToIp4(ip4), port);
 }
 
 /** As the kernel writes it: the longest run of zero groups is `::`. RFC 5952 §4.2 */
@@ -118,8 +126,4 @@ function printIp6(bytes: Buffer): string {
   }
   if (best.count === 1) return groups.join(':');
   return `${groups.slice(0, best.at).join(':')}::${groups.slice(best.at + best.count).join(':')}`;
-}
-
-function isAddress(host: string): boolean {
-  return isIp4(host) || isIp6(host);
 }

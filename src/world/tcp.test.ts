@@ -153,6 +153,27 @@ describe('TCP', { timeout: 10_000 }, () => {
     peer.close();
   });
 
+  // The system reads each of them as an address of this machine.
+  for (const kind of ['tcp', 'tls', 'ws', 'wss'] as const) {
+    for (const host of ['0177.0.0.1', '127.1', '2130706433', '0x7f.0.0.1', 'localhost']) {
+      test(`${host}, which is no address, is not connected to by ${kind}`, async () => {
+        const accepted: ByteStream[] = [];
+        const listener = await net.listen(loopback, (stream) => {
+          accepted.push(stream);
+          return new Talk();
+        });
+        const talk = new Talk();
+
+        net.connect({ host, port: listener.local.port }, talk, { kind });
+        const end = await talk.ended.promise;
+
+        assert.deepEqual([end.why, accepted], ['error', []]);
+        assert.match(end.detail, /expected an address/);
+        listener.close();
+      });
+    }
+  }
+
   test('a port in use is EADDRINUSE', async () => {
     const first = await net.listen(loopback, () => new Talk());
 

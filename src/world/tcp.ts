@@ -1,5 +1,5 @@
 /** One connection, whatever is spoken on it: bytes as they are, TLS, or WebSocket messages. */
-import { connect, type Socket } from 'node:net';
+import { connect, type LookupFunction, type Socket } from 'node:net';
 import { Endpoint } from '../base/endpoint.ts';
 import type { ByteStream, HostPort, StreamUser, TokenOwner } from '../base/world.ts';
 import { limits } from './limits.ts';
@@ -17,13 +17,22 @@ export interface Carrier {
 
 /** Opens a TCP connection; writing may begin at once. */
 export function connectTcp(to: HostPort, user: StreamUser, turns: Turns = plainTurns): ByteStream {
-  const socket = connect({ host: to.host, port: to.port, noDelay: true });
+  const socket = connect({ host: to.host, port: to.port, noDelay: true, lookup: addressesOnly });
   const stream = new SocketStream(socket, new Endpoint(to.host, to.port));
   stream.serve(user);
   stream.carry(carryBytes(socket, user, turns));
   socket.once('connect', () => stream.opened());
   return stream;
 }
+
+/**
+ * Names are asked for by `Net.resolve`, and what it tells is judged. The system would find addresses for a name behind
+ * all that, and read `012.0.0.5` as 10.0.0.5.
+ */
+export const addressesOnly: LookupFunction = (host, _options, done) => {
+  const error = new Error(`expected an address to connect to, got ${JSON.stringify(host)}`);
+  done(Object.assign(error, { code: 'ENOTFOUND' }), '');
+};
 
 /** Latin1 text over a socket, in both directions. */
 export function carryBytes(socket: Socket, user: StreamUser, turns: Turns): Carrier {

@@ -13,7 +13,7 @@ import type {
   TlsIdentity,
 } from '../base/world.ts';
 import type { Turns } from './stream-turns.ts';
-import { carryBytes, SocketStream } from './tcp.ts';
+import { addressesOnly, carryBytes, SocketStream } from './tcp.ts';
 import { namesOf } from './tls-names.ts';
 
 /** What becomes of a handshake. */
@@ -101,6 +101,7 @@ export function openTls(to: HostPort, options: ConnectOptions): TLSSocket {
     ...(tls === undefined ? { minVersion: 'TLSv1.2' } : contextOptions(tls, tls.certificates[0])),
     host: to.host,
     port: to.port,
+    lookup: addressesOnly,
     ...(isIpAddress(serverName) ? {} : { servername: serverName }),
     checkServerIdentity: (_, { raw }) => complaintAbout(new X509Certificate(raw), serverName),
   });

@@ -232,6 +232,26 @@ describe('WebSocket', { timeout: 10_000 }, () => {
     listener.close();
   });
 
+  for (const version of ['', '7', '8', '14', '13, 8', '013']) {
+    test(`version ${version || 'none'} is told 426, and which we speak`, async () => {
+      const { listener, far } = await open();
+      const socket = connect(listener.local.port, '127.0.0.1');
+      const field = version === '' ? '' : `Sec-WebSocket-Version: ${version}\r\n`;
+
+      socket.write(
+        'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+          `${field}Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\nSec-WebSocket-Protocol: sip\r\n\r\n`,
+      );
+      const said = (await allOf(socket)).toString();
+
+      assert.match(said, /^HTTP\/1\.1 426 Upgrade Required\r\n/);
+      assert.match(said, /\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n/);
+      await far.ended.promise;
+      assert.equal(far.isOpen, false);
+      listener.close();
+    });
+  }
+
   test('a head that is too long is refused', async () => {
     const { listener, far } = await open();
     const socket = connect(listener.local.port, '127.0.0.1').on('error', () => {});

@@ -6,7 +6,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { Endpoint } from '../base/endpoint.ts';
 import type { ByteStream, ConnectOptions, HostPort, Millis, StreamUser, TokenOwner } from '../base/world.ts';
 import { limits } from './limits.ts';
-import { type Carrier, SocketStream } from './tcp.ts';
+import { addressesOnly, type Carrier, SocketStream } from './tcp.ts';
 import { openTls, provenNames } from './tls.ts';
 import type { TLSSocket } from 'node:tls';
 
@@ -15,6 +15,9 @@ const SUB_PROTOCOL = 'sip';
 /** Begins the sub-protocol that is none but a token. */
 const BEARER = 'bearer.';
 const TOKEN_PARAMS = ['access_token', 'token'] as const;
+/** RFC 6455 §4.2.2: another one is told which we speak. RFC 9110 §15.5.22 wants the field Upgrade beside it. */
+const VERSION = '13';
+const SPEAKS_VERSION = `Upgrade: websocket\r\nSec-WebSocket-Version: ${VERSION}\r\n`;
 /** RFC 6750 §3.1 */
 const INVALID_TOKEN = 'WWW-Authenticate: Bearer error="invalid_token"\r\n';
 
@@ -73,6 +76,8 @@ export class WebSocketAcceptor {
     // Whoever sends no Origin is no browser, and led there by no page. RFC 6455 §10.2
     if (origin !== undefined && this.origins.size > 0 && !this.origins.has(origin.toLowerCase())) {
       refuse(socket, '403 Forbidden');
+    } else if (request.headers['sec-websocket-version'] !== VERSION) {
+      refuse(socket, '426 Upgrade Required', SPEAKS_VERSION);
     } else if (waiting === undefined || !offersSip(request)) refuse(socket, '400 Bad Request');
     else {
       const token = waiting.admit === undefined ? undefined : tokenOf(request);
@@ -91,7 +96,8 @@ export class WebSocketAcceptor {
 export function connectWebSocket(to: HostPort, user: StreamUser, options: ConnectOptions): ByteStream {
   const remote = new Endpoint(to.host, to.port);
   const secure: TLSSocket | undefined = options.kind === 'wss' ? openTls(to, options) : undefined;
-  const socket = secure ?? connect({ host: to.host, port: to.port, noDelay: true });
+  const { host, port } = to;
+  const socket = secure ?? connect({ host, port, noDelay: true, lookup: addressesOnly });
   const stream = new SocketStream(socket, remote);
   stream.serve(user);
   const begin = (): void => {
