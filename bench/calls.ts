@@ -1,7 +1,8 @@
 /**
- * What a script costs a whole call, in microseconds of processor time of its thread: INVITE, 180, 200, ACK, BYE and 200 through one
- * exchange of this process, without sockets and without pauses, so every code is hot. A bare relay and a provider's
- * script, without their steps being kept and with them, by turns. For calls as they come: `npm run bench -- script steps`.
+ * What a script costs a whole call, in microseconds of processor time of its thread: INVITE, 180, 200, ACK, BYE and 200
+ * through one exchange of this process, without sockets and without pauses, so every code is hot. A bare relay and a
+ * provider's script, without their steps being kept and with them, by turns. The two phones are part of it. For calls as
+ * they come: `npm run bench -- script steps`.
  *
  *   node bench/calls.ts
  */

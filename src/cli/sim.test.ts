@@ -281,9 +281,10 @@ export default script(({ http }) => new Router().invite((c) => {
 
   const { status, logged } = JSON.parse(stdout) as { status: number; logged: string[] };
   assert.equal(status, 486);
+  const noUrl = 'no URL: expected an http or https URL of at most 8192 characters';
   assert.deepEqual(logged.toSorted(), [
     'error: nobody waits for what fails at stray.ts:2: as it loads',
-    'error: nobody waits for what fails at stray.ts:4: no URL: expected an http or https URL of at most 8192 characters',
+    `error: nobody waits for what fails at stray.ts:4: ${noUrl}`,
     'error: nobody waits for what fails at stray.ts:5: as it runs',
   ]);
 });

@@ -45,5 +45,7 @@ const NAMES = `lr transport user maddr ttl method ob gr d tag q expires line reg
 /** What stands behind their `=`. */
 const VALUES = 'udp tcp tls ws wss UDP TCP TLS WS WSS phone on yes 1';
 
+/** Those of NAMES. */
 export const usualNames = new UsualWords(NAMES.split(/\s+/));
+/** Those of VALUES. */
 export const usualValues = new UsualWords(VALUES.split(' '));
