@@ -1,11 +1,12 @@
 /**
  * What a script costs a whole call, in microseconds of processor time of its thread: INVITE, 180, 200, ACK, BYE and 200
- * through one exchange of this process, without sockets and without pauses, so every code is hot. A bare relay and a
- * provider's script, without their steps being kept and with them, by turns. The two phones are part of it. For calls as
- * they come: `npm run bench -- script steps`.
+ * through one exchange, without sockets and without pauses, so every code is hot. The two phones are part of it. A bare
+ * relay and a provider's script, without their steps being kept and with them, each in a process of its own as in
+ * earnest, by turns. For calls as they come: `npm run bench -- script steps`.
  *
  *   node bench/calls.ts
  */
+import { execFileSync } from 'node:child_process';
 import { silentLogger } from '../src/base/silent-logger.ts';
 import { PRACTICE_DOMAIN, PracticeGround, CALLEE, CALLER } from '../src/server/practice-ground.ts';
 import { parseMessage } from '../src/sip/parse.ts';
@@ -16,6 +17,8 @@ import provider from './scripts/provider.ts';
 
 /** Of so few messages that the exchange does not take them for a flood. */
 const CALLS_A_TURN = 15;
+/** Processes of each kind. */
+const ROUNDS = 3;
 const WARM_UP_TURNS = 1_300;
 const TURNS = 1_200;
 /** A route that looks into the location has decided after so many microtasks. */
@@ -39,32 +42,43 @@ const variants = [
   { name: 'provider, steps kept', script: provider, steps: true },
 ];
 
-const world = nodeWorld({ log: silentLogger, udp: 'dgram' });
-let calls = 0;
+const [asked] = process.argv.slice(2);
+if (asked === undefined) compare();
+else process.stdout.write(`${await callMicros(Number(asked))}\n`, () => process.exit());
 
-const grounds: PracticeGround[] = [];
-for (const { script, steps } of variants) {
-  const ground = await PracticeGround.open(world, script, USERS, { steps, transactions: 1_000_000 });
-  for (const user of USERS) register(ground, user);
-  grounds.push(ground);
-}
-const spent = variants.map((): number[] => []);
-for (let turn = 0; turn < WARM_UP_TURNS + TURNS; turn++) {
-  for (const [place, ground] of grounds.entries()) {
-    const start = process.threadCpuUsage();
-    for (let call = 0; call < CALLS_A_TURN; call++) await play(ground, calls++);
-    const { user, system } = process.threadCpuUsage(start);
-    if (turn >= WARM_UP_TURNS) spent[place]?.push((user + system) / CALLS_A_TURN);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+function compare(): void {
+  const micros = variants.map((): number[] => []);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [place, all] of micros.entries()) {
+      const words = [...process.execArgv, import.meta.filename, String(place)];
+      all.push(Number(execFileSync(process.execPath, words, { encoding: 'utf8' })));
+    }
+  }
+  const bare = median(micros[0] ?? []);
+  for (const [place, { name }] of variants.entries()) {
+    const all = micros[place] ?? [];
+    const range = `${Math.min(...all).toFixed(0)} to ${Math.max(...all).toFixed(0)}`;
+    const more = place === 0 ? '' : `, ${(median(all) - bare).toFixed(1)} more`;
+    process.stdout.write(`${name}: ${median(all).toFixed(1)} µs a call (${range})${more}\n`);
   }
 }
-const bare = median(spent[0] ?? []);
-for (const [place, { name }] of variants.entries()) {
-  const micros = median(spent[place] ?? []);
-  const more = place === 0 ? '' : `, ${(micros - bare).toFixed(1)} more`;
-  process.stdout.write(`${name}: ${micros.toFixed(1)} µs a call${more}\n`);
+
+/** The median over the turns of one process. */
+async function callMicros(place: number): Promise<number> {
+  const { script, steps } = variants[place] as (typeof variants)[number]; // `compare` has chosen it.
+  const world = nodeWorld({ log: silentLogger, udp: 'dgram' });
+  const ground = await PracticeGround.open(world, script, USERS, { steps, transactions: 1_000_000 });
+  for (const user of USERS) register(ground, user);
+  const spent: number[] = [];
+  for (let turn = 0; turn < WARM_UP_TURNS + TURNS; turn++) {
+    const start = process.threadCpuUsage();
+    for (let call = 0; call < CALLS_A_TURN; call++) await play(ground, turn * CALLS_A_TURN + call);
+    const { user, system } = process.threadCpuUsage(start);
+    if (turn >= WARM_UP_TURNS) spent.push((user + system) / CALLS_A_TURN);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return median(spent);
 }
-process.exit();
 
 function register(ground: PracticeGround, user: string): void {
   ground.from(
