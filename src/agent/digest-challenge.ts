@@ -1,6 +1,5 @@
 /** What a server asks for: WWW-Authenticate and Proxy-Authenticate as a client reads them. RFC 7616 §3.3 */
 import { bytesOf } from '../base/bytes.ts';
-
 import { isTokenChar, quotedEnd, skipBlanks, unquoted } from '../sip/scan.ts';
 
 /** One challenge. */

@@ -2,7 +2,6 @@
 import { bytesOf } from '../base/bytes.ts';
 import { SipError } from '../base/errors.ts';
 import type { DigestAlgorithm } from './digest.ts';
-
 import { isBlank, isTokenChar, quoted, quotedEnd, skipBlanks, unquoted } from './scan.ts';
 
 /** What a client proves itself with, as it came. */

@@ -1,7 +1,6 @@
 /** From, To, Contact, Route and their like: name-addr and addr-spec with parameters. RFC 3261 §20.10, §25.1. */
 import { bytesOf } from '../base/bytes.ts';
 import { SipError } from '../base/errors.ts';
-
 import {
   allBut,
   BLANKS,
