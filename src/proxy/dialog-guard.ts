@@ -23,7 +23,7 @@ import {
   valueEndAt,
 } from './loose-route.ts';
 import { MovedTargets } from './moved-targets.ts';
-import { beginsWith, CLOSE, PLAIN, PLAIN_URI, plainEnd, SPACE } from './plain-place.ts';
+import { beginsWith, CLOSE, PLAIN, PLAIN_URI, plainEnd, plainTransport, SPACE } from './plain-place.ts';
 import { type Edit, edited } from './reply-path.ts';
 import { type DialogName, leadsToCallee, type RouteMark, type RouteSigner } from './route-signer.ts';
 
@@ -210,7 +210,9 @@ export class DialogGuard {
   private plainHash({ text }: Headers, from: number, open: Uint8Array, close: number): number {
     const bytes = bytesOf(text);
     const end = beginsWith(bytes, from, open) ? plainEnd(bytes, from + open.length, close) : 0;
-    return end === 0 ? 0 : this.signer.hashOfPlace(bytes, from + open.length, end) || 1;
+    const transport = end === 0 ? undefined : plainTransport(bytes, end, close);
+    if (transport === undefined) return 0;
+    return this.signer.hashOfPlace(bytes, from + open.length, end, transport) || 1;
   }
 
   /** Never 0, which says that there is nobody. */

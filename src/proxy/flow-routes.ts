@@ -50,10 +50,11 @@ export function isCalleeBound({ headers }: SipResponse, flow: Flow): boolean {
  * Whether only the connection leads back: browsers do not listen, phones have no certificate that we could check. Who
  * has shown one is a server. RFC 7118 §5
  */
-function hasDialledIn({ transport, reliable, peerNames }: Flow, headers: Headers): boolean {
+function hasDialledIn({ transport, reliable, peerNames, remote }: Flow, headers: Headers): boolean {
   if (!reliable) return false;
   if (transport === 'ws' || transport === 'wss') return true;
   if (transport === 'tls') return peerNames === undefined || peerNames.length === 0;
+  if (isPlainContactOf(headers, remote.host)) return false;
   return headers.raw(CONTACT)?.toLowerCase().includes('.invalid') === true;
 }
 

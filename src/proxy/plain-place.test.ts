@@ -4,13 +4,23 @@ import { bytesOf } from '../base/bytes.ts';
 import { parseMessage } from '../sip/parse.ts';
 import { parseUri } from '../sip/uri.ts';
 import { placeOf } from './dialog-guard.ts';
-import { CLOSE, isPlainContactOf, PLAIN, plainEnd } from './plain-place.ts';
+import { CLOSE, isPlainContactOf, PLAIN, plainEnd, plainTransport } from './plain-place.ts';
 
 // [a Contact, whether it is written plainly]
 const contacts: readonly [string, boolean][] = [
   ['<sip:a@192.0.2.11:5060>', true],
   ['<sip:+49-30*1!~@192.0.2.11:1>', true],
   ['<sip:a@192.0.2.11:5060>;expires=60', true],
+  ['<sip:a@192.0.2.11:5060;transport=tcp>', true],
+  ['<sip:a@192.0.2.11:5060;transport=UDP>;expires=60', true],
+  ['<sip:a@192.0.2.11:5060;transport=wss>', true],
+  ['<sip:a@192.0.2.11:5060;transport=sctp>', false],
+  ['<sip:a@192.0.2.11:5060;transport=tcp;maddr=192.0.2.9>', false],
+  ['<sip:a@192.0.2.11:5060;maddr=192.0.2.9;transport=tcp>', false],
+  ['<sip:a@192.0.2.11:5060;transport=tcp', false],
+  ['<sip:a@192.0.2.11:5060;>', false],
+  ['<sip:a@192.0.2.11:;transport=tcp>', false],
+  ['<sip:a@192.0.2.11;transport=tcp>', false],
   ['<sip:a@192.0.2.11>', false],
   ['<sip:192.0.2.11:5060>', false],
   ['<sip:a@192.0.2.11:05060>', false],
@@ -35,7 +45,9 @@ for (const [contact, isPlain] of contacts) {
     assert.equal(end > 0, isPlain);
     if (!isPlain) return;
     const plain = contact.substring(PLAIN.length, end);
-    assert.equal(`${plain};udp`, placeOf(parseUri(`sip:${plain}`)));
+    const transport = plainTransport(bytesOf(contact), end, CLOSE);
+    const uri = contact.substring(1, contact.indexOf('>'));
+    assert.equal(`${plain}${transport}`, placeOf(parseUri(uri)));
   });
 }
 
@@ -43,6 +55,8 @@ for (const [contact, isPlain] of contacts) {
 const named: readonly [string, boolean][] = [
   ['<sip:a@192.0.2.1:5060>', true],
   ['<sip:192.0.2.1@192.0.2.1:5060>', true],
+  ['<sip:a@192.0.2.1:5060;transport=tcp>', true],
+  ['<sip:a@192.0.2.1:5060;transport=tcp;ob>', false],
   ['<sip:a@192.0.2.11:5060>', false],
   ['<sip:192.0.2.1@192.0.2.2:5060>', false],
   ['<sip:a@192.0.2.1>', false],

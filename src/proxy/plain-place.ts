@@ -1,11 +1,12 @@
 /**
- * The form that most addresses have, `<sip:user@192.0.2.1:5060>`: what stands between is what `placeOf` would write of
- * it, but for the transport, so that nothing need be parsed.
+ * The form that most addresses have, `<sip:user@192.0.2.1:5060>` or `<sip:user@192.0.2.1:5060;transport=tcp>`: what
+ * stands up to the port is what `placeOf` would write of it, but for the transport, so that nothing need be parsed.
  */
 import { bytesOf } from '../base/bytes.ts';
 import { CONTACT } from '../sip/header-table.ts';
 import { type Headers } from '../sip/headers.ts';
 import { isTokenChar } from '../sip/scan.ts';
+import { UsualWords } from '../sip/usual-words.ts';
 
 /** How it begins in a header field, and in a Request-URI. */
 export const PLAIN: Uint8Array = Uint8Array.from(Buffer.from('<sip:'));
@@ -20,19 +21,37 @@ const DOT = 46;
 const ZERO = 48;
 const NINE = 57;
 const COLON = 58;
+const SEMICOLON = 59;
 const AT = 64;
 
-/** Where `user@192.0.2.1:5060` ends that begins here; 0 for any other form, and when `close` does not follow. */
+/** The one parameter that a plain address may have, and what `placeOf` makes of it. */
+const transports = new UsualWords(
+  ['udp', 'tcp', 'tls', 'ws', 'wss']
+    .flatMap((name) => [name, name.toUpperCase()])
+    .map((name) => [`;transport=${name}`, `;${name.toLowerCase()}`]),
+);
+const LONGEST = ';transport=wss'.length;
+
+/** What `placeOf` writes of the transport behind `plainEnd`; undefined when anything else stands before `close`. */
+export function plainTransport(bytes: Uint8Array, end: number, close: number): string | undefined {
+  if (bytes[end] === close) return ';udp';
+  let to = end;
+  while (bytes[to] !== close) if (++to > end + LONGEST) return undefined;
+  return transports.between(bytes, end, to);
+}
+
+/** Where `user@192.0.2.1:5060` ends that begins here; 0 for any other form, and when more follows. */
 export function plainEnd(bytes: Uint8Array, from: number, close: number): number {
   let colon = 0;
   let at = userEnd(bytes, from) + 1;
   if (at === 0) return 0;
-  for (; bytes[at] !== close; at++) {
+  for (; bytes[at] !== close && bytes[at] !== SEMICOLON; at++) {
     const c = bytes[at]!;
     if (c === COLON && colon === 0 && bytes[at - 1] !== DOT && bytes[at + 1] !== ZERO) colon = at;
     else if (!(c >= ZERO && c <= NINE) && (c !== DOT || colon > 0)) return 0;
   }
-  return colon > 0 && at > colon + 1 ? at : 0;
+  if (colon === 0 || at === colon + 1) return 0;
+  return bytes[at] === close || plainTransport(bytes, at, close) !== undefined ? at : 0;
 }
 
 /** Whether a Contact has that form, and names this address. */

@@ -112,11 +112,11 @@ export class RouteSigner {
   }
 
   /** The same of `user@192.0.2.1:5060;udp`, of which all but the transport stands in these bytes. */
-  hashOfPlace(bytes: Uint8Array, from: number, to: number): number {
+  hashOfPlace(bytes: Uint8Array, from: number, to: number, transport: string): number {
     const { first } = this;
     first.begin();
     first.addBytes(bytes, from, to);
-    first.add(';udp');
+    first.add(transport);
     return first.sum();
   }
 

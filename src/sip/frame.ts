@@ -8,7 +8,7 @@
  * Every byte is looked at a bounded number of times, however slowly the bytes trickle in.
  */
 import { CONTENT_LENGTH } from './header-table.ts';
-import { indexHeaders } from './header-index.ts';
+import { indexedAhead, indexHeaders } from './header-index.ts';
 import { Headers } from './headers.ts';
 import { contentLength, FIRST_LINES_MAX, MESSAGE_BYTES_MAX } from './parse.ts';
 
@@ -64,13 +64,18 @@ export class Framer {
     if (this.messageLength === 0 && this.text !== '' && this.parts.length > 0 && !this.mayHoldHead())
       return undefined;
     this.join();
-    if (this.messageLength === 0) {
-      this.skipKeepAlive();
-      if (!this.findHead()) return undefined;
-    }
-    if (this.length < this.messageLength) return undefined;
-    const message = this.text.substring(0, this.messageLength);
-    this.drop(this.messageLength);
+    if (this.messageLength > 0) return this.take(this.text.substring(0, this.messageLength));
+    this.skipKeepAlive();
+    const head = this.findHead();
+    if (head === undefined || this.length < this.messageLength) return undefined;
+    const { text, index } = head;
+    const message = text.length === this.messageLength ? text : this.text.substring(0, this.messageLength);
+    indexedAhead(message, index);
+    return this.take(message);
+  }
+
+  private take(message: string): string {
+    this.drop(message.length);
     return message;
   }
 
@@ -121,13 +126,12 @@ export class Framer {
     if (at > 0) this.drop(at);
   }
 
-  /** Finds the empty line and what Content-Length says; false when more is needed or the stream is broken. */
-  private findHead(): boolean {
+  /** Finds the empty line and what Content-Length says; nothing when more is needed or the stream is broken. */
+  private findHead(): Headers | undefined {
     const bodyAt = this.bodyStart();
     if (bodyAt < 0) {
-      return (
-        this.length > HEAD_BYTES_MAX && this.break(513, 'the header part is too long', this.firstLines())
-      );
+      if (this.length > HEAD_BYTES_MAX) this.break(513, 'the header part is too long', this.firstLines());
+      return undefined;
     }
     const lineFeed = this.text.indexOf('\n');
     const head = this.text.substring(0, bodyAt);
@@ -142,7 +146,7 @@ export class Framer {
     if (length < 0) return this.break(400, 'Content-Length is no number', head);
     if (bodyAt + length > MESSAGE_BYTES_MAX) return this.break(413, 'the message is too long', head);
     this.messageLength = bodyAt + length;
-    return true;
+    return headers;
   }
 
   /** Where the body begins: behind the first empty line; -1 when it has not come yet. */
@@ -171,11 +175,11 @@ export class Framer {
     return `${this.text.substring(0, end)}\r\n`;
   }
 
-  private break(status: number, why: string, head: string): false {
+  private break(status: number, why: string, head: string): undefined {
     this.broken = { status, why, head };
     this.parts = [];
     this.text = '';
     this.length = 0;
-    return false;
+    return undefined;
   }
 }

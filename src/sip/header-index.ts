@@ -11,6 +11,9 @@ export const OWN_LINES = 16;
 /** What the last call of `indexHeaders` found beside the fields; read at once by its caller. */
 export const indexed = { endsAt: 0, bodyAt: 0, seen: 0, twice: 0, bareLineFeeds: false };
 
+/** What was found in the head of a text that is parsed next; `indexed` still tells the rest. */
+const ahead: { text: string; index: readonly number[] } = { text: '', index: [] };
+
 /** The message stops within its header fields. */
 export const MISSING_END = 'the empty line after the header fields is missing';
 
@@ -32,6 +35,8 @@ const NO_NAME = -1;
  * Answers the index, or in words what is wrong.
  */
 export function indexHeaders(text: string, startsAt: number): readonly number[] | string {
+  if (text === ahead.text && text !== '') return takeAhead();
+  ahead.text = '';
   const bytes = bytesOf(text);
   let count = 0;
   let seen = 0;
@@ -85,6 +90,18 @@ export function indexHeaders(text: string, startsAt: number): readonly number[] 
   indexed.twice = twice;
   indexed.bareLineFeeds = bareLineFeeds;
   return scratch.slice(0, count);
+}
+
+/** The fields of this text are those that were just found in its head: they need not be looked for again. */
+export function indexedAhead(text: string, index: readonly number[]): void {
+  ahead.text = text;
+  ahead.index = index;
+}
+
+/** Once: whoever gets an index may change it. */
+function takeAhead(): readonly number[] {
+  ahead.text = '';
+  return ahead.index;
 }
 
 /** The first colon in [from, to), or `to`. */

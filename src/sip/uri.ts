@@ -4,7 +4,7 @@ import { SipError } from '../base/errors.ts';
 import { canonicalEscapes, UNRESERVED } from './escapes.ts';
 import { hostEndAt, portEndAt } from './host.ts';
 import { charSet, isDigit, isHex, isLetter } from './scan.ts';
-import { usualNames, usualValues } from './usual-words.ts';
+import { UsualWords, usualNames, usualParamTexts, usualValues } from './usual-words.ts';
 
 export { escapeUser, unescapeUser } from './escapes.ts';
 
@@ -177,8 +177,12 @@ function portNumber(bytes: Uint8Array, from: number, to: number): number {
   return port;
 }
 
-/** `;name=value;name`, each name once (§19.1.1). */
 function parseParams(text: string, from: number, to: number): Params {
+  return usualParams.between(bytesOf(text), from, to) ?? readParams(text, from, to);
+}
+
+/** `;name=value;name`, each name once (§19.1.1). */
+function readParams(text: string, from: number, to: number): Params {
   const bytes = bytesOf(text);
   const params = emptyParams();
   let at = from;
@@ -201,6 +205,11 @@ function parseParams(text: string, from: number, to: number): Params {
   }
   return params;
 }
+
+/** All that most URIs have of parameters: whoever brings them shares one record, for to fill one is dear. */
+const usualParams = new UsualWords<Params>(
+  usualParamTexts.map((text) => [text, Object.freeze(readParams(text, 0, text.length))]),
+);
 
 function paramName(text: string, from: number, to: number): string {
   return canonicalEscapes(text.substring(from, to)).toLowerCase();

@@ -4,7 +4,7 @@ import { bytesOf } from '../base/bytes.ts';
 import { parseUri } from './uri.ts';
 import { UsualWords } from './usual-words.ts';
 
-const words = new UsualWords(['lr', 'transport', 'tag', 'ttl', 'TCP']);
+const words = new UsualWords(['lr', 'transport', 'tag', 'ttl', 'TCP'].map((word) => [word, word]));
 
 const cases: readonly (readonly [text: string, from: number, to: number, word: string | undefined])[] = [
   ['lr', 0, 2, 'lr'],

@@ -2,29 +2,30 @@
  * Words that nearly every message brings, each as the one string that stands for it: the engine finds a property by it
  * and compares it without looking at its letters, and nothing is copied out of the message.
  */
-export class UsualWords {
-  private readonly places: (readonly Word[])[] = Array.from({ length: PLACES }, () => []);
+export class UsualWords<Meaning = string> {
+  private readonly places: (readonly Word<Meaning>[])[] = Array.from({ length: PLACES }, () => []);
 
-  constructor(words: readonly string[]) {
-    for (const text of words) {
+  /** Each with what it stands for. */
+  constructor(words: Iterable<readonly [string, Meaning]>) {
+    for (const [text, meaning] of words) {
       const letters = Uint8Array.from(Buffer.from(text, 'latin1'));
       const place = placeOf(letters[0]!, letters.length);
-      this.places[place] = [...this.places[place]!, { text, letters }];
+      this.places[place] = [...this.places[place]!, { meaning, letters }];
     }
   }
 
-  /** The word that fills [from, to) letter for letter, if it is one of these. */
-  between(bytes: Uint8Array, from: number, to: number): string | undefined {
+  /** What the word stands for that fills [from, to) letter for letter, if it is one of these. */
+  between(bytes: Uint8Array, from: number, to: number): Meaning | undefined {
     const length = to - from;
     if (length === 0) return undefined;
     for (const word of this.places[placeOf(bytes[from]!, length)]!)
-      if (word.letters.length === length && isAt(bytes, from, word.letters)) return word.text;
+      if (word.letters.length === length && isAt(bytes, from, word.letters)) return word.meaning;
     return undefined;
   }
 }
 
-interface Word {
-  readonly text: string;
+interface Word<Meaning> {
+  readonly meaning: Meaning;
   readonly letters: Uint8Array;
 }
 
@@ -45,7 +46,24 @@ const NAMES = `lr transport user maddr ttl method ob gr d tag q expires line reg
 /** What stands behind their `=`. */
 const VALUES = 'udp tcp tls ws wss UDP TCP TLS WS WSS phone on yes 1';
 
+const TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss', 'UDP', 'TCP', 'TLS', 'WS', 'WSS'];
+
+/** What stands behind the host of most URIs, as a whole. */
+export const usualParamTexts: readonly string[] = [
+  ...TRANSPORTS.map((transport) => `;transport=${transport}`),
+  ...TRANSPORTS.map((transport) => `;transport=${transport};lr`),
+  ...TRANSPORTS.map((transport) => `;lr;transport=${transport}`),
+  ...TRANSPORTS.map((transport) => `;transport=${transport};ob`),
+  ';lr',
+  ';ob',
+  ';user=phone',
+];
+
 /** Those of NAMES. */
-export const usualNames = new UsualWords(NAMES.split(/\s+/));
+export const usualNames = new UsualWords(themselves(NAMES.split(/\s+/)));
 /** Those of VALUES. */
-export const usualValues = new UsualWords(VALUES.split(' '));
+export const usualValues = new UsualWords(themselves(VALUES.split(' ')));
+
+function themselves(words: readonly string[]): (readonly [string, string])[] {
+  return words.map((word) => [word, word]);
+}
