@@ -74,7 +74,7 @@ const sip = z
     udp: z
       .enum(['batch', 'dgram'])
       .default('batch')
-      .describe('How datagrams are read: `batch` many by one system call, `dgram` one by one.'),
+      .describe('How sockets are read: `batch` many datagrams, and TCP, by few system calls; `dgram` by Node alone.'),
     gso: z
       .boolean()
       .default(true)

@@ -1,5 +1,6 @@
 /**
- * The few calls of libc and libuv that `node:dgram` does not make for us, through `node:ffi`.
+ * The calls of libc and libuv that `node:dgram` and `node:net` do not make for us, or not for many at once, through
+ * `node:ffi`.
  * Structures are laid out by hand for 64-bit little-endian Linux; anything else is refused by the probe.
  */
 import type * as Ffi from 'node:ffi';
@@ -8,10 +9,21 @@ import { getSystemErrorName } from 'node:util';
 const signatures = {
   socket: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
   bind: { arguments: ['i32', 'pointer', 'i32'], return: 'i32' },
+  listen: { arguments: ['i32', 'i32'], return: 'i32' },
+  accept4: { arguments: ['i32', 'pointer', 'pointer', 'i32'], return: 'i32' },
+  connect: { arguments: ['i32', 'pointer', 'i32'], return: 'i32' },
+  shutdown: { arguments: ['i32', 'i32'], return: 'i32' },
   setsockopt: { arguments: ['i32', 'i32', 'i32', 'pointer', 'i32'], return: 'i32' },
+  getsockopt: { arguments: ['i32', 'i32', 'i32', 'pointer', 'pointer'], return: 'i32' },
   getsockname: { arguments: ['i32', 'pointer', 'pointer'], return: 'i32' },
+  recv: { arguments: ['i32', 'pointer', 'u64', 'i32'], return: 'i32' },
+  sendmsg: { arguments: ['i32', 'pointer', 'i32'], return: 'i32' },
   recvmmsg: { arguments: ['i32', 'pointer', 'u32', 'i32', 'pointer'], return: 'i32' },
   sendmmsg: { arguments: ['i32', 'pointer', 'u32', 'i32'], return: 'i32' },
+  epoll_create1: { arguments: ['i32'], return: 'i32' },
+  epoll_ctl: { arguments: ['i32', 'i32', 'i32', 'pointer'], return: 'i32' },
+  epoll_wait: { arguments: ['i32', 'pointer', 'i32', 'i32'], return: 'i32' },
+  if_indextoname: { arguments: ['u32', 'pointer'], return: 'pointer' },
   poll: { arguments: ['pointer', 'u64', 'i32'], return: 'i32' },
   close: { arguments: ['i32'], return: 'i32' },
   calloc: { arguments: ['u64', 'u64'], return: 'pointer' },
@@ -31,9 +43,14 @@ export const errno = {
   EIO: 5,
   EBADF: 9,
   EAGAIN: 11,
+  ENOMEM: 12,
   EINVAL: 22,
+  ENFILE: 23,
+  EMFILE: 24,
   EMSGSIZE: 90,
   EOPNOTSUPP: 95,
+  ENOBUFS: 105,
+  EINPROGRESS: 115,
 } as const;
 
 /** Its place in the table of handle types of libuv; the probe asks libuv for its name. */

@@ -4,6 +4,16 @@ export const limits = {
   streamQueueBytes: 1 << 20,
   /** How long a stream that was ended may take to send the rest. */
   streamEndMs: 5_000,
+  /** Read of one connection before the others have their turn, and handed to the kernel at once. */
+  streamReadBytes: 64 << 10,
+  streamSendBytes: 64 << 10,
+  /** A message of SIP has seldom less: by it bytes are counted as messages. */
+  streamMessageBytes: 512,
+  /** Connections of which one look hears; what more is ready waits for the next turn. */
+  readyBatch: 256,
+  /** Connections accepted in one look, and the pause when there is no room for one more. */
+  acceptBatch: 64,
+  acceptRestMs: 100,
   /** How long a balancer may take to say whom it connects for, unless its listener says. */
   proxyHeaderMs: 10_000,
   /** What a PROXY header of version 2 may hold behind its fixed part. */

@@ -1,6 +1,6 @@
 /** The real World: time, chance, sockets and names of Node. */
 import { readFile } from 'node:fs/promises';
-import { isIp4 } from '../base/endpoint.ts';
+import { isIp4, isIpAddress } from '../base/endpoint.ts';
 import type { HostPort, Logger, Net, UdpReceiver, World } from '../base/world.ts';
 import { nodeDnsSockets } from './dns-sockets.ts';
 import { type Kernel, loadKernel } from './kernel.ts';
@@ -12,6 +12,7 @@ import { PooledRandom } from './random.ts';
 import { Soon } from './soon.ts';
 import { PacedTurns, plainTurns } from './stream-turns.ts';
 import { connectStream, listenStream } from './streams.ts';
+import { TcpBatch } from './tcp-batch.ts';
 import { openUdpBatch } from './udp-batch.ts';
 import type { UdpCounts } from './udp-counts.ts';
 import { openUdpDgram } from './udp-dgram.ts';
@@ -44,6 +45,7 @@ export function nodeWorld(options: NodeWorldOptions): NodeWorld {
   const udpCounts: UdpCounts = { received: 0, sent: 0, dropped: 0, sends: 0 };
   const { gso = true, pacing = true } = options;
   const batch = kernel && { kernel, soon, clock, counts: udpCounts, gso, pacing };
+  const tcp = kernel && new TcpBatch({ kernel, soon, clock, pacing }, options.log);
   const turns = pacing ? new PacedTurns(soon) : plainTurns;
   const random = new PooledRandom();
   const names = new Names({
@@ -60,8 +62,19 @@ export function nodeWorld(options: NodeWorldOptions): NodeWorld {
       if (batch !== undefined && isIp4(at.host)) return openUdpBatch(at, receive, batch);
       return openUdpDgram(at, receive, udpCounts);
     },
-    listen: (at, accept, how = { kind: 'tcp' }) => listenStream(at, accept, how, options.log, turns),
-    connect: (to, user, how = { kind: 'tcp' }) => connectStream(to, user, how, turns),
+    async listen(at: HostPort, accept, how = { kind: 'tcp' }) {
+      // Who a balancer speaks for is found by Node's streams; and a scope, as of fe80::1%eth0.
+      const isPlain =
+        how.kind === 'tcp' && (how.proxyProtocolFrom ?? []).length === 0 && isIpAddress(at.host);
+      return tcp !== undefined && isPlain
+        ? tcp.listen(at, accept)
+        : listenStream(at, accept, how, options.log, turns);
+    },
+    connect(to, user, how = { kind: 'tcp' }) {
+      return tcp !== undefined && how.kind === 'tcp' && isIpAddress(to.host)
+        ? tcp.connect(to, user)
+        : connectStream(to, user, how, turns);
+    },
     resolve: (name, type) => names.resolve(name, type),
     known: (name, type) => names.known(name, type),
     localAddressFor: (to) => addresses.for(to),
@@ -81,7 +94,7 @@ function tryKernel(log: Logger): Kernel | undefined {
     return loadKernel();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    log.info('UDP goes through node:dgram, batches are not to be had here', { reason });
+    log.info('sockets go through Node alone, batches are not to be had here', { reason });
     return undefined;
   }
 }

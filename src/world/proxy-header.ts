@@ -11,6 +11,7 @@ import { Endpoint, intToIp4, isIpAddress } from '../base/endpoint.ts';
 import { addressWords, mappedIp4 } from '../base/network.ts';
 import type { Millis } from '../base/world.ts';
 import { limits } from './limits.ts';
+import { printIp6 } from './socket-address.ts';
 
 /** What the first bytes of a connection are: a header and whom it names, its beginning, or something else. */
 export type ProxyHeader = { readonly bytes: number; readonly client: Endpoint | undefined } | 'more' | 'bad';
@@ -113,17 +114,4 @@ function endpointOf(host: string, port: number): Endpoint {
   const words = host.includes(':') ? addressWords(host) : undefined;
   const ip4 = words && mappedIp4(words);
   return new Endpoint(ip4 === undefined ? host : intToIp4(ip4), port);
-}
-
-/** As the kernel writes it: the longest run of zero groups is `::`. RFC 5952 §4.2 */
-function printIp6(bytes: Buffer): string {
-  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16));
-  let best = { at: 0, count: 1 };
-  for (let at = 0; at < 8; at++) {
-    let count = 0;
-    while (groups[at + count] === '0') count++;
-    if (count > best.count) best = { at, count };
-  }
-  if (best.count === 1) return groups.join(':');
-  return `${groups.slice(0, best.at).join(':')}::${groups.slice(best.at + best.count).join(':')}`;
 }

@@ -2,9 +2,9 @@ import { errno, type Kernel } from './kernel.ts';
 import { limits } from './limits.ts';
 import { Region } from './region.ts';
 import { SendPlan } from './send-plan.ts';
+import { AF_INET } from './socket-address.ts';
 import type { UdpCounts } from './udp-counts.ts';
 
-const AF_INET = 2;
 const SOL_UDP = 17;
 const UDP_SEGMENT = 103;
 const POLLOUT = 4;

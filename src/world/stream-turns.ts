@@ -1,4 +1,5 @@
 import type { Millis, StreamEnd, StreamUser } from '../base/world.ts';
+import { limits } from './limits.ts';
 import { Pace } from './pace.ts';
 import type { Soon } from './soon.ts';
 
@@ -17,8 +18,6 @@ export interface SleepParts {
   readonly sleep: (ms: Millis) => void;
 }
 
-/** A message has seldom less. */
-const MESSAGE_BYTES = 512;
 /** Less than this is over before the thread has gone to sleep. */
 const SLEEP_LEAST_MS = 0.1;
 
@@ -54,7 +53,7 @@ export class PacedTurns implements Turns {
 
   /** A stream brought so many bytes. */
   brought(bytes: number): void {
-    this.messages += Math.ceil(bytes / MESSAGE_BYTES);
+    this.messages += Math.ceil(bytes / limits.streamMessageBytes);
     this.soon.atEnd(this.rest);
   }
 

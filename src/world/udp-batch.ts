@@ -1,26 +1,19 @@
-import { Endpoint, intToIp4, ip4ToInt } from '../base/endpoint.ts';
-import type { HostPort, Millis, UdpReceiver, UdpSocket } from '../base/world.ts';
+import type { Endpoint } from '../base/endpoint.ts';
+import type { HostPort, UdpReceiver, UdpSocket } from '../base/world.ts';
 import { type Kernel, systemError } from './kernel.ts';
 import { limits } from './limits.ts';
-import type { NodeClock } from './node-clock.ts';
-import { Pace } from './pace.ts';
-import { ReadPoll } from './read-poll.ts';
+import { type LookParts, Looks } from './looks.ts';
 import { ReceiveArena } from './receive-arena.ts';
 import { Region } from './region.ts';
 import { SendArena } from './send-arena.ts';
-import type { Soon } from './soon.ts';
+import { AF_INET, SocketAddress } from './socket-address.ts';
 import type { UdpCounts } from './udp-counts.ts';
 
 /** What the batch sockets of one World share. */
-export interface BatchParts {
-  readonly kernel: Kernel;
-  readonly soon: Soon;
-  readonly clock: NodeClock;
+export interface BatchParts extends LookParts {
   readonly counts: UdpCounts;
   /** Let the kernel cut groups of equal datagrams to one peer. */
   readonly gso: boolean;
-  /** Look once a millisecond under load instead of being woken by each datagram. */
-  readonly pacing: boolean;
 }
 
 /** Opens an IPv4 socket that reads and sends in batches. Throws with a Node-style `code`. */
@@ -35,10 +28,6 @@ export function openUdpBatch(at: HostPort, receive: UdpReceiver, parts: BatchPar
   }
 }
 
-/**
- * One turn of the event loop, woken:       poll: readable → check: read a batch, microtasks, soon, flush
- * One turn of the event loop, paced:       timers: read a batch, microtasks → check: soon, flush
- */
 class BatchSocket implements UdpSocket {
   readonly local: Endpoint;
   private readonly fd: number;
@@ -46,11 +35,7 @@ class BatchSocket implements UdpSocket {
   private readonly parts: BatchParts;
   private readonly incoming: ReceiveArena;
   private readonly outgoing: SendArena;
-  private readonly poll: ReadPoll;
-  private readonly pace = new Pace();
-  private ticks: NodeJS.Timeout | undefined;
-  private tickMs: Millis = 0;
-  private readPending = false;
+  private readonly looks: Looks;
   private flushPending = false;
   private closed = false;
 
@@ -61,8 +46,7 @@ class BatchSocket implements UdpSocket {
     this.parts = parts;
     this.incoming = new ReceiveArena(parts.kernel);
     this.outgoing = new SendArena(parts.kernel, fd, parts.gso, parts.counts);
-    this.poll = new ReadPoll(parts.kernel, fd, this.readInCheckPhase);
-    this.poll.start();
+    this.looks = new Looks(parts, fd, this.read);
   }
 
   send(text: string, to: Endpoint, order: number): void {
@@ -83,8 +67,7 @@ class BatchSocket implements UdpSocket {
     if (this.closed) return;
     this.outgoing.flush();
     this.closed = true;
-    clearInterval(this.ticks);
-    this.poll.close();
+    this.looks.close();
     this.parts.kernel.call.close(this.fd);
   }
 
@@ -93,34 +76,20 @@ class BatchSocket implements UdpSocket {
     if (!this.closed) this.outgoing.flush();
   };
 
-  /** `soon` takes its place right behind the reading, so that answers leave in the same turn. */
-  private readonly readInCheckPhase = (): void => {
-    if (this.readPending) return;
-    this.readPending = true;
-    setImmediate(this.readPendingNow);
-    this.parts.soon.arm();
-  };
-
-  private readonly readPendingNow = (): void => {
-    this.readPending = false;
-    this.read();
-  };
-
-  private readonly read = (): void => {
-    if (this.closed) return;
+  private readonly read = (): number => {
     let packets = 0;
     let count = 0;
     for (let batches = 0; batches < limits.batchesPerTurn; batches++) {
       count = this.incoming.read(this.fd);
       packets += count;
       this.deliver(count);
-      if (this.closed) return;
+      if (this.closed) return packets;
       if (count < limits.receiveBatch) break;
     }
     this.parts.counts.received += packets;
     // After a full batch more is waiting: to sleep now would lose it.
-    if (count === limits.receiveBatch) this.readInCheckPhase();
-    this.waitForMore(packets);
+    if (count === limits.receiveBatch) this.looks.again();
+    return packets;
   };
 
   private deliver(count: number): void {
@@ -137,22 +106,8 @@ class BatchSocket implements UdpSocket {
     }
     this.parts.clock.goOn();
   }
-
-  private waitForMore(packets: number): void {
-    const tickMs = this.parts.pacing ? this.pace.afterLook(packets, this.parts.clock.now()) : 0;
-    if (tickMs > 0 && tickMs === this.tickMs) return;
-    clearInterval(this.ticks);
-    this.tickMs = tickMs;
-    if (tickMs > 0) {
-      this.poll.stop();
-      this.ticks = setInterval(this.read, tickMs);
-      return;
-    }
-    this.poll.start();
-  }
 }
 
-const AF_INET = 2;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
@@ -178,15 +133,9 @@ function setSize(kernel: Kernel, fd: number, option: number, bytes: number): boo
 }
 
 function bindSocket(kernel: Kernel, fd: number, at: HostPort): Endpoint {
-  const name = new Region(kernel, 16);
-  const nameLength = new Region(kernel, 4);
-  name.bytes.writeUInt16LE(AF_INET, 0);
-  name.bytes.writeUInt16BE(at.port, 2);
-  name.words[1] = ip4ToInt(at.host);
-  if (kernel.call.bind(fd, name.pointer, 16) !== 0) {
+  const address = new SocketAddress(kernel);
+  if (kernel.call.bind(fd, address.pointer, address.write(at)) !== 0)
     throw systemError(kernel.errno, 'bind', `${at.host}:${at.port}`);
-  }
-  nameLength.words[0] = 16;
-  kernel.call.getsockname(fd, name.pointer, nameLength.pointer);
-  return new Endpoint(intToIp4(name.words[1]!), name.bytes.readUInt16BE(2));
+  kernel.call.getsockname(fd, address.pointer, address.lengthPointer);
+  return address.read();
 }

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { ByteStream, Logger, StreamUser } from '../base/world.ts';
+import { errno, loadKernel } from './kernel.ts';
+import { limits } from './limits.ts';
+import { NodeClock } from './node-clock.ts';
+import { Soon } from './soon.ts';
+import { TcpBatch } from './tcp-batch.ts';
+
+const loopback = { host: '127.0.0.1', port: 0 };
+const nobody: StreamUser = { data() {}, closed() {} };
+
+function makeBatch(log: Partial<Logger> = {}): TcpBatch {
+  const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+  const soon = new Soon();
+  const parts = { kernel: loadKernel(), soon, clock: new NodeClock(soon), pacing: true };
+  return new TcpBatch(parts, { ...silent, ...log });
+}
+
+describe('many connections at once', { timeout: 10_000 }, () => {
+  for (const count of [
+    limits.acceptBatch,
+    limits.acceptBatch + 1,
+    limits.readyBatch,
+    limits.readyBatch + 1,
+  ]) {
+    test(`${count} connect, and each is heard`, async () => {
+      const batch = makeBatch();
+      const heard = new Set<string>();
+      const all = Promise.withResolvers<void>();
+      const accepted: ByteStream[] = [];
+      const listener = batch.listen(loopback, (stream) => {
+        accepted.push(stream);
+        const data = (text: string): void => {
+          heard.add(text);
+          if (heard.size === count) all.resolve();
+        };
+        return { data, closed() {} };
+      });
+
+      const streams = Array.from({ length: count }, () => batch.connect(listener.local, nobody));
+      for (const [i, stream] of streams.entries()) stream.write(`I am ${i}`);
+      await all.promise;
+
+      assert.equal(accepted.length, count);
+      for (const stream of streams.concat(accepted)) stream.destroy();
+      listener.close();
+    });
+  }
+});
+
+test(
+  'no room for one more: whoever knocks waits, and is let in when there is',
+  { timeout: 10_000 },
+  async () => {
+    const warned = Promise.withResolvers<string>();
+    const batch = makeBatch({ warn: (_, fields) => warned.resolve(JSON.stringify(fields)) });
+    const { calls } = batch;
+    const accept = calls.accept.bind(calls);
+    let tries = 0;
+    calls.accept = () => {
+      tries++;
+      return -errno.EMFILE;
+    };
+    const accepted = Promise.withResolvers<ByteStream>();
+    const listener = batch.listen(loopback, (stream) => {
+      accepted.resolve(stream);
+      return nobody;
+    });
+
+    const stream = batch.connect(listener.local, nobody);
+    const reason = await warned.promise;
+    const triesThen = tries;
+    calls.accept = accept;
+    const letIn = await accepted.promise;
+
+    assert.match(reason, /accept EMFILE/);
+    assert.equal(triesThen, 1);
+    stream.destroy();
+    letIn.destroy();
+    listener.close();
+  },
+);
+
+test(
+  'a mistake of one user is told to the process, and the others are heard',
+  { timeout: 10_000 },
+  async () => {
+    const batch = makeBatch();
+    const heard = Promise.withResolvers<void>();
+    const accepted: ByteStream[] = [];
+    const listener = batch.listen(loopback, (stream) => {
+      accepted.push(stream);
+      return {
+        data(text) {
+          if (text === 'bad') throw new Error('on purpose');
+          heard.resolve();
+        },
+        closed() {},
+      };
+    });
+    const mistakes: string[] = [];
+    const note = (error: Error): void => void mistakes.push(error.message);
+    const others = process.rawListeners('uncaughtException') as ((error: Error) => void)[];
+    process.removeAllListeners('uncaughtException').once('uncaughtException', note);
+
+    const streams = ['bad', 'good'].map((text) => {
+      const stream = batch.connect(listener.local, nobody);
+      stream.write(text);
+      return stream;
+    });
+    await heard.promise;
+    await new Promise(setImmediate);
+
+    process.off('uncaughtException', note);
+    for (const other of others) process.on('uncaughtException', other);
+    assert.deepEqual(mistakes, ['on purpose']);
+    for (const stream of streams.concat(accepted)) stream.destroy();
+    listener.close();
+  },
+);
