@@ -198,6 +198,7 @@ export const SCENARIOS: readonly Scenario[] = [
     ...calls('script', "call by a provider's script, against a bare relay", PROVIDER, [
       paced('call', 500),
       paced('call', 2000),
+      paced('call', 5000),
     ]),
     against: { name: 'bare relay', settings: IN_MEMORY },
   },
@@ -205,6 +206,7 @@ export const SCENARIOS: readonly Scenario[] = [
     ...calls('steps', "a provider's script, its steps kept, against not kept", { ...PROVIDER, steps: true }, [
       paced('call', 500),
       paced('call', 2000),
+      paced('call', 5000),
     ]),
     against: { name: 'no steps', settings: PROVIDER },
   },

@@ -35,8 +35,9 @@ function placeOf(first: number, length: number): number {
   return (first ^ (length << 4)) & (PLACES - 1);
 }
 
+/** From the end: words that share a beginning differ there. */
 function isAt(bytes: Uint8Array, from: number, letters: Uint8Array): boolean {
-  for (let at = 0; at < letters.length; at++) if (bytes[from + at] !== letters[at]) return false;
+  for (let at = letters.length - 1; at >= 0; at--) if (bytes[from + at] !== letters[at]) return false;
   return true;
 }
 
