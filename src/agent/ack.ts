@@ -35,7 +35,7 @@ export function ackFor2xx(core: AgentCore, dialog: Dialog, invite: OutgoingReque
   };
   return {
     send() {
-      const way = dialog.way ?? core.waysTo(next, order).next();
+      const way = dialog.way ?? core.waysTo(next, order, dialog).next();
       if (way instanceof Promise) void way.then(sendBy);
       else sendBy(way);
     },

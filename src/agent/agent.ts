@@ -44,10 +44,16 @@ export class Agent {
     return probe;
   }
 
-  /** Gives an INVITE to an application. */
-  answer(server: ServerTransaction, request: SipRequest, app: LocalApp, watch: AnswerWatch): void {
+  /** Gives an INVITE to an application. `isSips`: it came to a sips URI. */
+  answer(
+    server: ServerTransaction,
+    request: SipRequest,
+    app: LocalApp,
+    watch: AnswerWatch,
+    isSips?: boolean,
+  ): void {
     if (request.method !== 'INVITE') throw new SipError('BAD_MESSAGE', 405, 'only an INVITE begins a call');
-    const invite = new InviteAnswer(this.core, server, request);
+    const invite = new InviteAnswer(this.core, server, request, undefined, isSips);
     invite.watch = watch;
     const unknown = unknownOptions(request);
     if (unknown !== '') return invite.refuse(420, { headers: [['Unsupported', unknown]] });

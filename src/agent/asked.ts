@@ -30,7 +30,8 @@ export class Asked {
     if (!this.pending) return;
     const headers: HeaderLine[] = [...(parts.headers ?? [])];
     if (status < 300) {
-      if (this.request.method !== 'INFO') headers.push(['Contact', contactFor(this.server.flow)]);
+      if (this.request.method !== 'INFO')
+        headers.push(['Contact', contactFor(this.server.flow, undefined, this.request.isSips)]);
       headers.push(...this.inSuccess);
     }
     if (parts.contentType !== undefined) headers.push(['Content-Type', parts.contentType]);

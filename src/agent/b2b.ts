@@ -138,7 +138,6 @@ export class B2bCall implements BridgeUser {
       ...body,
     };
     let cseq = 0;
-    const flow = callee.hop === undefined ? undefined : core.flowTo(callee.hop);
     const attempt = new InviteAttempt(
       core,
       {
@@ -146,7 +145,13 @@ export class B2bCall implements BridgeUser {
         digest: this.digest,
         options: {
           next,
-          flow,
+          get flow() {
+            return callee.hop && core.flowTo(callee.hop);
+          },
+          onlyByFlow: callee.hop !== undefined,
+          asker: this.call.invite.flow.remote.host,
+          isChosen: callee.isChosen,
+          isSips: this.call.invite.isSips,
           digest: this.digest,
           order: core.newOrder(),
           nextCSeq: () => ++cseq,
@@ -155,7 +160,7 @@ export class B2bCall implements BridgeUser {
       },
       user,
     );
-    attempt.ringFor(callee.ringMs ?? options.ringMs ?? RING_MS, () => attempt.cancel());
+    attempt.ringFor(callee.ringMs ?? options.ringMs ?? RING_MS);
     attempt.send();
     return attempt;
   }
@@ -227,6 +232,9 @@ export class B2bCall implements BridgeUser {
         },
         failed: (status, response) => {
           if (attempt !== undefined) this.attempts.delete(attempt);
+          const other = callee.others?.[0];
+          if (other !== undefined && isFlowGone(status, response) && attempt?.cancelled !== true)
+            return void this.ring(other).then(resolve);
           const elsewhere =
             response && this.call.invite.pending ? this.redirects.planFor(response) : undefined;
           if (elsewhere !== undefined) return void hunt(elsewhere, (other) => this.ring(other)).then(resolve);
@@ -309,6 +317,11 @@ export class B2bCall implements BridgeUser {
       ...Object.entries(options.headers ?? {}),
     ];
   }
+}
+
+/** Whether nobody has had the call by this flow: then another one of the same device may lead there. RFC 5626 §7 */
+function isFlowGone(status: number, response: SipResponse | undefined): boolean {
+  return response === undefined ? status === 408 || status === 480 : status === 430;
 }
 
 /** Name and URI, without the tag of another dialog. */

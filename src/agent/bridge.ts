@@ -70,7 +70,7 @@ export class Bridge implements SessionUser {
     const { peer } = session;
     const { method } = asked.request;
     if (method === 'REFER' && this.user.refer(session, asked)) return;
-    if (peer === undefined || peer.isOver) asked.reply(481);
+    if (peer === undefined || peer.isOver) asked.reply(statusAlone(session));
     // RFC 3311 §5.1: no offer while another one waits for its answer; glare beyond us is glare for who asks.
     else if (method === 'UPDATE' && peer.midOffer) asked.reply(491);
     else void relay(peer, asked, this.passage);
@@ -79,7 +79,7 @@ export class Bridge implements SessionUser {
   /** RFC 3261 §14.2: glare beyond us is glare for who asks. */
   reinvited(session: Session, answer: InviteAnswer): void {
     const { peer } = session;
-    if (peer === undefined || peer.isOver) return answer.refuse(481);
+    if (peer === undefined || peer.isOver) return answer.refuse(statusAlone(session));
     if (peer.changing) return answer.refuse(491);
     new RelayedInvite(session, peer, answer, this.passage).start();
   }
@@ -87,14 +87,20 @@ export class Bridge implements SessionUser {
   ended(session: Session, end: SessionEnd, bye: SipRequest | undefined): void {
     const { peer } = session;
     session.peer = undefined;
+    session.moving?.lost();
     if (peer !== undefined) {
       peer.peer = undefined;
       // An early dialog of one callee among several goes away quietly; the INVITE is answered when all have ended.
       if (peer.dialog.state === 'early' && !peer.caller) peer.forgotten();
-      else peer.hangUp(reasonOf(bye));
+      else if (peer.moving === undefined) peer.hangUp(reasonOf(bye));
     }
     this.user.ended(session, end);
   }
+}
+
+/** A leg that waits for somebody to talk with is there: a 481 would end it. */
+function statusAlone({ moving }: Session): number {
+  return moving === undefined ? 481 : 491;
 }
 
 /** A re-INVITE on its way through. */

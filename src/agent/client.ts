@@ -91,7 +91,10 @@ export class Client {
       draft,
       {
         next,
-        flow: hop === undefined ? undefined : core.flowTo(hop),
+        get flow() {
+          return hop && core.flowTo(hop); // Another one each time, if the last has ended.
+        },
+        onlyByFlow: hop !== undefined,
         digest: this.digest,
         order: this.order,
         nextCSeq: () => ++this.cseq,

@@ -9,7 +9,7 @@ import type { TransactionLayer } from '../transaction/layer.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { Locator } from '../transport/locate.ts';
 import type { Transports } from '../transport/transports.ts';
-import { Ways, type WaysParts } from './ways.ts';
+import { type LedBy, Ways, type WaysParts } from './ways.ts';
 
 /** What the agent is made of. */
 export interface AgentParts {
@@ -53,8 +53,8 @@ export class AgentCore {
   }
 
   /** Requests with the same `order` go one way while that way is open. */
-  waysTo(uri: Uri, order: number): Ways {
-    return new Ways(this.ways, uri, order);
+  waysTo(uri: Uri, order: number, led: LedBy): Ways {
+    return new Ways(this.ways, uri, order, led);
   }
 
   /** Undefined when nothing of ours speaks the transport. */

@@ -1,5 +1,6 @@
 /** The client's side of digest, against the examples of RFC 7616. */
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { test } from 'node:test';
 import type { Random } from '../base/world.ts';
 import { parseMessage } from '../sip/parse.ts';
@@ -143,4 +144,20 @@ test('so many realms are remembered, and with one more all begin anew', () => {
   assert.equal(known(), REALMS_MAX);
   learn(REALMS_MAX);
   assert.equal(known(), 1);
+});
+
+test('what is hashed is what is sent: names, realms and bodies beyond ASCII, byte for byte in UTF-8', () => {
+  const bytes = (text: string): string => Buffer.from(text, 'utf8').latin1Slice();
+  const md5 = (text: string): string => hash('md5', Buffer.from(text, 'utf8'));
+  const client = new DigestClient({ user: 'jürgen', password: 'Łódź' }, chance('c'));
+  const challenge = bytes('Digest realm="Büro", nonce="n", qop="auth-int"');
+  client.learn(response(401, challenge), new Set());
+
+  // A body as it came by another leg, one character a byte.
+  const [[, value] = ['', '']] = client.prove({ method: 'INVITE', uri: 'sip:r', body: bytes('s=Käse') });
+
+  const ha2 = md5(`INVITE:sip:r:${md5('s=Käse')}`);
+  const expected = md5(`${md5('jürgen:Büro:Łódź')}:n:00000001:c:auth-int:${ha2}`);
+  assert.ok(String(value).startsWith(bytes('Digest username="jürgen", realm="Büro"')), String(value));
+  assert.match(String(value), new RegExp(`response="${expected}"`));
 });

@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto';
 import type { Random } from '../base/world.ts';
 import type { HeaderLine } from '../dialog/dialog.ts';
+import { asBytes } from '../sip/headers.ts';
 import { quoted } from '../sip/scan.ts';
 import type { SipResponse } from '../sip/message.ts';
 import { type DigestChallenge, parseChallenges } from './digest-challenge.ts';
@@ -43,12 +44,13 @@ interface Realm {
 
 /** Answers challenges. */
 export class DigestClient {
+  /** As it goes on the wire, one character a byte. RFC 7616 §4 */
   private readonly credentials: Credentials;
   private readonly random: Random;
   private readonly realms = new Map<string, Realm>();
 
   constructor(credentials: Credentials, random: Random) {
-    this.credentials = credentials;
+    this.credentials = { user: inUtf8(credentials.user), password: inUtf8(credentials.password) };
     this.random = random;
   }
 
@@ -85,12 +87,12 @@ export class DigestClient {
   private answer(realm: Realm, request: ProvedRequest): string {
     const { challenge, algorithm, session } = realm;
     const { user, password } = this.credentials;
-    const of = (text: string): string => hash(HASH_NAMES[algorithm] ?? 'md5', text);
+    const of = (text: string): string => hash(HASH_NAMES[algorithm] ?? 'md5', Buffer.from(text, 'latin1'));
     const cnonce = this.random.token(CNONCE_BITS);
     const qop = challenge.qop;
     const base = of(`${user}:${challenge.realm}:${password}`);
     const ha1 = session ? of(`${base}:${challenge.nonce}:${cnonce}`) : base;
-    const integrity = qop === 'auth-int' ? `:${of(request.body)}` : '';
+    const integrity = qop === 'auth-int' ? `:${of(asBytes(request.body))}` : '';
     const ha2 = of(`${request.method}:${request.uri}${integrity}`);
     realm.count++;
     const nc = realm.count.toString(16).padStart(8, '0');
@@ -103,6 +105,10 @@ export class DigestClient {
     if (qop !== undefined || session) value += `, cnonce="${cnonce}"`;
     return qop === undefined ? value : `${value}, qop=${qop}, nc=${nc}`;
   }
+}
+
+function inUtf8(text: string): string {
+  return Buffer.from(text, 'utf8').latin1Slice();
 }
 
 /** Undefined for an algorithm or a quality of protection that we do not know. */

@@ -24,7 +24,7 @@ export interface EnrolmentOptions {
   readonly contactUser?: string;
   readonly expiresSeconds?: number;
   /** Where the requests go, when that is not where the registrar's domain lives. */
-  readonly hop?: Hop;
+  readonly hop?: Hop | undefined;
   /** Told of each change, with the last status. */
   readonly told?: (state: EnrolmentState, status: number) => void;
 }

@@ -11,6 +11,10 @@ export interface Callee {
   readonly hop?: Hop | undefined;
   /** Route values to put on top: the Path it registered by. RFC 3327 */
   readonly path?: string | undefined;
+  /** Somebody who registered chose it, see the proxy's target. */
+  readonly isChosen?: boolean | undefined;
+  /** Other flows of the same device, tried when this one is gone, and then only. RFC 5626 §7 */
+  readonly others?: readonly Callee[] | undefined;
   readonly replyMs?: Millis | undefined;
   readonly ringMs?: Millis | undefined;
 }

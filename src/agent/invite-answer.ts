@@ -61,7 +61,9 @@ export class InviteAnswer implements ServerUser, AnswerPart {
   private readonly core: AgentCore;
   private readonly server: ServerTransaction;
   private readonly generation: number;
-  private readonly flow: Flow;
+  /** The path that the INVITE came by, and whether to a sips URI, before a script changed it. */
+  readonly flow: Flow;
+  readonly isSips: boolean;
   /** Set by an application whose call goes on when the session that was accepted is over: settles when it is. */
   lasts: Promise<SessionEnd> | undefined = undefined;
   /** Of a re-INVITE: the session it is within. */
@@ -74,7 +76,14 @@ export class InviteAnswer implements ServerUser, AnswerPart {
   private ackAtHand: SipRequest | undefined = undefined;
   private cancelReason = '';
 
-  constructor(core: AgentCore, server: ServerTransaction, request: SipRequest, within?: Session) {
+  constructor(
+    core: AgentCore,
+    server: ServerTransaction,
+    request: SipRequest,
+    within?: Session,
+    isSips = request.isSips,
+  ) {
+    this.isSips = isSips;
     this.core = core;
     this.server = server;
     this.generation = server.generation;
@@ -270,7 +279,11 @@ export class InviteAnswer implements ServerUser, AnswerPart {
       if (this.within === undefined) {
         for (const route of recordRoutes(request.headers)) headers.push(['Record-Route', route]);
       }
-      headers.push(['Contact', contactFor(this.flow)], ['Allow', allowValue], ['Supported', SUPPORTED]);
+      headers.push(
+        ['Contact', contactFor(this.flow, undefined, this.isSips)],
+        ['Allow', allowValue],
+        ['Supported', SUPPORTED],
+      );
     }
     headers.push(...more, ...(parts.headers ?? []));
     if (parts.contentType !== undefined) headers.push(['Content-Type', parts.contentType]);

@@ -32,12 +32,14 @@ export interface AttemptParts {
   readonly digest?: DigestClient | undefined;
 }
 
+/** A callee whose ring time is over has this long to obey our CANCEL. */
+const CANCEL_MS = 2_000;
 /** Callees that one INVITE may reach by forks beyond us; further ones are not listened to. */
 export const FORKS_MAX = 16;
 /** Status for those who wait when there is no response. RFC 3261 §8.1.3.1 */
 const STATUS_WITHOUT: Readonly<Record<NoResponse, number>> = {
   timeout: 408,
-  unreachable: 503,
+  unreachable: 480,
   overload: 503,
   refused: 403,
 };
@@ -46,6 +48,7 @@ const STATUS_WITHOUT: Readonly<Record<NoResponse, number>> = {
 export class InviteAttempt {
   /** Whether we have given it up. */
   cancelled = false;
+  private ringOver = false;
   private readonly core: AgentCore;
   private readonly parts: AttemptParts;
   private readonly user: AttemptUser;
@@ -75,9 +78,15 @@ export class InviteAttempt {
     this.request.send();
   }
 
-  /** Gives up when nobody has answered in so many milliseconds. */
-  ringFor(ms: number, over: () => void): void {
-    this.ringing = this.core.world.clock.after(ms, over);
+  /** Gives up when nobody has answered in so many milliseconds: it ends as if nobody were there. RFC 3261 §16.8 */
+  ringFor(ms: number): void {
+    const { clock } = this.core.world;
+    this.ringing = clock.after(ms, () => {
+      this.ringOver = true;
+      this.cancel();
+      // Who does not obey need not be waited for.
+      if (!this.over) this.ringing = clock.after(CANCEL_MS, () => this.fail(408, undefined));
+    });
   }
 
   /** A 2xx that crosses it is acknowledged and hung up on. */
@@ -143,7 +152,7 @@ export class InviteAttempt {
       this.acknowledge(session);
       session.attempted(undefined);
       if (this.parts.session === undefined) session.hangUp();
-      if (this.winner === undefined) this.fail(487, undefined);
+      if (this.winner === undefined && !this.over) this.fail(this.givenUp, undefined);
       return;
     }
     this.over = true;
@@ -156,9 +165,16 @@ export class InviteAttempt {
   private ended(end: SipResponse | NoResponse): void {
     this.ringing?.cancel();
     if (this.over) return;
-    if (typeof end === 'string') this.fail(this.cancelled ? 487 : STATUS_WITHOUT[end], undefined, end);
+    if (typeof end === 'string')
+      this.fail(this.cancelled ? this.givenUp : STATUS_WITHOUT[end], undefined, end);
+    else if (end.status === 487 && this.ringOver) this.fail(408, undefined);
     else if (end.status === 422 && !this.toldMinSe && !this.cancelled) this.askForLonger(end);
     else this.fail(end.status, end);
+  }
+
+  /** What it ends with when we have given it up. */
+  private get givenUp(): number {
+    return this.ringOver ? 408 : 487;
   }
 
   /** RFC 4028 §7.3: once more, with the interval that the other side wants at least. */
@@ -226,8 +242,8 @@ export class InviteAttempt {
       // A flow that was told to us, or a connection, leads to the peer even where its Contact does not.
       const { flow: last } = this.request;
       const flow = last?.reliable === true ? last : options.flow;
-      const parts = callingDialog(response, uri, flow, options.order);
-      return this.core.dialogs.open(parts);
+      const parts = callingDialog(response, uri, flow, options.order, last?.remote.host);
+      return this.core.dialogs.open({ ...parts, isSips: options.isSips });
     } catch (error) {
       if (error instanceof SipError) return undefined; // A route set that nobody can follow.
       throw error;

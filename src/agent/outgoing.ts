@@ -9,11 +9,11 @@ import type { Method, SipResponse } from '../sip/message.ts';
 import { retryAfterMs } from '../sip/retry-after.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
-import type { Flow } from '../transport/flow.ts';
+import { type Flow, isSecure } from '../transport/flow.ts';
 import { DATAGRAM_BYTES_MAX } from '../transport/large-requests.ts';
 import type { AgentCore } from './core.ts';
 import type { DigestClient } from './digest-client.ts';
-import { contactFor, type Ways } from './ways.ts';
+import { contactFor, type LedBy, type Ways } from './ways.ts';
 
 /** What the request says; Via, Max-Forwards, CSeq, Contact, credentials and Content-Length are put in. */
 export interface Draft {
@@ -30,10 +30,14 @@ export interface Draft {
 }
 
 /** How it goes out. */
-export interface OutgoingOptions {
+export interface OutgoingOptions extends LedBy {
   readonly next: Uri;
   /** Where it goes, when that is not where `next` lives. */
   readonly flow?: Flow | undefined;
+  /** By that flow or not at all: whoever is bound to one is not where his URI says. RFC 5626 §5.3 */
+  readonly onlyByFlow?: boolean | undefined;
+  /** By TLS or not at all, whatever `next` says: it is part of a call to a sips URI. RFC 5630 §5.3 */
+  readonly isSips?: boolean | undefined;
   readonly digest?: DigestClient | undefined;
   readonly order: number;
   readonly nextCSeq: () => number;
@@ -79,6 +83,7 @@ export class OutgoingRequest implements ClientUser {
   /** Realms that have seen our credentials for this request. */
   private readonly tried = new Set<string>();
   private proved = 0;
+  private sentAnew = false;
   private heard = false;
   private over = false;
   private cancelWanted = false;
@@ -94,10 +99,19 @@ export class OutgoingRequest implements ClientUser {
 
   /** Sends it, at once when the address is known. */
   send(): void {
-    const { flow, next, order } = this.options;
+    const { flow, next, order, onlyByFlow } = this.options;
     if (flow?.open) return this.tryAt(flow);
-    this.ways = this.core.waysTo(next, order);
+    if (onlyByFlow === true) return this.end('unreachable');
+    this.ways = this.core.waysTo(next, order, this.options);
     return this.tryNext('unreachable');
+  }
+
+  /** Once more where the connection ended with the challenge that came by it: by a new one. */
+  private sendAnew(): boolean {
+    if (this.proved === 0 || this.sentAnew || this.flow?.reliable !== true) return false;
+    this.sentAnew = true;
+    this.send();
+    return true;
   }
 
   /** Gives an INVITE up; it ends with its final response, or when none comes. RFC 3261 §9.1 */
@@ -137,7 +151,7 @@ export class OutgoingRequest implements ClientUser {
     if (this.over || client !== this.live) return;
     const end = why === 'timeout' ? 'timeout' : 'unreachable';
     if (this.heard || this.cancelWanted) this.end(end);
-    else this.giveUpWay(end);
+    else if (why === 'timeout' || !this.sendAnew()) this.giveUpWay(end);
   }
 
   timer(): void {}
@@ -179,6 +193,7 @@ export class OutgoingRequest implements ClientUser {
   }
 
   private tryAt(flow: Flow, cseq = this.options.nextCSeq()): void {
+    if (this.options.isSips === true && !isSecure(flow.transport)) return this.end('unreachable');
     this.flow = flow;
     this.heard = false;
     const asked = { method: this.draft.method, cseq };
@@ -230,7 +245,8 @@ export class OutgoingRequest implements ClientUser {
     let out = `${method} ${uri} SIP/2.0\r\n${via}Max-Forwards: ${maxForwards ?? MAX_FORWARDS_DEFAULT}\r\n`;
     for (const [name, value] of headers) out += `${name}: ${checkedValue(name, String(value))}\r\n`;
     out += `CSeq: ${this.cseq} ${method}\r\n`;
-    if (contact === true) out += `Contact: ${contactFor(flow, this.draft.contactUser)}\r\n`;
+    if (contact === true)
+      out += `Contact: ${contactFor(flow, this.draft.contactUser, this.options.isSips)}\r\n`;
     this.proofs = this.options.digest?.prove({ method, uri, body }) ?? [];
     for (const [name, value] of this.proofs) out += `${name}: ${value}\r\n`;
     if (contentType !== undefined) out += `Content-Type: ${checkedValue('Content-Type', contentType)}\r\n`;
@@ -251,8 +267,16 @@ export class OutgoingRequest implements ClientUser {
   }
 }
 
+/** Whose end is no end of the call: they belong to a subscription within its dialog. RFC 5057 §4.1, §5.1 */
+const SUBSCRIPTIONS: ReadonlySet<string> = new Set(['NOTIFY', 'SUBSCRIBE']);
+
+/** Whether a call is over by what became of a request within it. */
+export function endsCall(method: string, end: SipResponse | NoResponse): boolean {
+  return method !== 'BYE' && !SUBSCRIPTIONS.has(method) && isGone(end);
+}
+
 /** RFC 3261 §12.2.1.2: after these nobody is there. */
-export function isGone(end: SipResponse | NoResponse): boolean {
+function isGone(end: SipResponse | NoResponse): boolean {
   if (typeof end === 'string') return end === 'timeout' || end === 'unreachable';
   return end.status === 481 || end.status === 408;
 }

@@ -116,9 +116,14 @@ export class Passage {
   }
 }
 
-/** A challenge of one side cannot be answered by the other, and where a redirection leads is not for it to see. */
+/**
+ * A challenge of one side cannot be answered by the other, and where a redirection leads is not for it to see. A 503
+ * would speak of us (RFC 3261 §16.7 step 6), and a 430 is for proxies alone (RFC 5626 §11.3).
+ */
 export function shownStatus(status: number): number {
   if (status === 401 || status === 407) return 403;
+  if (status === 430) return 480;
+  if (status === 503) return 500;
   return status >= 300 && status < 400 ? 480 : status;
 }
 

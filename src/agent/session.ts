@@ -16,7 +16,7 @@ import type { DigestClient } from './digest-client.ts';
 import { SUPPORTED, unknownOptions } from './extensions.ts';
 import { InviteAnswer } from './invite-answer.ts';
 import { type AttemptUser, InviteAttempt } from './invite-attempt.ts';
-import { type Draft, isGone, type NoResponse, type OutgoingOptions, OutgoingRequest } from './outgoing.ts';
+import { type Draft, endsCall, type NoResponse, type OutgoingOptions, OutgoingRequest } from './outgoing.ts';
 import type { ReliableProvisionals } from './reliable.ts';
 import { SessionRefresher } from './session-refresher.ts';
 
@@ -60,6 +60,8 @@ export class Session implements DialogUser {
   user: SessionUser = refusesAll;
   /** The other leg, when two of ours are one call. */
   peer: Session | undefined = undefined;
+  /** Being joined with somebody else: it outlives its peer, and who joins it hears of its end. */
+  moving: { lost(): void } | undefined = undefined;
   /** The INVITE of the peer that is being answered, and ours that is on its way. */
   answering: InviteAnswer | undefined = undefined;
   attempt: InviteAttempt | undefined = undefined;
@@ -134,7 +136,7 @@ export class Session implements DialogUser {
   request(method: string, parts: WithinParts = {}, contact = false): Promise<SipResponse | NoResponse> {
     const { promise, resolve } = Promise.withResolvers<SipResponse | NoResponse>();
     this.send(this.draft(method, parts, contact), (end) => {
-      if (method !== 'BYE' && isGone(end)) this.close('gone');
+      if (endsCall(method, end)) this.close('gone');
       resolve(end);
     });
     return promise;
@@ -370,6 +372,8 @@ export class Session implements DialogUser {
     return {
       next,
       flow: dialog.way,
+      asker: dialog.asker,
+      isSips: dialog.secure,
       digest: this.digest,
       order: dialog.order,
       nextCSeq: () => dialog.nextCSeq(),

@@ -11,6 +11,7 @@ import { SipError } from '../base/errors.ts';
 import type { SipResponse } from '../sip/message.ts';
 import { parseNameAddr } from '../sip/name-addr.ts';
 import type { Uri } from '../sip/uri.ts';
+import { COMPLETED_ELSEWHERE } from '../sip/reason.ts';
 import { reasonPhrase } from '../sip/words.ts';
 import type { Asked } from './asked.ts';
 import type { B2bCall } from './b2b.ts';
@@ -29,8 +30,11 @@ export class Transfer {
   private readonly b2b: B2bCall;
   private readonly referrer: Session;
   private readonly asked: Asked;
-  private readonly silent: boolean;
+  /** Who wants no NOTIFY, or takes none. RFC 4488, RFC 6665 §4.2.2 */
+  private silent: boolean;
   private told = Promise.resolve();
+  /** Those who ring for it. */
+  private readonly ringing = new Set<InviteAttempt>();
 
   constructor(b2b: B2bCall, referrer: Session, asked: Asked) {
     this.b2b = b2b;
@@ -44,7 +48,7 @@ export class Transfer {
     const far = referrer.peer;
     const to = referTo(asked);
     if (to === undefined) return asked.reply(400, { reason: 'Refer-To Malformed' });
-    if (far === undefined || far.changing || referrer.dialog.state !== 'confirmed') return asked.reply(491);
+    if (far === undefined || isBusy(far) || referrer.dialog.state !== 'confirmed') return asked.reply(491);
     const replaces = replacesIn(to.headers);
     if (replaces !== undefined) this.attended(far, replaces);
     else this.blind(far, to);
@@ -58,17 +62,22 @@ export class Transfer {
     if (consulting === undefined || target === undefined || consulting === this.referrer) {
       return this.asked.reply(403, { reason: 'No Such Call Of Yours' });
     }
+    if (target.moving !== undefined) return this.asked.reply(491);
     // Its tags are known to nobody but its ends: who names it is one of them, or was told by one.
-    this.accept();
+    this.accept(far, target);
     this.connect(
       far,
       (user) => target.reinvite({}, user),
       (session) => {
         consulting.peer = undefined;
         this.joined(far, session);
+        this.release(target);
         consulting.hangUp();
       },
-      () => {},
+      (status) => {
+        this.notify(status, true);
+        this.release(far, target);
+      },
     );
   }
 
@@ -98,8 +107,8 @@ export class Transfer {
     if (!asked.pending) return;
     if (plan === undefined) return asked.reply(403);
     // Meanwhile a call may have ended, or begun to change.
-    if (referrer.peer !== far || far.changing || far.isOver) return asked.reply(491);
-    this.accept();
+    if (referrer.peer !== far || isBusy(far) || far.isOver) return asked.reply(491);
+    this.accept(far);
     this.ring(far, plan);
   }
 
@@ -107,7 +116,8 @@ export class Transfer {
     let last = 480;
     const ring = (callee: Callee): Promise<HuntStep> => {
       const { promise, resolve } = Promise.withResolvers<HuntStep>();
-      this.connect(
+      if (far.moving !== this || far.isOver) return Promise.resolve('stop');
+      const attempt = this.connect(
         far,
         (user) => this.b2b.invite(callee, {}, user, this.referredBy()),
         (session) => {
@@ -119,11 +129,19 @@ export class Transfer {
           resolve(status >= 600 || far.isOver ? 'stop' : 'next');
         },
       );
+      if (attempt?.pending === true) this.ringing.add(attempt);
       return promise;
     };
     void hunt(plan, ring).then(() => {
-      if (this.referrer.peer === far) this.notify(last, true);
+      if (far.moving !== this) return;
+      this.notify(last, true);
+      this.release(far);
     });
+  }
+
+  /** The far end has hung up: nobody need ring for it any more. */
+  lost(): void {
+    for (const attempt of this.ringing) attempt.cancel();
   }
 
   /** The new party makes the offer, the far end answers it. RFC 3725 §4.1 draws this flow. */
@@ -132,25 +150,17 @@ export class Transfer {
     call: (user: AttemptUser) => InviteAttempt | undefined,
     joined: (session: Session) => void,
     failed: (status: number) => void,
-  ): void {
-    const fail = (status: number): void => {
-      failed(status);
-      if (
-        this.asked.request.headers.has('Refer-To') &&
-        replacesIn(referTo(this.asked)?.headers) !== undefined
-      ) {
-        this.notify(status, true);
-      }
-    };
+  ): InviteAttempt | undefined {
     const attempt = call({
       provisional: (response, session, reliable) => {
         if (reliable) void session?.prack();
         this.notify(response.status, false);
       },
-      answered: (answered, session, response) => this.offer(far, answered, session, response, joined, fail),
-      failed: (status) => fail(status),
+      answered: (answered, session, response) => this.offer(far, answered, session, response, joined, failed),
+      failed,
     });
-    if (attempt === undefined) fail(491);
+    if (attempt === undefined) failed(491);
+    return attempt;
   }
 
   private offer(
@@ -185,13 +195,25 @@ export class Transfer {
     const { referrer } = this;
     referrer.peer = undefined;
     this.b2b.join(far, session);
+    this.release(far);
+    for (const attempt of this.ringing) attempt.cancel(COMPLETED_ELSEWHERE);
     this.notify(200, true);
     void this.told.then(() => referrer.hangUp());
   }
 
+  /** Whoever was joined with nobody, and is left alone since the referrer hung up, is hung up on. */
+  private release(...legs: readonly Session[]): void {
+    for (const leg of legs) {
+      leg.moving = undefined;
+      if (leg.peer === undefined) leg.hangUp();
+    }
+  }
+
   // ─── what the referrer is told ───────────────────────────────────────────────────────────────
 
-  private accept(): void {
+  /** From now on these legs do not end with the referrer's. */
+  private accept(...legs: readonly Session[]): void {
+    for (const leg of legs) leg.moving = this;
     this.asked.reply(202, { headers: this.silent ? [['Refer-Sub', 'false']] : [] });
     this.notify(100, false);
   }
@@ -209,7 +231,9 @@ export class Transfer {
       contentType: 'message/sipfrag;version=2.0',
     };
     this.told = this.told.then(async () => {
-      if (!this.referrer.isOver) await this.referrer.request('NOTIFY', parts, true);
+      if (this.silent || this.referrer.isOver) return;
+      const end = await this.referrer.request('NOTIFY', parts, true);
+      this.silent = typeof end === 'string' || end.status >= 300;
     });
   }
 
@@ -218,6 +242,11 @@ export class Transfer {
     const value = this.asked.request.headers.get('Referred-By');
     return value === undefined ? [] : [['Referred-By', value]];
   }
+}
+
+/** Whether a leg has something under way that another change would meet. */
+function isBusy(leg: Session): boolean {
+  return leg.changing || leg.moving !== undefined;
 }
 
 /** Exactly one value, a URI that we can call. RFC 3515 §2.4.2 */

@@ -3,7 +3,7 @@ import type { Millis } from '../base/world.ts';
 import type { Uri } from '../sip/uri.ts';
 import { mayUseTcp, TcpFirst } from '../transport/large-requests.ts';
 import type { Hops, Locator } from '../transport/locate.ts';
-import type { Flow } from '../transport/flow.ts';
+import { type Flow, isSecure } from '../transport/flow.ts';
 import type { Hop, Transports } from '../transport/transports.ts';
 
 /** Ways that one request is tried by. */
@@ -20,6 +20,14 @@ export interface WaysParts {
   readonly largeByTcp?: boolean | undefined;
 }
 
+/** Who has us go where a request of ours leads. Nobody, where a URI is our own. */
+export interface LedBy {
+  /** His address: to our own loopback no name leads but of who is there himself. */
+  readonly asker?: string | undefined;
+  /** He has registered it: it leads to no server that takes calls at our expense. */
+  readonly isChosen?: boolean | undefined;
+}
+
 /** The ways of one request. */
 export class Ways {
   private readonly parts: WaysParts;
@@ -30,10 +38,10 @@ export class Ways {
   private given = 0;
 
   /** Requests with the same `order` go one way while that way is open. */
-  constructor(parts: WaysParts, uri: Uri, order: number) {
+  constructor(parts: WaysParts, uri: Uri, order: number, { asker, isChosen }: LedBy = {}) {
     this.parts = parts;
     this.uri = uri;
-    this.hops = parts.locator.candidates(uri, order);
+    this.hops = parts.locator.candidates(uri, order, asker, isChosen);
   }
 
   /** Whether there may be another. */
@@ -78,8 +86,10 @@ export class Ways {
   }
 }
 
-/** What our Contact says to whoever reaches us by this flow. */
-export function contactFor(flow: Flow, user?: string): string {
-  const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
-  return `<sip:${user === undefined ? '' : `${user}@`}${flow.sentBy}${transport}>`;
+/** What our Contact says to whoever reaches us by this flow; in a dialog of sips it is a sips URI. RFC 3261 §12.1.1 */
+export function contactFor(flow: Flow, user?: string, isSips = false): string {
+  const byTls = isSips && isSecure(flow.transport);
+  const isUsual = flow.transport === 'udp' || (byTls && flow.transport === 'tls');
+  const transport = isUsual ? '' : `;transport=${byTls ? 'ws' : flow.transport}`;
+  return `<${byTls ? 'sips' : 'sip'}:${user === undefined ? '' : `${user}@`}${flow.sentBy}${transport}>`;
 }

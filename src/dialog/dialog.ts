@@ -8,7 +8,7 @@ import { parseNameAddr, splitList } from '../sip/name-addr.ts';
 import { NO_PARAMS, parseUri, printUri, type Uri } from '../sip/uri.ts';
 import { topVia } from '../sip/via.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
-import type { Flow } from '../transport/flow.ts';
+import { type Flow, isSecure } from '../transport/flow.ts';
 import { dialogMachine, type DialogPart, type DialogState } from './dialog-machine.ts';
 
 /** A header field: its name and its value. */
@@ -40,6 +40,10 @@ export interface DialogParts {
   readonly order: number;
   /** The path it began by; used again when the peer cannot be reached otherwise. */
   readonly flow: Flow | undefined;
+  /** The address of who named the remote target. */
+  readonly asker?: string | undefined;
+  /** It began by a request to a sips URI, which came by TLS. */
+  readonly isSips?: boolean | undefined;
 }
 
 /** Where a request within the dialog goes, and the fields by which it belongs there. */
@@ -59,7 +63,9 @@ export class Dialog implements DialogPart {
   readonly local: string;
   readonly remote: string;
   readonly order: number;
-  /** Only by TLS, all the way: it began by a sips URI. RFC 3261 §12.1.1 */
+  /** See {@link DialogParts}. */
+  readonly asker: string | undefined;
+  /** Only by TLS: its first request was to a sips URI, and came or went by TLS. RFC 3261 §12.1.1 */
   readonly secure: boolean;
   remoteTarget: string;
   flow: Flow | undefined;
@@ -76,8 +82,9 @@ export class Dialog implements DialogPart {
     this.local = parts.local;
     this.remote = parts.remote;
     this.order = parts.order;
+    this.asker = parts.asker;
     this.remoteTarget = parts.remoteTarget;
-    this.secure = parts.remoteTarget.toLowerCase().startsWith('sips:');
+    this.secure = parts.isSips === true;
     this.flow = parts.flow;
     this.routes = parts.routes;
     this.localCSeq = parts.localCSeq;
@@ -163,6 +170,8 @@ export function calledDialog(request: SipRequest, localTag: string, flow: Flow, 
     remoteCSeq: request.cseq,
     order,
     flow: isNeighbour(headers, flow) ? flow : undefined,
+    asker: flow.remote.host,
+    isSips: request.isSips && isSecure(flow.transport),
   };
 }
 
@@ -172,6 +181,7 @@ export function callingDialog(
   requestUri: string,
   flow: Flow | undefined,
   order: number,
+  asker?: string,
 ): DialogParts {
   const { headers } = response;
   return {
@@ -186,6 +196,7 @@ export function callingDialog(
     remoteCSeq: -1,
     order,
     flow,
+    asker,
   };
 }
 

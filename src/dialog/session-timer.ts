@@ -36,12 +36,14 @@ export function askForTimer(limits: SessionTimerLimits, refresher?: 'uac' | 'uas
   ];
 }
 
-/** The fields of a request that changes or refreshes a session: who refreshed it goes on doing so. RFC 4028 §7.4 */
+/** The fields of a request that changes or refreshes a session: its time and who refreshes it stay. RFC 4028 §7.4 */
 export function keepTimer(
   limits: SessionTimerLimits,
   interval: SessionInterval | undefined,
 ): readonly HeaderLine[] {
-  return interval === undefined ? [] : askForTimer(limits, interval.refresher === 'them' ? 'uas' : 'uac');
+  if (interval === undefined) return [];
+  const { seconds: expiresSeconds, refresher } = interval;
+  return askForTimer({ ...limits, expiresSeconds }, refresher === 'them' ? 'uas' : 'uac');
 }
 
 /** The called side's part. RFC 4028 §9 */

@@ -6,6 +6,7 @@ import { EXPIRES, PATH, REQUIRE, SUPPORTED, TO, USER_AGENT } from '../sip/header
 import type { Headers } from '../sip/headers.ts';
 import type { SipRequest } from '../sip/message.ts';
 import { splitList } from '../sip/name-addr.ts';
+import { registrarOptions } from '../sip/words.ts';
 import { aorOf, isOtherUri, parseUri, type Uri } from '../sip/uri.ts';
 import { type ContactValue, readContacts, seconds, uriOfAddress } from './contact-field.ts';
 import { isLoopback } from '../transport/reach.ts';
@@ -86,6 +87,7 @@ export function readRegister(
 ): Register {
   const { headers, cseq } = request;
   if (cseq < 0) throw new SipError('BAD_HEADER', 400, 'CSeq without a number');
+  checkRequired(headers);
   const aor = registeredAor(request);
   const callId = bounded('Call-ID', request.callId, CALL_ID_LENGTH_MAX);
   const values = readContacts(headers);
@@ -102,6 +104,17 @@ export function readRegister(
   const methods = allow.methodsIn(headers);
   const gruu = contacts.some(({ instance }) => instance !== undefined) && supports(headers, 'gruu');
   return { aor, callId, cseq, userAgent, path, methods, gruu, contacts, all: values === '*' };
+}
+
+/** RFC 3261 §10.3 step 2: what we do not understand is listed in Unsupported. */
+function checkRequired(headers: Headers): void {
+  if (headers.find(REQUIRE) < 0) return;
+  const tags = headers.all('Require').flatMap(splitList);
+  const unknown = tags.filter((tag) => tag !== '' && !registrarOptions.includes(tag.toLowerCase()));
+  if (unknown.length === 0) return;
+  throw new SipError('BAD_EXTENSION', 420, 'Require asks for what we do not know', {
+    Unsupported: unknown.join(', '),
+  });
 }
 
 /** RFC 3261 §10.3 step 5: the address-of-record is the URI of To; one that cannot be ours is not found. */

@@ -200,7 +200,8 @@ export class RegSubscription implements RegSubscriptionPart, DialogUser {
     ];
     const draft = { method: 'NOTIFY', uri: within.uri, headers, body, contentType: REG_INFO, contact: true };
     const nextCSeq = (): number => dialog.nextCSeq();
-    const options = { next: within.next, flow: dialog.way, order: dialog.order, nextCSeq };
+    const { way: flow, asker, order } = dialog;
+    const options = { next: within.next, flow, asker, order, nextCSeq };
     new OutgoingRequest(this.core, draft, options, { ended }).send();
   }
 

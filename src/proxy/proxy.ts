@@ -55,6 +55,8 @@ export interface ProxyParts {
   readonly largeByTcp?: boolean | undefined;
 }
 
+const NOBODY: Plan = { parallel: [] };
+
 /** Where an ACK for a 2xx goes. */
 export interface AckWay {
   readonly route: RouteView;
@@ -64,7 +66,7 @@ export interface AckWay {
 
 /** What the proxy asks of whoever knows where phones are. */
 export interface PhoneBook {
-  /** Where the instance of a GRUU is now; undefined for any other URI. RFC 5627 §6.1 */
+  /** Where the instance of a GRUU is now; undefined when it is nowhere, and for any other URI. RFC 5627 §6.1 */
   instances(uri: Uri): Plan | undefined;
   /** The flow to a target is gone. RFC 5626 §7 */
   flowFailed(target: Target): void;
@@ -114,7 +116,7 @@ export class Proxy {
   relay(server: ServerTransaction, request: SipRequest, plan: Plan, options: RelayOptions): ResponseContext {
     this.keepBack?.(request.headers);
     const context = new ResponseContext(this, server, request, options);
-    const found = request.toTag === '' ? plan : this.atInstance(plan);
+    const found = request.toTag === '' ? plan : this.atInstance(plan, request, options);
     const share = breadthShare(found, maxBreadth(request));
     if (share === 0) {
       options.hooks.finished?.(440, 'us');
@@ -140,6 +142,7 @@ export class Proxy {
     const plan = this.instancesOf(uri);
     const target = plan !== undefined && 'uri' in plan ? plan : undefined;
     if (target?.hop !== undefined && route.next === undefined) return target.hop;
+    if (plan === NOBODY && route.next === undefined) return undefined;
     return this.locator.locate(route.next ?? target?.uri ?? uri, order, came.remote.host);
   }
 
@@ -347,13 +350,17 @@ export class Proxy {
   }
 
   /** Within a dialog a GRUU of ours stands for where its instance is now. RFC 5627 §6.1 */
-  private atInstance(plan: Plan): Plan {
-    return ('uri' in plan ? this.instancesOf(plan.uri) : undefined) ?? plan;
+  private atInstance(plan: Plan, request: SipRequest, { route }: RelayOptions): Plan {
+    const found = 'uri' in plan ? this.instancesOf(plan.uri) : undefined;
+    if (found === undefined) return plan;
+    // Whoever stands behind us on the way may know him still.
+    return found === NOBODY && this.routes(request, route).next !== undefined ? plan : found;
   }
 
+  /** One of ours that is nowhere leads to nobody: its domain would lead back to us. */
   private instancesOf(uri: Uri): Plan | undefined {
     if (this.phones === undefined || uri.params['gr'] === undefined) return undefined;
-    return this.phones.instances(uri);
+    return this.phones.instances(uri) ?? (this.isOwn(uri) ? NOBODY : undefined);
   }
 
   private recordRouteLine(flow: Flow, { mark, flow: token }: MarkAndFlow, isSips: boolean): string {

@@ -1,5 +1,6 @@
 /** A decision becomes an answer, branches or nothing. */
 import type { Agent } from '../agent/agent.ts';
+import type { AnswerWatch } from '../agent/invite-answer.ts';
 import type { Logger, Millis } from '../base/world.ts';
 import { SipError } from '../base/errors.ts';
 import { hasOption } from '../dialog/session-timer.ts';
@@ -174,14 +175,15 @@ export class Performer {
     const { call } = incoming;
     const { callId } = request;
     let callee: Finisher = 'callee';
-    agent.answer(server, c.req, app, {
+    const watch: AnswerWatch = {
       finished: (status) => calls.finished(call, status, status === 487 ? 'caller' : callee),
       ended: (end) => calls.ended(call, end === 'them' ? 'caller' : callee, callId, this.now()),
       threw: (error) => {
         callee = 'us';
         this.parts.appFailed(incoming, app.name, error);
       },
-    });
+    };
+    agent.answer(server, c.req, app, watch, incoming.isSips);
   }
 
   private hooks(

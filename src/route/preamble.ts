@@ -9,7 +9,7 @@ import type { RouteView } from '../proxy/loose-route.ts';
 import type { RouteMark } from '../proxy/route-signer.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 
-/** Option tags that we understand where `Require` is meant for us. */
+/** Option tags that we understand where `Require` is meant for us; of a REGISTER the registrar looks at it. */
 const REGISTRAR_OPTIONS: ReadonlySet<string> = new Set(registrarOptions);
 /** Those that we understand as a proxy. */
 const NO_OPTIONS: ReadonlySet<string> = new Set();
@@ -42,7 +42,7 @@ export function admit(request: SipRequest, order: number, proxy: Proxy): Admitte
     throw new SipError('BAD_HEADER', 482, 'the request came back unchanged');
   refuseUnknown(request, PROXY_REQUIRE, NO_OPTIONS);
   const asksUs = asksOurselves(request, proxy);
-  if (asksUs || request.method === 'REGISTER') refuseUnknown(request, REQUIRE, REGISTRAR_OPTIONS);
+  if (asksUs) refuseUnknown(request, REQUIRE, REGISTRAR_OPTIONS);
   if (request.toTag !== '') proxy.undoStrictRoute(request);
   const route = proxy.routes(request);
   if (request.toTag === '') {

@@ -4,7 +4,11 @@ import { test } from 'node:test';
 import { Router, script } from '../../src/route/router.ts';
 import type { RequestContext } from '../../src/route/context.ts';
 import type { Reply } from '../../src/route/decision.ts';
+import type { ByteStream, StreamUser } from '../../src/base/world.ts';
+import { replyTo } from '../../src/sip/build.ts';
+import { parseMessage } from '../../src/sip/parse.ts';
 import { parseUri } from '../../src/sip/uri.ts';
+import { Frames } from '../../src/testing/frames.ts';
 import { assertQuiet } from '../../src/testing/quiet.ts';
 import { EXCHANGE, type Town, town } from '../../src/testing/town.ts';
 import {
@@ -171,3 +175,45 @@ test('a probe tells when somebody is down, and up again', async () => {
   await t.run(35_000);
   await over(t);
 });
+
+const FAR = '192.0.2.90';
+
+/** A registrar by TCP that ends each connection with the challenge that it sent there; how it is connected to. */
+async function cutsOff(t: Town): Promise<readonly string[]> {
+  const asked: string[] = [];
+  const accept = (stream: ByteStream): StreamUser => {
+    const frames = new Frames();
+    const data = (piece: string): void => {
+      for (const text of frames.push(piece)) {
+        const message = parseMessage(text);
+        assert.ok(message.kind === 'request');
+        const proved = message.headers.has('Authorization');
+        asked.push(`${message.method} ${proved ? 'proved' : 'plain'}`);
+        const challenge = ['WWW-Authenticate', 'Digest realm="far", nonce="1"'] as const;
+        stream.write(
+          replyTo(message, proved ? 200 : 401, { toTag: 'far', headers: proved ? [] : [challenge] }),
+        );
+        if (!proved) stream.end();
+      }
+    };
+    return { data, closed() {} };
+  };
+  await t.world.until(
+    t.world.host(FAR).net.listen({ host: FAR, port: 5060 }, accept, { kind: 'tcp', setupMs: 1_000 }),
+  );
+  return asked;
+}
+
+for (const hop of [undefined, { transport: 'tcp', host: FAR, port: 5060 } as const]) {
+  test(`a connection that ends with the challenge is opened anew, by the ${hop ? 'hop' : 'URI'}`, async () => {
+    const t = await townOf();
+    const asked = await cutsOff(t);
+
+    const { told, enrolment } = enrol(t, { registrar: parseUri(`sip:${FAR};transport=tcp`), hop });
+    await t.run(1_000);
+
+    assert.deepEqual([told, asked], [['enrolled 200'], ['REGISTER plain', 'REGISTER proved']]);
+    await t.world.until(enrolment.stop());
+    t.stop();
+  });
+}

@@ -16,7 +16,7 @@ export const BOB = 'sip:bob@example.com';
 export const DEVICE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E128>"';
 
 /** A registrar, a proxy for whoever is registered, and a notifier of registrations. */
-const open = script(({ location }) => {
+export const open = script(({ location }) => {
   const app = new Router();
   app.register((c) => location.save(c));
   app.subscribe((c) => location.watch(c));

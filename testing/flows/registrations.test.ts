@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { byPreference, type PushEvent, Router, type Script, script } from '../../src/index.ts';
 import { parseUri } from '../../src/sip/uri.ts';
-import { town } from '../../src/testing/town.ts';
+import { EXCHANGE, town } from '../../src/testing/town.ts';
 import { HOSTS } from './flow.ts';
-import { BOB, DEVICE, flow, Neighbour } from './registered.ts';
+import { BOB, DEVICE, flow, Neighbour, open } from './registered.ts';
 
 const OTHER = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E129>"';
 
@@ -99,6 +99,50 @@ flow(
     assert.equal(caller.got('BYE').uriText, 'sip:dan@192.0.2.66:5060');
   },
 );
+
+test('what a REGISTER requires is for its registrar to know, and passes an edge: RFC 3261 §16.3', async () => {
+  for (const [by, status] of [
+    [edge, 200],
+    [open, 420],
+  ] as const) {
+    const t = await town(by, { people: { bob: {} } });
+    await new Neighbour(t, REGISTRAR).open(t, () => 200);
+
+    const told = await t.phone('bob').register({ headers: [['Require', 'path, pref']] });
+
+    assert.equal(told, status);
+    const answer = t.net.trace.entries.at(-1)?.text ?? '';
+    assert.equal(/^Unsupported: (.*)\r/m.exec(answer)?.[1], status === 420 ? 'pref' : undefined);
+    t.stop();
+  }
+});
+
+test('a GRUU of somebody who is registered no more leads to nobody within a call, and not back to us', async () => {
+  const t = await town(open, { people: { bob: {} } });
+  t.world.names.address('example.com', EXCHANGE);
+  const caller = await new Neighbour(t, '192.0.2.66').open(t, () => 200);
+  const dan = ['From: <sip:dan@example.com>;tag=1', 'To: <sip:dan@example.com>'];
+  const device = '<sip:dan@192.0.2.66:5060>;+sip.instance="<urn:uuid:3>"';
+  await t.phone('bob').register();
+  caller.ask('REGISTER', 'sip:example.com', [...dan, `Contact: ${device}`, 'Supported: gruu']);
+  await t.run(50);
+  t.phone('bob').answers = { afterMs: 0 };
+  const parties = ['From: <sip:dan@example.com>;tag=1', `To: <${BOB}>`];
+  caller.ask('INVITE', BOB, [...parties, 'Contact: <sip:dan@example.com;gr=urn:uuid:3>'], 2);
+  await t.run(100);
+  caller.ask('REGISTER', 'sip:example.com', [...dan, `Contact: ${device};expires=0`], 3);
+  await t.run(50);
+
+  const [call] = t.phone('bob').incoming;
+  call?.hangUp();
+  await t.run(1_000);
+
+  const toItself = t.net.trace.entries.filter(
+    ({ fromHost, toHost }) => fromHost === EXCHANGE && toHost === EXCHANGE,
+  );
+  assert.deepEqual([call?.byeStatus, toItself], [480, []]);
+  t.stop();
+});
 
 /** As a provider's script pushes, but the push service is the test. */
 function pushing(push: (event: PushEvent) => void): Script {

@@ -1,14 +1,17 @@
 /** A call to a sips URI goes by TLS on each hop, or not at all. RFC 3261 §26.2.2, RFC 5630 §5.3 */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { b2bTo } from '../../src/agent/b2b.ts';
 import { byPreference, type Plan, Router, script, type Target } from '../../src/index.ts';
 import { parseUri } from '../../src/sip/uri.ts';
 import { assertQuiet } from '../../src/testing/quiet.ts';
-import { type Person, type Town, town } from '../../src/testing/town.ts';
+import { EXCHANGE, type Person, PORTS, type Town, town } from '../../src/testing/town.ts';
 import type { Hop } from '../../src/transport/transports.ts';
 import { HOSTS } from './flow.ts';
 
 const SIPS_BOB = 'sips:bob@example.com';
+/** Our Contact in a sips dialog. RFC 3261 §12.1.1 */
+const OURS = `<sips:${EXCHANGE}:${PORTS.tls}>`;
 const registrar = script(({ location }) => {
   const app = new Router();
   app.register((c) => location.save(c));
@@ -128,3 +131,35 @@ test('nor is one forwarded without a transaction', async () => {
   assert.equal(t.phone('bob').received.length, 1);
   t.stop();
 });
+
+for (const bob of ['tls', 'udp'] as const) {
+  test(`a sips call of two legs, whose script names a phone by ${bob}`, async () => {
+    const people = { alice: { transport: 'tls' }, bob: { transport: bob, host: HOSTS.bob } } as const;
+    const t = await town(
+      script(({ location }) =>
+        new Router()
+          .register((c) => location.save(c))
+          .invite(async (c) => {
+            const [phone] = await location.lookup({ ...c.uri, scheme: 'sip' });
+            return phone === undefined ? c.reply(480) : c.answer(b2bTo(phone));
+          }),
+      ),
+      { people },
+    );
+    await t.phone('bob').register();
+
+    const call = t.phone('alice').dial(SIPS_BOB);
+    await t.run(2_000);
+
+    const [incoming] = t.phone('bob').incoming;
+    const contacts = [incoming?.invite, call.responses.at(-1)].map((message) =>
+      message?.headers.get('Contact'),
+    );
+    if (bob === 'tls') assert.deepEqual([call.status, ...contacts], [200, OURS, OURS]);
+    else assert.deepEqual([call.status, incoming], [480, undefined]);
+    incoming?.hangUp();
+    await t.run(1_000);
+    assert.equal(call.state, 'ended');
+    t.stop();
+  });
+}

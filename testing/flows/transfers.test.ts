@@ -253,6 +253,26 @@ test('an attended transfer joins the two calls of the referrer, who is told and 
   await over(t);
 });
 
+test('an attended transfer is carried out also when the referrer hangs up both calls once it is accepted', async () => {
+  const t = await townOf({});
+  const first = await talking(t, 'alice', 'bob');
+  const second = await talking(t, 'alice', 'carol');
+  const [bob, carol] = [lastCall(t, 'bob'), lastCall(t, 'carol')];
+  const to = `<sip:carol@example.com?Replaces=${encodeURIComponent(replacesOf(second))}>`;
+
+  await t.world.until(first.request('REFER', { headers: [['Refer-To', to]] }));
+  first.hangUp();
+  second.hangUp();
+  await t.run(3_000);
+
+  assert.deepEqual([bob.state, carol.state], ['talking', 'talking']);
+  assert.match(bob.remoteSdp, /192\.0\.2\.13/);
+  bob.hangUp();
+  await t.run(1_000);
+  assert.equal(carol.endedBy, 'them');
+  await over(t);
+});
+
 test('an INVITE with Replaces takes the place of the call that it names', async () => {
   const t = await townOf({});
   const alice = await talking(t, 'alice', 'bob');

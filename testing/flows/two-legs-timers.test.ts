@@ -32,8 +32,8 @@ interface Call {
   readonly answer: SipResponse;
 }
 
-/** A call that both have acknowledged; `asks` and `says` are the fields of the INVITE and of its 200. */
-async function talking(asks: Lines = [], says: Lines = []): Promise<Call> {
+/** A call whose callee has said nothing yet; `asks` are the fields of the INVITE. */
+async function calling(asks: Lines = []): Promise<Omit<Call, 'answer'>> {
   const t = await town(
     script(() => new Router().invite((c) => c.answer(b2bTo({ uri: parseUri(`sip:hand@${ONE}:5060`) })))),
     { people: {}, settings: { agent: { session_seconds: 90 } } },
@@ -42,6 +42,12 @@ async function talking(asks: Lines = [], says: Lines = []): Promise<Call> {
   assert.ok(caller && one);
   caller.ask('INVITE', BOB, asks, 'offer');
   await t.run(50);
+  return { t, caller, one };
+}
+
+/** A call that both have acknowledged; `asks` and `says` are the fields of the INVITE and of its 200. */
+async function talking(asks: Lines = [], says: Lines = []): Promise<Call> {
+  const { t, caller, one } = await calling(asks);
   one.answer(one.got('INVITE'), 200, 'one', says, 'answer');
   await t.run(50);
   const answer = caller.answers().at(-1);
@@ -118,6 +124,22 @@ test('we refresh where the callee leaves it to us, by UPDATE, at half the time',
 
   assert.deepEqual([update.body, update.headers.get('Session-Expires')], ['', '90;refresher=uac']);
   assert.deepEqual([sent(t, ONE, 'UPDATE'), sent(t, CALLER, 'UPDATE')], [2, 0]);
+  t.stop();
+});
+
+test('who wanted more than we ask for, by 422, is refreshed with what was agreed', async () => {
+  const { t, caller, one } = await calling();
+  one.answer(one.got('INVITE'), 422, 'one', [['Min-SE', '240']]);
+  await t.run(50);
+  const says = [['Require', 'timer'], ['Session-Expires', '240;refresher=uac'], TIMER[2]] as const;
+  one.answer(one.got('INVITE'), 200, 'one', says, 'answer');
+  await t.run(50);
+  const answer = caller.answers().at(-1);
+  assert.equal(answer?.status, 200);
+  caller.askWithin(answer, 'ACK', 1);
+  await t.run(121_000);
+
+  assert.equal(one.got('UPDATE').headers.get('Session-Expires'), '240;refresher=uac');
   t.stop();
 });
 

@@ -152,6 +152,24 @@ test('who gives up while it rings ends the other leg', async () => {
   await over(t);
 });
 
+test('who rings on, deaf to CANCEL, holds up the next one for two seconds, and later is hung up on', async () => {
+  const t = await townOf({ serial: [{ ...at('bob'), ringMs: 3_000 }, at('carol')] });
+  t.phone('bob').answers = { afterMs: 9_000 };
+  t.phone('bob').misbehaves.ignoresCancel = true;
+  const call = t.phone('alice').dial(BOB);
+  await t.run(7_000);
+  assert.equal(callOf(t, 'carol').state, 'talking');
+  await t.run(40_000);
+
+  assert.deepEqual(
+    [call.state, callOf(t, 'bob').state, callOf(t, 'bob').endedBy],
+    ['talking', 'ended', 'them'],
+  );
+  call.hangUp();
+  await t.run(1_000);
+  await over(t);
+});
+
 test('several are rung at once: one answers, the other is cancelled', async () => {
   const t = await townOf({ parallel: [at('bob'), at('carol')] });
   t.phone('bob').answers = 'ring';
