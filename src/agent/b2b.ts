@@ -2,6 +2,7 @@
  * A back-to-back user agent: two dialogs as one call. Neither side sees of the other what routes its messages: each
  * leg has its own Call-ID, tags, Via, Contact and route set.
  */
+import { checkWait, checkWord, refused } from '../base/options.ts';
 import type { Millis, Timer } from '../base/world.ts';
 import type { HeaderLine } from '../dialog/dialog.ts';
 import { askForTimer } from '../dialog/session-timer.ts';
@@ -57,8 +58,16 @@ const REPLY_MS = 5_000;
 const RING_MS = 180_000;
 const CALL_ID_BITS = 128;
 
-/** The application for `c.answer`: rings along the plan and joins who answers with the caller. */
+/** The application for `c.answer`: rings along the plan and joins who answers with the caller. Throws INVALID. */
 export function b2bTo(plan: CalleePlan | Uri, options: B2bOptions = {}): LocalApp {
+  const { ringMs, replyMs, talkMsMax, redirects, refer } = options;
+  checkWait('ringMs of b2b.to', ringMs);
+  checkWait('replyMs of b2b.to', replyMs);
+  checkWait('talkMsMax of b2b.to', talkMsMax);
+  checkWord('redirects of b2b.to', redirects, ['hide', 'pass']);
+  checkWord('refer of b2b.to', refer, ['ours', 'pass']);
+  if (typeof plan !== 'object' || plan === null)
+    throw refused('the plan of b2b.to', 'a URI or targets', plan);
   const callees: CalleePlan = 'scheme' in plan ? { uri: plan } : plan;
   return { name: 'b2b', run: (call) => new B2bCall(call, options).run(callees) };
 }

@@ -87,6 +87,7 @@ function documentOf(
       setupMs: end?.atMs ?? null,
     },
     report.steps,
+    request.method,
   );
   return {
     method: request.method,

@@ -1,5 +1,5 @@
 /** The steps of a script, and what came of them, as a table. */
-import type { RouteDocument, StepDocument } from '../server/control-steps.ts';
+import type { BranchDocument, RouteDocument, StepDocument } from '../server/control-steps.ts';
 import { type Column, printTable } from './output.ts';
 import type { Session } from './session.ts';
 
@@ -39,16 +39,17 @@ export function rowOf(step: StepDocument): StepRow {
       return row(afterMs, `  ${service} ${inputs}`.trimEnd(), result, '', took);
     }
     case 'branch':
-      return row(
-        afterMs,
-        `  branch ${step.target}`,
-        step.timedOut ? '✕ nobody answered' : signed(step.status),
-      );
+      return row(afterMs, `  branch ${step.target}`, branchEnd(step));
     case 'route': {
       const { route, method, line } = step;
       return row(afterMs, route === 'request' ? method : `${method}, ${route}`, decided(step), line ?? '');
     }
   }
+}
+
+function branchEnd({ status, timedOut }: BranchDocument): string {
+  if (status === 0) return '✕ passed over: full or out';
+  return timedOut ? '✕ nobody answered' : signed(status);
 }
 
 /** `relay sip:…`, `send sip:…`; of routes that are asked about a status `486 → relay sip:…`. */

@@ -36,6 +36,8 @@ export interface RelayHooks {
   readonly branch?: ((request: SipRequest, target: Target, index: number) => boolean) | undefined;
   /** A response came. False drops it, if it is a 1xx. */
   readonly reply?: ((response: SipResponse, target: Target) => boolean) | undefined;
+  /** A branch has failed with this status, by whomever it was said; after `reply`, where there was one. */
+  readonly ended?: ((target: Target, status: number) => void) | undefined;
   /** The plan failed and the caller still waits. Whoever takes this calls `pass`, or answers another way. */
   readonly failed?: ((failure: PlanFailure, context: ResponseContext) => void) | undefined;
   /** A final response goes to the caller. */

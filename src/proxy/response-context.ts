@@ -180,6 +180,7 @@ export class ResponseContext implements ServerUser {
     if (response.status === 487 && branch.timedOut) return branch.end(408);
     this.proxy.onBranchEnd?.(response.callId, branch);
     if (response.status === 430 && branch.target.flowToken === undefined) return this.flowGone(branch);
+    this.options.hooks.ended?.(branch.target, branch.status);
     if (this.follows(branch, response)) return;
     // Without a Via below ours it must not go on: §16.7 step 3. Its status is all that counts.
     this.best.add({ status: response.status, response: response.hasNextVia ? response : undefined });
@@ -238,6 +239,7 @@ export class ResponseContext implements ServerUser {
   /** It ended without a response to keep: silent, broken or cancelled. */
   branchEnded(branch: Branch): void {
     this.waits?.end(branch);
+    this.options.hooks.ended?.(branch.target, branch.status);
     if (this.callerWaits) this.proxy.onBranchEnd?.(this.server.request.callId, branch);
     if (branch.wasSilent) this.proxy.phones?.flowSilent(branch.target);
     if ((branch.wasSilent || branch.status === 503) && this.triesOther(branch)) return;
@@ -291,7 +293,10 @@ export class ResponseContext implements ServerUser {
   private open(branch: Branch): void {
     const { target, index } = branch;
     const { hooks } = this.options;
-    if (hooks.opens?.(target) === false) return this.passOver(branch);
+    if (hooks.opens?.(target) === false) {
+      this.proxy.onBranchEnd?.(this.server.request.callId, branch); // Without a status: it was asked nothing.
+      return this.passOver(branch);
+    }
     const request = branchRequest(this.requestAtHand ?? this.server.request, this.options, this.breadth);
     if (hooks.branch?.(request, target, index) === false) return this.passOver(branch);
     if (target.late !== undefined) return this.awaitLate(branch, target.late);

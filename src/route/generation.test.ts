@@ -121,11 +121,16 @@ for (const [everyMs, taken] of [
   [TIMER_MS_MAX, true],
   [TIMER_MS_MAX + 1, false],
   [Number.NaN, false],
+  ['60' as unknown as number, false],
 ] as const) {
   test(`a timer of ${everyMs} ms is ${taken ? 'taken' : 'refused'}`, () => {
     const set = (): Router => new Router().timer(everyMs, () => {});
     if (taken) assert.equal(set().timers.length, 1);
-    else assert.throws(set, { code: 'SCRIPT_INVALID' });
+    else
+      assert.throws(set, {
+        code: 'INVALID',
+        message: /^a timer: milliseconds from 10 to 2147483647 expected/,
+      });
   });
 }
 

@@ -2,6 +2,7 @@
 import { silentLogger } from '../base/silent-logger.ts';
 import { Endpoint } from '../base/endpoint.ts';
 import { SipError, TandemError } from '../base/errors.ts';
+import { refused } from '../base/options.ts';
 import type { Millis } from '../base/world.ts';
 import { parseMessage } from '../sip/parse.ts';
 import type { SipRequest } from '../sip/message.ts';
@@ -160,9 +161,8 @@ export class Router<V = {}> {
 
   /** Every so often, never two runs at once, until another generation takes over. */
   timer(everyMs: Millis, route: StartupRoute): this {
-    if (!(everyMs >= TIMER_MS_MIN && everyMs <= TIMER_MS_MAX)) {
-      throw new TandemError('SCRIPT_INVALID', `a timer of ${everyMs} ms; at least ${TIMER_MS_MIN} expected`);
-    }
+    if (!(typeof everyMs === 'number' && everyMs >= TIMER_MS_MIN && everyMs <= TIMER_MS_MAX))
+      throw refused('a timer', `milliseconds from ${TIMER_MS_MIN} to ${TIMER_MS_MAX}`, everyMs);
     this.timers.push({ everyMs, route, place: callingPlace() });
     return this;
   }

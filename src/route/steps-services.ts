@@ -207,13 +207,9 @@ function waited(ms: Millis): Millis | undefined {
 function observedPool(made: unknown, observer: ServiceObserver): Pool {
   const pool = made as Pool; // What `pools` answers.
   const { name } = pool;
-  const pick = observedMethod(
-    'pool.pick',
-    pool.pick.bind(pool) as AnyMethod,
-    observer,
-    opennessOf('pool.pick'),
-  );
-  const markDown = pool.markDown.bind(pool) as AnyMethod;
+  const named = observerOf(name, observer);
+  const observed = (service: string, method: AnyMethod): AnyMethod =>
+    observedMethod(service, method, named, opennessOf(service));
   return {
     name,
     get up() {
@@ -222,12 +218,19 @@ function observedPool(made: unknown, observer: ServiceObserver): Pool {
     get calls() {
       return pool.calls;
     },
-    pick: pick as Pool['pick'],
-    markDown: observedMethod(
-      'pool.markDown',
-      markDown,
-      observer,
-      opennessOf('pool.pick'),
-    ) as Pool['markDown'],
+    pick: observed('pool.pick', pool.pick.bind(pool) as AnyMethod) as Pool['pick'],
+    markDown: observed('pool.markDown', pool.markDown.bind(pool) as AnyMethod) as Pool['markDown'],
+  };
+}
+
+/** What is asked of it stands behind its name: a script may have several. */
+function observerOf(name: string, observer: ServiceObserver): ServiceObserver {
+  return {
+    get listens() {
+      return observer.listens;
+    },
+    now: () => observer.now(),
+    served: (service, asked, ...rest) => observer.served(service, [name, ...asked], ...rest),
+    told: (error) => observer.told(error),
   };
 }

@@ -58,6 +58,7 @@ export interface ServiceAsked extends StepTime {
 export interface BranchEnded extends StepTime {
   readonly kind: 'branch';
   readonly target: string;
+  /** 0: it was passed over, since its server is full or out by now. */
   readonly status: number;
   /** Whether nobody answered. */
   readonly timedOut: boolean;

@@ -53,6 +53,30 @@ const cases: readonly (readonly [
     'sip:bob@192.0.2.12 is busy (486); the script sent the call there at route.ts:12.',
   ],
   [
+    'the last carrier was full by then',
+    failed(408, 'us'),
+    [relay, branch('sip:1@one', 408, true), branch('sip:1@two', 0)],
+    'sip:1@one did not answer, sip:1@two was passed over, full or out; the script sent the call there at route.ts:12.',
+  ],
+  [
+    'the pool had nobody to relay to',
+    failed(480, 'us'),
+    [asked('pool.pick', 'carriers, 2, none', 'none'), route('relay')],
+    'The script had nobody to relay to at route.ts:12: no server of the pool carriers is up and has room.',
+  ],
+  [
+    'the caller was redirected',
+    failed(302, 'us'),
+    [route('redirect', { leads: 'sip:bob@192.0.2.13' })],
+    'The script redirected the caller to sip:bob@192.0.2.13 at route.ts:12.',
+  ],
+  [
+    'the script had set a preference',
+    failed(403, 'us'),
+    [asked('preferences.set', 'sip:a@b, …, …', 'nothing'), route('reply 403')],
+    'The script answered 403 Forbidden at route.ts:12.',
+  ],
+  [
     'every carrier failed in its own way',
     failed(500, 'us'),
     [relay, branch('sip:1@one', 408, true), branch('sip:1@two', 503)],
@@ -119,3 +143,15 @@ for (const [what, call, steps, why] of cases) {
     assert.equal(whyItFailed(call, steps), why);
   });
 }
+
+test('why a MESSAGE failed: as that of a call, if its method is told', () => {
+  const steps = [
+    asked('location.lookup', 'sip:bob@example.com', 'none'),
+    route('reply 480', { method: 'MESSAGE' }),
+  ];
+
+  assert.equal(
+    whyItFailed(failed(480, 'us'), steps, 'MESSAGE'),
+    'The script answered 480 Temporarily Unavailable at route.ts:12: no phone of sip:bob@example.com is registered.',
+  );
+});

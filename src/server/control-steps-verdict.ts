@@ -33,14 +33,24 @@ const MEANINGS: Readonly<Record<number, string>> = {
 const SAID: Readonly<Record<string, (inputs: string) => string>> = {
   'location.lookup none': (aor) => `no phone of ${aor} is registered`,
   'domains.isLocal no': (host) => `${host} is not a domain of ours`,
-  'pool.pick none': () => 'no server of the pool gets calls',
+  'pool.pick none': (asked) => `no server of the pool ${asked.split(',', 1).join('')} is up and has room`,
   'numbers.e164 nothing': (dialled) => `${dialled} is no number`,
   'permissions.isIn no': (group) => `the caller’s address is not in ${group}`,
   'subscribers.find nothing': (aor) => `there is no account ${aor}`,
 };
 
-/** The sentence; undefined for a call that did not fail, or has not yet. */
-export function whyItFailed(call: FailedCall, steps: readonly StepDocument[]): string | undefined {
+/** Decisions that lead to somebody. */
+const LEADING = new Set(['relay', 'redirect']);
+/** These answer nothing, whatever becomes of the request. */
+const TELL_NOTHING = new Set(['preferences.set', 'preferences.remove', 'pool.markDown']);
+
+/** The sentence; undefined for a call that did not fail, or has not yet. `method`: what began it. */
+export function whyItFailed(
+  call: FailedCall,
+  all: readonly StepDocument[],
+  method = 'INVITE',
+): string | undefined {
+  const steps = all.filter((step) => step.kind !== 'route' || step.method === method);
   const { state, answeredAt, endedBy, setupMs } = call;
   const status = call.status ?? 0;
   if (state === 'open' || state === 'answered' || answeredAt !== null || status < 300) return undefined;
@@ -57,16 +67,21 @@ export function whyItFailed(call: FailedCall, steps: readonly StepDocument[]): s
 
 /** `The script answered 480 Temporarily Unavailable at route.ts:14: no phone of sip:bob@example.com is registered.` */
 function refusal(decided: RouteDocument, steps: readonly StepDocument[]): string {
-  const said = steps.slice(0, steps.indexOf(decided)).findLast(isTelling);
   const status = Number(decided.decision.slice('reply '.length));
   const what = `The script answered ${status} ${reasonPhrase(status)}${lineOf(decided)}`;
   if (status === 401 || status === 407) return `${what}: the caller did not prove who he is.`;
   if (decided.route === 'failure') return `${what}, after ${failures(steps)}.`;
-  const known = said && SAID[`${said.service} ${said.result}`];
-  if (said !== undefined && known !== undefined) return `${what}: ${known(said.inputs)}.`;
-  return said === undefined
-    ? `${what}.`
-    : `${what}, after ${said.service}${ofWhat(said)} said ${said.result}.`;
+  return `${what}${reasonBefore(decided, steps)}.`;
+}
+
+/** What was heard last before that, in our words if there are any. */
+function reasonBefore(decided: RouteDocument, steps: readonly StepDocument[]): string {
+  const said = steps.slice(0, steps.indexOf(decided)).findLast(isTelling);
+  if (said === undefined) return '';
+  const known = SAID[`${said.service} ${said.result}`];
+  return known === undefined
+    ? `, after ${said.service}${ofWhat(said)} said ${said.result}`
+    : `: ${known(said.inputs)}`;
 }
 
 /** `sip:bob@192.0.2.12 is busy (486); the script sent the call there at route.ts:12.` */
@@ -78,7 +93,11 @@ function branches(
 ): string {
   const sent = decided === undefined ? '' : `; the script sent the call there${lineOf(decided)}`;
   const ended = steps.filter(isBranch);
+  if (decided?.decision === 'redirect' && status === 302)
+    return `The script redirected the caller to ${decided.leads ?? 'nobody'}${lineOf(decided)}.`;
   if (ended.length > 0) return `${capital(failures(steps))}${sent}.`;
+  if (decided !== undefined && decided.leads === null && LEADING.has(decided.decision))
+    return `The script had nobody to ${decided.decision} to${lineOf(decided)}${reasonBefore(decided, steps)}.`;
   const side = by === 'callee' ? 'The callee’s side answered' : 'We answered';
   return `${side} ${status} ${reasonPhrase(status)}${sent}.`;
 }
@@ -86,11 +105,13 @@ function branches(
 /** Each target once, with the last that was heard of it. */
 function failures(steps: readonly StepDocument[]): string {
   const byTarget = new Map(steps.filter(isBranch).map((branch) => [branch.target, branch]));
-  const parts = [...byTarget.values()].map(
-    ({ target, status, timedOut }) =>
-      `${target} ${timedOut ? 'did not answer' : `${MEANINGS[status] ?? reasonPhrase(status)} (${status})`}`,
-  );
+  const parts = [...byTarget.values()].map((branch) => `${branch.target} ${endOf(branch)}`);
   return parts.length === 0 ? 'nobody answered' : parts.join(', ');
+}
+
+function endOf({ status, timedOut }: BranchDocument): string {
+  if (status === 0) return 'was passed over, full or out';
+  return timedOut ? 'did not answer' : `${MEANINGS[status] ?? reasonPhrase(status)} (${status})`;
 }
 
 function waitingFor(steps: readonly StepDocument[]): string {
@@ -101,7 +122,7 @@ function waitingFor(steps: readonly StepDocument[]): string {
 
 /** Of the routes that decide about the call itself. */
 function isDecision(step: StepDocument): step is RouteDocument {
-  return step.kind === 'route' && step.method === 'INVITE' && (step.route === 'request' || isFailing(step));
+  return step.kind === 'route' && (step.route === 'request' || isFailing(step));
 }
 
 function isFailing({ route, decision }: RouteDocument): boolean {
@@ -112,13 +133,13 @@ function isReply({ decision }: RouteDocument): boolean {
   return decision.startsWith('reply ');
 }
 
-/** What was asked just before, but the log. */
+/** What was asked just before, but the log and what answers nothing. */
 function isTelling(step: StepDocument): step is ServiceDocument {
-  return step.kind === 'service' && !step.service.startsWith('log.');
+  return step.kind === 'service' && !step.service.startsWith('log.') && !TELL_NOTHING.has(step.service);
 }
 
 function isBranch(step: StepDocument): step is BranchDocument {
-  return step.kind === 'branch' && (step.status >= 300 || step.timedOut);
+  return step.kind === 'branch' && (step.status >= 300 || step.status === 0 || step.timedOut);
 }
 
 function ofWhat({ inputs }: ServiceDocument): string {

@@ -40,6 +40,7 @@ export interface ServiceDocument extends StepTimes {
 export interface BranchDocument extends StepTimes {
   readonly kind: 'branch';
   readonly target: string;
+  /** 0: it was passed over, since its server is full or out by now. */
   readonly status: number;
   readonly timedOut: boolean;
 }

@@ -2,7 +2,7 @@
 import { TandemError } from '../base/errors.ts';
 import type { HttpService } from '../route/services.ts';
 import { type FarAnswers, finalStatus } from './dry-run-answers.ts';
-import { parseUrl } from './http-client.ts';
+import { checkRequest, parseUrl } from './http-client.ts';
 
 /** No answer was given for this host: that says nothing about the script. */
 export class NotAsked extends TandemError {
@@ -15,7 +15,9 @@ export class NotAsked extends TandemError {
 /** `fetched` gets `GET https://api.example.com/path` of each. */
 export function capturedHttp(answers: FarAnswers, fetched: string[]): HttpService {
   return {
-    fetch: async (url, { method = 'GET' } = {}) => {
+    fetch: async (url, options = {}) => {
+      checkRequest(options);
+      const { method = 'GET' } = options;
       const { origin, pathname, hostname } = parseUrl(url);
       fetched.push(`${method} ${origin}${pathname}`);
       const answer = answers.given([hostname]);

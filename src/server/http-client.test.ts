@@ -4,7 +4,17 @@ import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { nodeWorld } from '../world/node-world.ts';
 import { silentLogger } from '../base/silent-logger.ts';
-import { HttpClient, isPrivate, REDIRECTS_MAX, URL_CHARACTERS_MAX, type HttpLimits } from './http-client.ts';
+import type { HttpOptions } from '../route/services.ts';
+import { FarAnswers } from './dry-run-answers.ts';
+import { capturedHttp } from './dry-run-http.ts';
+import {
+  HttpClient,
+  isPrivate,
+  reasonOf,
+  REDIRECTS_MAX,
+  URL_CHARACTERS_MAX,
+  type HttpLimits,
+} from './http-client.ts';
 
 const { clock } = nodeWorld({ log: silentLogger, udp: 'dgram' });
 const LIMITS: HttpLimits = { timeMs: 1_000, bytesMax: 100, requestsMax: 2, privateRedirects: true };
@@ -49,6 +59,64 @@ test('method, headers and body are sent', async () => {
   await client().fetch(`${url}/status/200`, { method: 'POST', headers: { 'x-a': 'b' }, body: '{"a":1}' });
 
   assert.deepEqual([last?.method, last?.headers['x-a'], last?.body], ['POST', 'b', '{"a":1}']);
+});
+
+for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'] as const) {
+  test(`the body of a ${method} comes whole, with its length`, async () => {
+    await client().fetch(`${url}/status/200`, { method, body: 'ä' });
+
+    assert.deepEqual([last?.method, last?.headers['content-length'], last?.body], [method, '2', 'ä']);
+  });
+}
+
+//    what a script without types says, what it is told
+const WRONG: readonly [unknown, string][] = [
+  ['POST', "options of http.fetch: { method, headers, body, timeMs } expected, not 'POST'"],
+  [{ timeoutMs: 5 }, "options of http.fetch: method, headers, body, timeMs expected, not 'timeoutMs'"],
+  [{ timeMs: -1 }, 'timeMs of http.fetch: milliseconds from 1 to 2147483647 expected, not -1'],
+  [{ timeMs: NaN }, 'timeMs of http.fetch: milliseconds from 1 to 2147483647 expected, not NaN'],
+  [{ method: 'post' }, "method of http.fetch: one of GET, POST, PUT, PATCH, DELETE expected, not 'post'"],
+  [{ body: 'a' }, "method of http.fetch with a body: POST, PUT, PATCH or DELETE expected, not 'GET'"],
+  [
+    { method: 'POST', body: { a: 1 } },
+    'body of http.fetch: a text, such as JSON.stringify(…) expected, not { a: 1 }',
+  ],
+];
+
+for (const [options, message] of WRONG) {
+  test(`options that cannot be meant are refused, in a dry run too: ${message}`, async () => {
+    const asked = options as HttpOptions;
+
+    await assert.rejects(client().fetch(url, asked), { code: 'INVALID', message });
+    await assert.rejects(capturedHttp(new FarAnswers(), []).fetch(url, asked), {
+      code: 'INVALID',
+      message,
+    });
+  });
+}
+
+test('what fails names scheme and host alone: the rest of a URL may be a secret', async () => {
+  for (const path of ['/bytes/101', '/silent', '/hops/9', `/to/${encodeURIComponent('http://[')}`]) {
+    const asked = client({ timeMs: 100 }).fetch(`${url}${path}/secret`);
+
+    await assert.rejects(
+      asked,
+      (error: Error) => error.message.startsWith(`${url}: `) && !/secret/.test(error.message),
+    );
+  }
+  await assert.rejects(
+    client().fetch('api.example.com/?key=secret'),
+    (error: Error) => !/secret/.test(error.message),
+  );
+});
+
+test('a name of which no address answers fails with what each of them said, in one line', () => {
+  const each = ['connect ECONNREFUSED ::1:80', 'write EPROTO 40B3:error:0A00010B:wrong version number\n'];
+
+  assert.equal(
+    reasonOf(new AggregateError(each.map((text) => new Error(text)))),
+    'connect ECONNREFUSED ::1:80, write EPROTO 40B3:error:0A00010B:wrong version number',
+  );
 });
 
 test('the longest body is read, one byte more is refused', async () => {

@@ -8,6 +8,7 @@ import { request as requestHttp, type IncomingMessage, type RequestOptions } fro
 import { request as requestHttps } from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { TandemError } from '../base/errors.ts';
+import { checkNames, checkWait, checkWord, refused } from '../base/options.ts';
 import type { Clock, Millis } from '../base/world.ts';
 import type { HttpAnswer, HttpOptions, HttpService } from '../route/services.ts';
 
@@ -15,6 +16,9 @@ import type { HttpAnswer, HttpOptions, HttpService } from '../route/services.ts'
 export const REDIRECTS_MAX = 3;
 /** Characters of a URL. */
 export const URL_CHARACTERS_MAX = 8_192;
+
+const OPTIONS = ['method', 'headers', 'body', 'timeMs'];
+const METHODS: readonly NonNullable<HttpOptions['method']>[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** What bounds the requests of scripts. */
 export interface HttpLimits {
@@ -38,18 +42,17 @@ export class HttpClient implements HttpService {
 
   async fetch(url: string, options: HttpOptions = {}): Promise<HttpAnswer> {
     const { requestsMax, timeMs } = this.limits;
-    if (this.waiting >= requestsMax) throw failed(url, `more than ${requestsMax} requests wait`);
+    checkRequest(options);
     const first = parseUrl(url);
+    if (this.waiting >= requestsMax) throw failed(first.origin, `more than ${requestsMax} requests wait`);
     const over = new AbortController();
     const timer = this.clock.after(options.timeMs ?? timeMs, () => over.abort());
     this.waiting++;
     try {
       return await this.follow(first, options, over.signal);
     } catch (error) {
-      if (over.signal.aborted) throw failed(url, 'no whole answer in time');
-      throw error instanceof TandemError
-        ? error
-        : failed(url, error instanceof Error ? error.message : String(error));
+      if (over.signal.aborted) throw failed(first.origin, 'no whole answer in time');
+      throw error instanceof TandemError ? error : failed(first.origin, reasonOf(error));
     } finally {
       this.waiting--;
       timer.cancel();
@@ -64,7 +67,7 @@ export class HttpClient implements HttpService {
       const answer = await this.once(url, options, signal, guarded);
       const next = REDIRECTS.has(answer.status) ? answer.headers['location'] : undefined;
       if (next === undefined) return answer;
-      if (hops === REDIRECTS_MAX) throw failed(first.href, `more than ${REDIRECTS_MAX} redirections`);
+      if (hops === REDIRECTS_MAX) throw failed(first.origin, `more than ${REDIRECTS_MAX} redirections`);
       const to = parseUrl(new URL(next, url).href);
       options = redirected(options, answer.status, to.origin === url.origin);
       url = to;
@@ -79,7 +82,7 @@ export class HttpClient implements HttpService {
   ): Promise<HttpAnswer> {
     const host = url.hostname.replace(/^\[|\]$/g, '');
     if (guarded && isIP(host) !== 0 && isPrivate(host))
-      throw failed(url.href, 'it leads to a private address');
+      throw failed(url.origin, 'it leads to a private address');
     const { method = 'GET', headers = {}, body } = options;
     const asked: RequestOptions = {
       method,
@@ -92,7 +95,7 @@ export class HttpClient implements HttpService {
     return {
       status: message.statusCode ?? 0,
       headers: flat(message.headers),
-      text: await wholeText(message, this.limits.bytesMax, url.href),
+      text: await wholeText(message, this.limits.bytesMax, url.origin),
     };
   }
 }
@@ -113,19 +116,21 @@ function redirected(options: HttpOptions, status: number, sameOrigin: boolean): 
 function ask(url: URL, options: RequestOptions, body: string | undefined): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, options, resolve);
+    // Node tells no length for a DELETE, whose body would be read as the next request.
+    if (body !== undefined) request.setHeader('content-length', Buffer.byteLength(body));
     request.on('error', reject);
     request.end(body);
   });
 }
 
-async function wholeText(message: IncomingMessage, bytesMax: number, url: string): Promise<string> {
+async function wholeText(message: IncomingMessage, bytesMax: number, server: string): Promise<string> {
   const parts: Buffer[] = [];
   let bytes = 0;
   for await (const part of message as AsyncIterable<Buffer>) {
     bytes += part.length;
     if (bytes > bytesMax) {
       message.destroy();
-      throw failed(url, `an answer of more than ${bytesMax} bytes`);
+      throw failed(server, `an answer of more than ${bytesMax} bytes`);
     }
     parts.push(part);
   }
@@ -138,18 +143,40 @@ function flat(headers: IncomingMessage['headers']): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, one(value)]));
 }
 
+/** Throws INVALID for options that cannot be meant. */
+export function checkRequest(options: HttpOptions): void {
+  checkNames('options of http.fetch', options, OPTIONS);
+  const { method = 'GET', body, timeMs } = options;
+  checkWord('method of http.fetch', method, METHODS);
+  checkWait('timeMs of http.fetch', timeMs);
+  if (body === undefined) return;
+  if (typeof body !== 'string')
+    throw refused('body of http.fetch', 'a text, such as JSON.stringify(…)', body);
+  if (method === 'GET')
+    throw refused('method of http.fetch with a body', 'POST, PUT, PATCH or DELETE', method);
+}
+
 /** Throws HTTP_FAILED for what is no URL of a web server. */
 export function parseUrl(text: string): URL {
+  if (typeof text !== 'string') throw refused('the URL of http.fetch', 'a text', text);
   const url = text.length <= URL_CHARACTERS_MAX && URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
   throw failed(
-    text.slice(0, 100),
+    text.split(/[?#]/, 1).join('').slice(0, 100),
     `expected an http or https URL of at most ${URL_CHARACTERS_MAX} characters`,
   );
 }
 
-function failed(url: string, why: string): TandemError {
-  return new TandemError('HTTP_FAILED', `${url}: ${why}`);
+/** Of a name with several addresses each has failed in its own way. What OpenSSL says is several lines. */
+export function reasonOf(error: unknown): string {
+  const all: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  const said = all.map((one) => (one instanceof Error ? one.message : String(one)).trim().split('\n')[0]);
+  return said.join(', ');
+}
+
+/** The path and what follows it may be a secret: scheme and host say enough beside the line of the script. */
+function failed(server: string, why: string): TandemError {
+  return new TandemError('HTTP_FAILED', `${server}: ${why}`);
 }
 
 // ─── what is private ──────────────────────────────────────────────────────────────────────────────

@@ -2,8 +2,17 @@
 import { z } from 'zod';
 import { parseUri } from '../sip/uri.ts';
 import { parseNetwork } from '../subscriber/address-table.ts';
-import { CALL_MS, PROBE_EVERY_MS_MIN, SERVERS_MAX } from '../trunk/pool.ts';
-import { CHANNELS_MAX, DOWN_AFTER, REST_MS, UP_AFTER, WEIGHT_MAX } from '../trunk/pool-server.ts';
+import { CALL_MS } from '../trunk/pool.ts';
+import {
+  CHANNELS_MAX,
+  NAME_MAX,
+  PICKS,
+  PROBE_EVERY_MS_MIN,
+  SERVERS_MAX,
+  THRESHOLD_MAX,
+  WEIGHT_MAX,
+} from '../trunk/pool-options.ts';
+import { DOWN_AFTER, REST_MS, UP_AFTER } from '../trunk/pool-server.ts';
 
 const DAY_MS = 86_400_000;
 const milliseconds = z.int().min(1).max(DAY_MS);
@@ -38,28 +47,17 @@ const poolServer = z
 
 const pool = z
   .strictObject({
-    name: z.string().min(1).max(64),
+    name: z.string().min(1).max(NAME_MAX),
     servers: z
       .array(z.union([sipUri, poolServer]))
       .max(SERVERS_MAX)
       .readonly(),
-    pick: z
-      .enum([
-        'round-robin',
-        'weight',
-        'least-calls',
-        'most-free',
-        'hash-call-id',
-        'hash-user',
-        'hash-ip',
-        'priority',
-      ])
-      .default('weight'),
+    pick: z.enum(PICKS).default('weight'),
     request_uri: z.enum(['host', 'keep']).default('host'),
     probe_ms: z.int().min(0).max(DAY_MS).default(0),
     probe_reply_ms: milliseconds.default(2_000),
-    down_after: z.int().min(1).max(1_000).default(DOWN_AFTER),
-    up_after: z.int().min(1).max(1_000).default(UP_AFTER),
+    down_after: z.int().min(1).max(THRESHOLD_MAX).default(DOWN_AFTER),
+    up_after: z.int().min(1).max(THRESHOLD_MAX).default(UP_AFTER),
     rest_ms: milliseconds.default(REST_MS),
     call_ms: milliseconds.default(CALL_MS),
   })

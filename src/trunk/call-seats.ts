@@ -19,9 +19,13 @@ export class CallSeats {
     return this.held.size;
   }
 
-  /** The call was answered at this seat. Without a number its end is never heard of, and time frees the seat. */
+  /**
+   * The call was answered at this seat; at another one too, when a server that was given up answers late: that is no
+   * second call. Without a number its end is never heard of, and time frees the seat.
+   */
   hold(call: number, callId: string, seat: Seat): void {
     if (call === 0) return;
+    if (this.held.get(call)?.callId === callId) return seat.free();
     this.held.set(call, { callId, seat });
     seat.freed = () => this.held.delete(call);
   }
@@ -41,7 +45,7 @@ export class CallSeats {
         return call === 0 && this.watched ? ++this.lastNumber : call;
       },
       ended: (call, by, callId, at) => {
-        if (this.watched) this.ended(call, callId);
+        if (this.held.size > 0) this.ended(call, callId);
         inner.ended(call, by, callId, at);
       },
     };

@@ -4,7 +4,7 @@
  */
 import type { Plan, Target } from '../proxy/plan.ts';
 import { Proxy, type ProxyParts } from '../proxy/proxy.ts';
-import type { PlanFailure, RelayHooks, RelayOptions, ResponseContext } from '../proxy/response-context.ts';
+import type { RelayHooks, RelayOptions, ResponseContext } from '../proxy/response-context.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import { pooled, type Seat } from './pool.ts';
@@ -27,7 +27,7 @@ export class CountingProxy extends Proxy {
   ): ResponseContext {
     const counted = this.calls.watched && server.isInvite && request.toTag === '' && hasPooled(plan);
     if (!counted) return super.relay(server, request, plan, options);
-    const seats = new RelaySeats(this.calls, options.call, request.callId, 'serial' in plan);
+    const seats = new RelaySeats(this.calls, options.call, request.callId);
     return super.relay(server, request, plan, { ...options, hooks: seats.around(options.hooks) });
   }
 }
@@ -38,21 +38,27 @@ function hasPooled(plan: Plan): boolean {
   return pooled(plan) !== undefined;
 }
 
+/** The seat of one branch. */
+interface BranchSeat {
+  readonly target: Target;
+  readonly seat: Seat;
+  /** Whether its server, or a host of it, gave a final answer. */
+  heard: boolean;
+}
+
 /** The seats of one relayed INVITE, until its final response. */
 class RelaySeats {
   private readonly calls: CallSeats;
   private readonly call: number;
   private readonly callId: string;
-  private readonly serial: boolean;
-  /** By branch, in the order they were sent. */
-  private readonly seats = new Map<Target, Seat>();
+  /** One for each branch, in the order they were sent: a target that stands in a plan twice has two, either will do. */
+  private readonly seats: BranchSeat[] = [];
   private answered: Seat | undefined = undefined;
 
-  constructor(calls: CallSeats, call: number, callId: string, serial: boolean) {
+  constructor(calls: CallSeats, call: number, callId: string) {
     this.calls = calls;
     this.call = call;
     this.callId = callId;
-    this.serial = serial;
   }
 
   around(hooks: RelayHooks): RelayHooks {
@@ -70,11 +76,8 @@ class RelaySeats {
         this.heard(response, target);
         return reply?.(response, target) ?? true;
       },
-      failed: (failure, context) => {
-        this.failed(failure);
-        if (failed === undefined) context.pass();
-        else failed(failure, context);
-      },
+      ended: (target, status) => this.ended(target, status),
+      failed,
       finished: (status, by) => {
         this.finished(status);
         finished?.(status, by);
@@ -88,53 +91,45 @@ class RelaySeats {
     if (of === undefined) return true;
     const seat = of.pool.take(of.server, of.needs);
     if (seat === undefined) return false;
-    this.seats.set(target, seat);
+    this.seats.push({ target, seat, heard: false });
     return true;
   }
 
-  private free(target: Target): void {
-    this.seats.get(target)?.free();
-    this.seats.delete(target);
-  }
-
   private heard({ status }: SipResponse, target: Target): void {
-    const seat = this.seats.get(target);
-    if (status < 200 || seat === undefined) return;
+    if (status < 200) return;
+    const of = this.seats.findLast((one) => one.target === target);
     if (status >= 300) {
-      if (status >= 500 && status < 600) seat.server.failed++;
-      this.free(target);
+      if (of === undefined) return;
+      if (status >= 500 && status < 600) of.seat.server.failed++;
+      of.heard = true;
     } else if (this.answered === undefined) {
       // Held from here on, so that a BYE ends it even if nobody was left to tell of the answer.
-      this.answered = seat;
-      this.countSilent(target);
-      this.calls.hold(this.call, this.callId, seat);
+      this.answered = of?.seat ?? seatAnyway(target);
+      if (this.answered !== undefined) this.calls.hold(this.call, this.callId, this.answered);
     }
   }
 
-  /** Serial targets before the one that answered, and not heard of since, were given up. */
-  private countSilent(answered: Target): void {
-    if (!this.serial) return;
-    for (const [target, seat] of this.seats) {
-      if (target === answered) return;
-      seat.server.failed++;
-    }
+  /** A silent server failed as one that says so does; what was cancelled, or never left us, says nothing about it. */
+  private ended(target: Target, status: number): void {
+    const of = this.seats.findLast((one) => one.target === target);
+    if (of?.heard === false && (status === 408 || status === 503)) of.seat.server.failed++;
+    this.free(target);
   }
 
-  private failed({ ends }: PlanFailure): void {
-    for (const { target, timedOut } of ends) {
-      const seat = timedOut ? this.seats.get(target) : undefined;
-      if (seat !== undefined) seat.server.failed++;
-    }
-    this.freeAll();
+  private free(target: Target): void {
+    const at = this.seats.findLastIndex((one) => one.target === target);
+    if (at >= 0) this.seats.splice(at, 1)[0]!.seat.free();
   }
 
   private finished(status: number): void {
     if (status >= 300) this.answered = undefined;
-    this.freeAll();
+    for (const { seat } of this.seats) if (seat !== this.answered) seat.free();
+    this.seats.length = 0;
   }
+}
 
-  private freeAll(): void {
-    for (const seat of this.seats.values()) if (seat !== this.answered) seat.free();
-    this.seats.clear();
-  }
+/** A server that was given up has answered after all. */
+function seatAnyway(target: Target): Seat | undefined {
+  const of = pooled(target);
+  return of && of.pool.occupy(of.server, of.needs);
 }

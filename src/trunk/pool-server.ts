@@ -1,18 +1,11 @@
 /** One server of a pool: its health, and the channels that are taken at it. */
 import { assert } from '../base/assert.ts';
-import { TandemError } from '../base/errors.ts';
 import { step } from '../base/machine.ts';
 import type { Clock, Millis, Timer } from '../base/world.ts';
 import type { PoolServerOptions, ServerState } from '../route/services.ts';
 import { parseUri, printUri, type Uri } from '../sip/uri.ts';
 import { type ServerPart, serverMachine } from './server-machine.ts';
 
-/** The largest share of a server. */
-export const WEIGHT_MAX = 1_000;
-/** Kinds of channels that one server may have. */
-export const KINDS_MAX = 16;
-/** Channels of one kind. */
-export const CHANNELS_MAX = 1_000_000;
 /** Every call takes one of these. */
 export const CALLS_KIND = 'calls';
 /** A server that was marked down, and is not probed, rests so long. */
@@ -65,8 +58,6 @@ export class PoolServer implements ServerPart {
   constructor(options: PoolServerOptions, rules: ServerRules) {
     this.uri = parseUri(options.uri);
     this.name = printUri(this.uri);
-    if (this.uri.scheme === 'tel')
-      throw new TandemError('INVALID', `a server has an address, not ${this.name}`);
     this.rules = rules;
     this.since = rules.clock.wall();
     this.configure(options, rules);
@@ -74,7 +65,6 @@ export class PoolServer implements ServerPart {
 
   /** Takes new options; health, calls and counts stay. */
   configure(options: PoolServerOptions, rules: ServerRules): void {
-    checkOptions(this.name, options);
     this.weight = options.weight ?? 1;
     this.priority = options.priority ?? 0;
     this.channels = new Map(Object.entries(options.resources ?? {}));
@@ -85,6 +75,11 @@ export class PoolServer implements ServerPart {
   /** Whether it gets requests. */
   get isUp(): boolean {
     return this.state === 'up';
+  }
+
+  /** Whether something must be known of it even when new options leave it out for a while. */
+  get isRemembered(): boolean {
+    return this.calls > 0 || this.state === 'disabled';
   }
 
   // ─── channels ─────────────────────────────────────────────────────────────────────────────────
@@ -107,15 +102,13 @@ export class PoolServer implements ServerPart {
     return true;
   }
 
-  /** Takes one channel of each kind, all or none. */
-  take(needs: readonly string[]): boolean {
-    if (!this.hasRoom(needs)) return false;
+  /** Takes one channel of each kind, whether there is room or not. */
+  occupy(needs: readonly string[]): void {
     this.calls++;
     for (const kind of needs) if (kind !== CALLS_KIND) this.taken.set(kind, this.takenOf(kind) + 1);
-    return true;
   }
 
-  /** Gives back what {@link take} took. */
+  /** Gives back what {@link occupy} took. */
   give(needs: readonly string[]): void {
     assert(this.calls > 0, 'channels are given back once');
     this.calls--;
@@ -187,22 +180,8 @@ export class PoolServer implements ServerPart {
   }
 
   private restIfNobodyAsks(): void {
+    this.stop();
     if (this.rules.probed) return;
-    this.rest?.cancel();
     this.rest = this.rules.clock.after(this.rules.restMs, () => step(serverMachine, 'rested', this));
-  }
-}
-
-/** Throws INVALID, naming the server and what is wrong with it. */
-function checkOptions(name: string, { weight = 1, resources = {} }: PoolServerOptions): void {
-  if (!Number.isInteger(weight) || weight < 1 || weight > WEIGHT_MAX) {
-    throw new TandemError('INVALID', `a weight is from 1 to ${WEIGHT_MAX}, not ${weight} at ${name}`);
-  }
-  const channels = Object.entries(resources);
-  if (channels.length > KINDS_MAX)
-    throw new TandemError('INVALID', `${name} has more than ${KINDS_MAX} kinds of channels`);
-  for (const [kind, count] of channels) {
-    if (Number.isInteger(count) && count >= 0 && count <= CHANNELS_MAX) continue;
-    throw new TandemError('INVALID', `${name} has from 0 to ${CHANNELS_MAX} ${kind}, not ${count}`);
   }
 }

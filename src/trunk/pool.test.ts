@@ -5,8 +5,8 @@ import { parseNameAddr } from '../sip/name-addr.ts';
 import { parseUri, printUri } from '../sip/uri.ts';
 import { Endpoint } from '../base/endpoint.ts';
 import { simWorld } from '../testing/sim-world.ts';
-import { CALL_MS, Pool, pooled, PROBE_EVERY_MS_MIN, type Seat, SERVERS_MAX } from './pool.ts';
-import { CHANNELS_MAX, KINDS_MAX, WEIGHT_MAX } from './pool-server.ts';
+import { CALL_MS, Pool, pooled, type Seat } from './pool.ts';
+import { CHANNELS_MAX, KINDS_MAX, PROBE_EVERY_MS_MIN, SERVERS_MAX, WEIGHT_MAX } from './pool-options.ts';
 
 const A = 'sip:192.0.2.21:5060';
 const B = 'sip:192.0.2.22:5060';
@@ -221,6 +221,20 @@ test('without probes a server comes back after its rest; each mark begins the re
 
   assert.equal(server!.state, 'up');
   assert.deepEqual(changes, [`${A} down`, `${A} up`]);
+});
+
+test('a server that rests does not come back by time alone once it is probed', async () => {
+  const { pool, world } = make({ servers: [A], restMs: 10_000 });
+  const [server] = pool.servers;
+  server!.markDown();
+
+  pool.configure({ servers: [A], probe: { everyMs: 1_000, upAfter: 2 } });
+  await world.run(20_000);
+  assert.equal(server!.state, 'down');
+  server!.probed(true, 200, '');
+  server!.probed(true, 200, '');
+
+  assert.equal(server!.state, 'up');
 });
 
 test('what the operator disabled stays so, whatever probes and scripts say, until he enables it', () => {

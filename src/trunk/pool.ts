@@ -1,5 +1,5 @@
 /** Servers that do the same: which of them gets a request, and who is well. */
-import { TandemError } from '../base/errors.ts';
+import { refused } from '../base/options.ts';
 import type { Clock, Millis, Timer } from '../base/world.ts';
 import type { Target } from '../proxy/plan.ts';
 import type {
@@ -8,22 +8,20 @@ import type {
   Pool as PoolPort,
   PoolOptions,
   PoolServerOptions,
-  ProbeOptions,
 } from '../route/services.ts';
-import { isIpAddress } from '../base/endpoint.ts';
 import type { Uri } from '../sip/uri.ts';
-import type { TransportName } from '../transport/flow.ts';
 import { defaultPorts } from '../transport/locate-order.ts';
 import type { Hop } from '../transport/transports.ts';
 import { inOrder } from './pick.ts';
-import { DOWN_AFTER, PoolServer, REST_MS, type ServerRules, UP_AFTER } from './pool-server.ts';
+import { checkPool, transportOf } from './pool-options.ts';
+import { CALLS_KIND, DOWN_AFTER, PoolServer, REST_MS, type ServerRules, UP_AFTER } from './pool-server.ts';
 
-/** Servers of one pool. */
-export const SERVERS_MAX = 1_000;
 /** A call whose end is never seen gives its channels back after so long. */
 export const CALL_MS = 4 * 3_600_000;
 /** Targets of one pick, unless asked for fewer. */
 export const TARGETS_MAX = 8;
+/** How long a probe waits for its answer. */
+const PROBE_REPLY_MS = 2_000;
 
 /** How a pool's servers are asked: see ProbeOptions. */
 export interface Probing {
@@ -98,13 +96,17 @@ export class Pool implements PoolPort {
   readonly seats = new Set<Seat>();
   /** Seats that were freed because nobody saw their call end. */
   overdue = 0;
+  /** Servers that new options left out while there was something to remember of them, should they come back. */
+  private left: readonly PoolServer[] = [];
   private readonly parts: PoolParts;
   private callMs = CALL_MS;
   private keepUri = false;
   private turn = 0;
   private sweeper: Timer | undefined = undefined;
 
+  /** Throws INVALID. */
   constructor(name: string, options: PoolOptions, parts: PoolParts) {
+    checkPool(name, options);
     this.name = name;
     this.parts = parts;
     this.configure(options);
@@ -120,10 +122,18 @@ export class Pool implements PoolPort {
     return this.seats.size;
   }
 
+  /** Whether it would be wrong to begin anew when a pool of this name is opened again. */
+  get isRemembered(): boolean {
+    return this.left.length > 0 || this.servers.some((server) => server.isRemembered);
+  }
+
   pick(c: PickSubject, most = TARGETS_MAX, needs: readonly string[] = NO_NEEDS): readonly Target[] {
-    const kinds = needs.length > 1 ? [...new Set(needs)] : needs;
+    if (typeof most !== 'number' || Number.isNaN(most)) throw refused('most of pick', 'a number', most);
+    if (!Array.isArray(needs)) throw refused('needs of pick', 'a list of kinds of channels', needs);
+    const kinds: readonly string[] = needs.length > 1 ? [...new Set(needs)] : needs;
     const turn = { c, needs: kinds, turn: this.turn++ };
     const chosen = inOrder(this.servers, this.pickName, turn);
+    if (chosen.length === 0) this.checkKinds(kinds);
     if (chosen.length > most) chosen.length = Math.max(0, most);
     return chosen.map((server) => this.target(c.uri, server, kinds));
   }
@@ -132,7 +142,7 @@ export class Pool implements PoolPort {
     pooled(target)?.server.markDown();
   }
 
-  /** Takes new options. Servers that stay keep health and calls; those that go finish their calls. */
+  /** Takes new options, looked at before. Servers that stay keep health and calls; those that go finish their calls. */
   configure(options: PoolOptions): void {
     const { pick = 'weight', probe, restMs = REST_MS, callMs = CALL_MS, requestUri = 'host' } = options;
     const rules: ServerRules = {
@@ -143,13 +153,11 @@ export class Pool implements PoolPort {
       upAfter: probe?.upAfter ?? UP_AFTER,
       changed: (server) => this.parts.changed(this, server),
     };
-    const servers = this.serversOf(options, rules, requestUri === 'keep');
-    for (const old of this.servers) if (!servers.includes(old)) old.stop();
-    this.servers = servers;
+    this.takeServers(options, rules);
     this.pickName = pick;
     this.callMs = callMs;
     this.keepUri = requestUri === 'keep';
-    this.probe = probe && wholeProbe(probe);
+    this.probe = probe && { everyMs: probe.everyMs, replyMs: probe.replyMs ?? PROBE_REPLY_MS };
   }
 
   /** The server with this name, as `show` prints it. */
@@ -159,8 +167,14 @@ export class Pool implements PoolPort {
 
   /** A seat at a server for one call; undefined when it is down or full by now. */
   take(server: PoolServer, needs: readonly string[]): Seat | undefined {
-    if (!server.isUp || !server.take(needs)) return undefined;
+    if (!server.isUp || !server.hasRoom(needs)) return undefined;
     server.sent++;
+    return this.occupy(server, needs);
+  }
+
+  /** A seat for a call that is there already, whether there is room or not. */
+  occupy(server: PoolServer, needs: readonly string[]): Seat {
+    server.occupy(needs);
     const seat = new Seat(this, server, needs, this.parts.clock.now());
     this.seats.add(seat);
     this.sweeper ??= this.parts.clock.after(this.callMs, this.sweep);
@@ -201,52 +215,30 @@ export class Pool implements PoolPort {
     return new PoolTarget({ scheme, user: uri.user, host, port, params }, undefined, this, server, needs);
   }
 
-  private serversOf(options: PoolOptions, rules: ServerRules, keepUri: boolean): readonly PoolServer[] {
-    if (options.servers.length > SERVERS_MAX)
-      throw new TandemError('INVALID', `the pool ${this.name} has more than ${SERVERS_MAX} servers`);
-    const known = new Map(this.servers.map((server) => [server.name, server]));
-    const made = options.servers.map((written) => {
+  /** A misspelt kind must not keep every call out in silence. */
+  private checkKinds(needs: readonly string[]): void {
+    if (needs.length === 0 || this.servers.length === 0) return;
+    const known = new Set([CALLS_KIND, ...this.servers.flatMap(({ channels }) => [...channels.keys()])]);
+    for (const kind of needs)
+      if (!known.has(kind)) throw refused(`needs of the pool ${this.name}`, [...known].join(', '), kind);
+  }
+
+  private takeServers(options: PoolOptions, rules: ServerRules): void {
+    const known = new Map([...this.left, ...this.servers].map((server) => [server.name, server]));
+    this.servers = options.servers.map((written) => {
       const asked: PoolServerOptions = typeof written === 'string' ? { uri: written } : written;
-      const server = new PoolServer(asked, rules);
-      if (keepUri) checkAddress(server);
-      return { server, asked };
-    });
-    if (new Set(made.map(({ server }) => server.name)).size < made.length)
-      throw new TandemError('INVALID', `the pool ${this.name} names a server twice`);
-    return made.map(({ server, asked }) => {
-      const old = known.get(server.name);
+      const made = new PoolServer(asked, rules);
+      const old = known.get(made.name);
       old?.configure(asked, rules);
-      return old ?? server;
+      known.delete(made.name);
+      return old ?? made;
     });
+    for (const gone of known.values()) gone.stop();
+    this.left = [...known.values()].filter((server) => server.isRemembered);
   }
 }
 
 const NO_NEEDS: readonly string[] = [];
-
-/** Nobody is asked more often. */
-export const PROBE_EVERY_MS_MIN = 100;
-const PROBE_REPLY_MS = 2_000;
-
-function wholeProbe({ everyMs, replyMs = PROBE_REPLY_MS }: ProbeOptions): Probing {
-  if (everyMs >= PROBE_EVERY_MS_MIN) return { everyMs, replyMs };
-  throw new TandemError('INVALID', `a probe every ${PROBE_EVERY_MS_MIN} ms at most, not every ${everyMs}`);
-}
-
-/** A kept Request-URI says nothing about the way, so the way must need no look-up. */
-function checkAddress({ name, uri }: PoolServer): void {
-  if (isIpAddress(uri.host) && TRANSPORTS.has(transportOf(uri))) return;
-  throw new TandemError(
-    'INVALID',
-    `with requestUri 'keep' a server is named by its address, and by a transport we speak, not ${name}`,
-  );
-}
-
-const TRANSPORTS: ReadonlySet<string> = new Set<TransportName>(['udp', 'tcp', 'tls', 'ws', 'wss']);
-
-function transportOf({ scheme, params }: Uri): TransportName {
-  const unnamed = scheme === 'sips' ? 'tls' : 'udp';
-  return String(params['transport'] ?? unnamed).toLowerCase() as TransportName; // `checkAddress` has looked at it.
-}
 
 function hopTo(uri: Uri): Hop {
   const transport = transportOf(uri);

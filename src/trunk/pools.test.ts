@@ -72,6 +72,19 @@ test('a reload that gives a lost pool another server brings the trunk up again',
   pools.stop();
 });
 
+test('a pool that a route opens is refused: a reload would lose it', () => {
+  const { pools } = open();
+  const generation = pools.generation();
+  generation.open('media', { servers: [A] });
+  generation.commit();
+
+  assert.throws(() => generation.open('late', { servers: [A] }), {
+    code: 'INVALID',
+    message: 'the pool late is opened too late: in script(…), not in a route',
+  });
+  pools.stop();
+});
+
 test('scripts hear of a trunk that is lost by a failure and found by a probe, and the log says so', async () => {
   const heard: string[] = [];
   const listening: Script = script(({ pools }) => {

@@ -8,6 +8,7 @@ import type { Clock } from '../base/world.ts';
 import type { Pool as PoolPort, PoolOptions, PoolService } from '../route/services.ts';
 import { CallSeats } from './call-seats.ts';
 import { Pool } from './pool.ts';
+import { checkPool } from './pool-options.ts';
 import type { PoolServer } from './pool-server.ts';
 import { PoolProbe, type ProbeParts } from './probe.ts';
 
@@ -67,6 +68,8 @@ export class Pools {
   private readonly clock: Clock;
   private readonly listener: PoolListener;
   private readonly entries = new Map<string, Entry>();
+  /** Pools that no script opens now, while there is something to remember of them, should they come back. */
+  private readonly closed = new Map<string, Pool>();
   private probeParts: ProbeParts | undefined = undefined;
 
   constructor(clock: Clock, listener: PoolListener) {
@@ -126,7 +129,11 @@ export class Pools {
   generation(): PoolGeneration {
     const wanted = new Map<string, PoolOptions>();
     const fresh: string[] = [];
+    let runs = false;
     const open = (name: string, options: PoolOptions): PoolPort => {
+      if (runs)
+        throw new TandemError('INVALID', `the pool ${name} is opened too late: in script(…), not in a route`);
+      checkPool(name, options); // Throws now what would fail later.
       const entry = this.entries.get(name);
       if (entry?.fixed)
         throw new TandemError('CONFLICT', `[trunk] pools has a pool called ${name}: use pools.get`);
@@ -134,7 +141,7 @@ export class Pools {
       if (entry === undefined) {
         this.add(name, options, false);
         fresh.push(name);
-      } else new Pool(name, options, { clock: this.clock, changed: () => {} }); // Throws now what would fail later.
+      }
       wanted.set(name, options);
       return this.pool(name);
     };
@@ -142,17 +149,20 @@ export class Pools {
     return {
       open,
       get,
-      commit: () => this.commit(wanted),
+      commit: () => {
+        runs = true;
+        this.commit(wanted);
+      },
       drop: () => fresh.forEach((name) => this.close(name)),
     };
   }
 
   /** Ends every timer. */
   stop(): void {
-    for (const [name, { pool }] of this.entries) {
-      this.close(name);
-      pool.stop();
-    }
+    const pools = [...this.list(), ...this.closed.values()];
+    for (const name of this.entries.keys()) this.close(name);
+    for (const pool of pools) pool.stop();
+    this.closed.clear();
   }
 
   private commit(wanted: ReadonlyMap<string, PoolOptions>): void {
@@ -169,22 +179,36 @@ export class Pools {
 
   private add(name: string, options: PoolOptions, fixed: boolean): void {
     if (this.entries.size >= POOLS_MAX) throw new TandemError('INVALID', `more than ${POOLS_MAX} pools`);
-    const pool = new Pool(name, options, {
-      clock: this.clock,
-      changed: (of, server) => this.tell(of, server),
-    });
+    const pool = this.reopened(name, options) ?? this.made(name, options);
     const probe = new PoolProbe(pool);
     this.entries.set(name, { pool, probe, fixed, isUp: pool.up > 0 });
     this.calls.watched = true;
     probe.start(this.probeParts);
   }
 
+  private made(name: string, options: PoolOptions): Pool {
+    return new Pool(name, options, {
+      clock: this.clock,
+      changed: (of, server) => this.tell(of, server),
+    });
+  }
+
+  private reopened(name: string, options: PoolOptions): Pool | undefined {
+    const pool = this.closed.get(name);
+    this.closed.delete(name);
+    pool?.configure(options);
+    return pool;
+  }
+
   private close(name: string): void {
+    for (const [old, pool] of this.closed) if (!pool.isRemembered) this.closed.delete(old);
     const entry = this.entries.get(name);
-    entry?.probe.stop();
-    entry?.pool.retire();
+    if (entry === undefined) return;
+    entry.probe.stop();
+    entry.pool.retire();
     this.entries.delete(name);
-    this.calls.watched = this.entries.size > 0 || this.calls.count > 0;
+    if (entry.pool.isRemembered) this.closed.set(name, entry.pool);
+    this.calls.watched = this.entries.size > 0;
   }
 
   private tell(pool: Pool, { name, isUp, status, why }: PoolServer): void {

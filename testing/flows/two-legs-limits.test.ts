@@ -44,6 +44,25 @@ function sent(t: Town, method: string): number {
   ).length;
 }
 
+//    what a script says, what it is told; a month is longer than a timer of Node's
+const WRONG: readonly [unknown, string][] = [
+  [{ ringMs: -1 }, 'ringMs of b2b.to: milliseconds from 1 to 2147483647 expected, not -1'],
+  [{ replyMs: '5000' }, "replyMs of b2b.to: milliseconds from 1 to 2147483647 expected, not '5000'"],
+  [{ talkMsMax: NaN }, 'talkMsMax of b2b.to: milliseconds from 1 to 2147483647 expected, not NaN'],
+  [
+    { talkMsMax: 2_592_000_000 },
+    'talkMsMax of b2b.to: milliseconds from 1 to 2147483647 expected, not 2592000000',
+  ],
+  [{ refer: 'far' }, "refer of b2b.to: one of ours, pass expected, not 'far'"],
+  [{ redirects: 'show' }, "redirects of b2b.to: one of hide, pass expected, not 'show'"],
+];
+
+for (const [options, message] of WRONG) {
+  test(`options that cannot be meant are refused where they are given: ${message}`, () => {
+    assert.throws(() => b2bTo(at(ONE), options as B2bOptions), { code: 'INVALID', message });
+  });
+}
+
 test('a reliable response, its PRACK and the answer to that pass from leg to leg', async () => {
   const { t, caller, one } = await townOf(at(ONE));
   caller.ask('INVITE', BOB, RELIABLE);
