@@ -53,3 +53,45 @@ test('one that throws does not take the others with it', async () => {
   assert.match(String(error), /two/);
   assert.deepEqual(ran, ['one', 'three']);
 });
+
+test('a turn that did all it was asked for is followed by its end, and by no other turn', async () => {
+  const soon = new Soon();
+  const ran: string[] = [];
+  const counted = countedImmediates();
+
+  soon.add(() => ran.push('one'));
+  soon.addLast(() => ran.push('flush'));
+  soon.atEnd(() => ran.push('end'));
+  await turn();
+
+  assert.deepEqual(ran, ['one', 'flush', 'end']);
+  assert.equal(counted(), 2); // Its own, and that of `turn`.
+});
+
+test('a flush that is asked for by what runs leaves in the same turn, and asks for no other', async () => {
+  const soon = new Soon();
+  const ran: string[] = [];
+  const counted = countedImmediates();
+
+  soon.add(() => soon.addLast(() => ran.push('flush')));
+  soon.atEnd(() => ran.push('end'));
+  await turn();
+
+  assert.deepEqual(ran, ['flush', 'end']);
+  assert.equal(counted(), 2);
+});
+
+/** How many turns the event loop was asked for, until it is called. */
+function countedImmediates(): () => number {
+  const real = globalThis.setImmediate;
+  let count = 0;
+  const counting = (run: () => void): NodeJS.Immediate => {
+    count++;
+    return real(run);
+  };
+  globalThis.setImmediate = counting as typeof setImmediate;
+  return () => {
+    globalThis.setImmediate = real;
+    return count;
+  };
+}

@@ -30,17 +30,14 @@ export class Soon {
     setImmediate(this.fire);
   }
 
+  /** Asks for another turn only when something is left for it: an empty one costs as much as a message. */
   private readonly fire = (): void => {
-    this.armed = false;
-    const runs = this.runs;
-    if (runs.length > 0) {
-      this.runs = [];
-      this.runAll(runs, this.runs);
-    }
-    const lastRuns = this.lastRuns;
-    if (lastRuns.length > 0) {
-      this.lastRuns = [];
-      this.runAll(lastRuns, this.lastRuns);
+    try {
+      this.runAll();
+      this.runAllLast();
+    } finally {
+      this.armed = false;
+      if (this.runs.length + this.lastRuns.length > 0) this.arm();
     }
     if (this.end !== undefined && !this.armed) this.runEnd(this.end);
   };
@@ -50,14 +47,27 @@ export class Soon {
     end();
   }
 
-  /** One that throws is reported by the process; those behind it run in the next turn. */
-  private runAll(runs: readonly (() => void)[], next: (() => void)[]): void {
-    let done = 0;
-    try {
-      while (done < runs.length) runs[done++]?.();
-    } finally {
-      if (done < runs.length) next.unshift(...runs.slice(done));
-      if (this.runs.length + this.lastRuns.length > 0) this.arm();
-    }
+  private runAll(): void {
+    const { runs } = this;
+    if (runs.length === 0) return;
+    this.runs = [];
+    runEach(runs, this.runs);
+  }
+
+  private runAllLast(): void {
+    const { lastRuns } = this;
+    if (lastRuns.length === 0) return;
+    this.lastRuns = [];
+    runEach(lastRuns, this.lastRuns);
+  }
+}
+
+/** One that throws is reported by the process; those behind it run in the next turn. */
+function runEach(runs: readonly (() => void)[], next: (() => void)[]): void {
+  let done = 0;
+  try {
+    while (done < runs.length) runs[done++]?.();
+  } finally {
+    if (done < runs.length) next.unshift(...runs.slice(done));
   }
 }
