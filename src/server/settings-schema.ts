@@ -74,7 +74,9 @@ const sip = z
     udp: z
       .enum(['batch', 'dgram'])
       .default('batch')
-      .describe('How sockets are read: `batch` many datagrams, and TCP, by few system calls; `dgram` by Node alone.'),
+      .describe(
+        'How sockets are read: `batch` many datagrams, and TCP, by few system calls; `dgram` by Node alone.',
+      ),
     gso: z
       .boolean()
       .default(true)
