@@ -241,6 +241,7 @@ export class B2bCall implements BridgeUser {
         },
         failed: (status, response) => {
           if (attempt !== undefined) this.attempts.delete(attempt);
+          if (response?.status === 430) this.core.flowFailed?.(callee);
           const other = callee.others?.[0];
           if (other !== undefined && isFlowGone(status, response) && attempt?.cancelled !== true)
             return void this.ring(other).then(resolve);

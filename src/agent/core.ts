@@ -9,6 +9,7 @@ import type { TransactionLayer } from '../transaction/layer.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { Locator } from '../transport/locate.ts';
 import type { Transports } from '../transport/transports.ts';
+import type { Callee } from './hunt.ts';
 import { type LedBy, Ways, type WaysParts } from './ways.ts';
 
 /** What the agent is made of. */
@@ -40,6 +41,8 @@ export class AgentCore {
   readonly dialogs: Dialogs;
   /** Set when the script has local routes. */
   local: LocalHook | undefined = undefined;
+  /** Told that the flow to somebody is gone; set by the registrar, when there is one. RFC 5626 §7 */
+  flowFailed: ((callee: Callee) => void) | undefined = undefined;
   private readonly transports: Transports;
   private readonly ways: WaysParts;
 

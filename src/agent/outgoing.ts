@@ -134,6 +134,7 @@ export class OutgoingRequest implements ClientUser {
     const success = status >= 200 && status < 300 && this.draft.method === 'INVITE';
     // A try that we gave up may still be answered, and then somebody waits for the ACK.
     if (client !== this.live && !success) return;
+    this.flow = client.flow; // Another one than it began with, when its connection ended meanwhile.
     if (!this.heard) this.ways?.answered();
     this.heard = true;
     this.patience?.cancel();
@@ -141,7 +142,6 @@ export class OutgoingRequest implements ClientUser {
       if (!this.over) this.user.provisional?.(response);
     } else if (success) {
       if (client !== this.live) this.live?.cancel();
-      this.flow = client.flow;
       this.over = true;
       this.user.answered?.(response);
     } else if (!this.tryWithProof(response) && !this.tryElsewhere(response)) this.end(response);

@@ -72,6 +72,28 @@ test('what cannot be shown is refused at once', () => {
   );
 });
 
+test('a name of ours, and what is no number, are refused with what may stand there', () => {
+  const metrics = new MetricRegistry();
+  const gauge = metrics.gauge('calls', '');
+  const setup = metrics.histogram('setup', '', [1, 2]);
+  const five: never = 5 as never;
+
+  const mistakes: readonly (readonly [() => unknown, RegExp])[] = [
+    [
+      () => metrics.counter('tandem_requests_total', ''),
+      /the name of a metric: none that begins with tandem_/,
+    ],
+    [() => metrics.histogram('other', '', five), /the bounds of other: a list of numbers expected, not 5/],
+    [() => metrics.histogram('other', '', [1, NaN]), /the bounds of other: a list of numbers expected/],
+    [() => gauge.set(NaN), /the value of a gauge: a number expected, not NaN/],
+    [() => gauge.add(Infinity), /what a gauge is changed by: a number expected, not Infinity/],
+    [() => setup.observe(NaN), /what a histogram is told: a number expected, not NaN/],
+  ];
+  for (const [mistake, message] of mistakes) assert.throws(mistake, { code: 'INVALID', message });
+
+  assert.deepEqual([gauge.value, setup.sum], [0, 0]);
+});
+
 test('labels that a stranger chooses fill no memory', () => {
   const metrics = new MetricRegistry();
   for (let i = 0; i < SERIES_MAX; i++) metrics.counter('calls', '', { from: String(i) });

@@ -1,6 +1,7 @@
 /** Counters, gauges and histograms, and the text that Prometheus reads. Counting is an addition and nothing more. */
 import { BoundedMap } from './bounded.ts';
 import { TandemError } from './errors.ts';
+import { checkNumber, refused } from './options.ts';
 
 /** Names with labels of one registry. */
 export const SERIES_MAX = 10_000;
@@ -12,6 +13,8 @@ export type Labels = Readonly<Record<string, string>>;
 
 type Kind = 'counter' | 'gauge' | 'histogram';
 
+/** How the names of what is read begin: another figure of the same name would stand beside it. */
+const OURS = 'tandem_';
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
@@ -28,11 +31,14 @@ export class Counter {
 export class Gauge {
   value = 0;
 
+  /** Throws INVALID unless it is a number, and so does `add`: no other can be printed. */
   set(value: number): void {
+    checkNumber('the value of a gauge', value);
     this.value = value;
   }
 
   add(amount: number): void {
+    checkNumber('what a gauge is changed by', amount);
     this.value += amount;
   }
 }
@@ -51,6 +57,7 @@ export class Histogram {
   }
 
   observe(value: number): void {
+    checkNumber('what a histogram is told', value);
     let at = 0;
     while (at < this.bounds.length && value > this.bounds[at]!) at++;
     this.counts[at]!++;
@@ -85,6 +92,8 @@ export class MetricRegistry {
   }
 
   histogram(name: string, help: string, bounds: readonly number[], labels: Labels = {}): Histogram {
+    if (!Array.isArray(bounds) || !bounds.every(Number.isFinite))
+      throw refused(`the bounds of ${name}`, 'a list of numbers', bounds);
     if (bounds.length > BOUNDS_MAX)
       throw new TandemError('INVALID', `${name} has more than ${BOUNDS_MAX} bounds`);
     return this.figure(name, 'histogram', help, labels, () => new Histogram(bounds)) as Histogram;
@@ -140,6 +149,7 @@ export class MetricRegistry {
 
   private begin(name: string, kind: Kind, help: string): Family {
     if (!NAME.test(name)) throw new TandemError('INVALID', `${name} is no name of a metric`);
+    if (name.startsWith(OURS)) throw refused('the name of a metric', `none that begins with ${OURS}`, name);
     const family: Family = { name, kind, help, series: new Map() };
     this.families.set(name, family);
     return family;

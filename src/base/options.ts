@@ -31,6 +31,17 @@ export function checkWord(what: string, word: string | undefined, words: readonl
   throw refused(what, `one of ${words.join(', ')}`, word);
 }
 
+/** Throws INVALID unless it is a URI that was parsed, and no text. */
+export function checkUri(what: string, uri: unknown): void {
+  if (typeof uri === 'object' && uri !== null && 'scheme' in uri) return;
+  throw refused(what, "a Uri, as c.uri is and parseUri('sip:…') makes one,", uri);
+}
+
+/** Throws INVALID unless it is a number that ends. */
+export function checkNumber(what: string, value: unknown): void {
+  if (!Number.isFinite(value)) throw refused(what, 'a number', value);
+}
+
 /** `restMs of the pool gw: milliseconds from 1 to 2147483647 expected, not -5` */
 export function refused(what: string, expected: string, came: unknown): TandemError {
   const shown = inspect(came, { depth: 1, breakLength: Infinity });

@@ -14,6 +14,8 @@ export class BestFailure {
   private redirection: Failure | undefined = undefined;
   /** Those of earlier relays of the same request. */
   private earlier: BestFailure | undefined = undefined;
+  /** What the caller is told when nobody was asked: 503, where it was for want of room at those who would have been. */
+  unasked = 480;
   /** Challenges of all branches: the caller must answer each of them. §16.7 step 7. */
   private readonly challenges: string[] = [];
 
@@ -27,7 +29,7 @@ export class BestFailure {
   /** What goes back when nobody is left who could answer: a response, or a status of our own. */
   forCaller(isInvite: boolean): Failure {
     const { best } = this;
-    if (best === undefined) return { status: 480, response: undefined };
+    if (best === undefined) return { status: this.unasked, response: undefined };
     // A 503 would take the caller's whole traffic away from us: §16.7 step 6.
     if (best.status === 503) return { status: 500, response: undefined };
     return best.status === 408 && !isInvite ? { status: 408, response: undefined } : best;

@@ -129,6 +129,11 @@ export class DialogGuard {
     this.moved.note(`${fromCaller ? 'b' : 'a'} ${parties}`, this.hashOf(answerer), token);
   }
 
+  /** The number of the record of the call that was answered; 0 for none, and when we are not on the path. */
+  callOf(response: SipResponse): number {
+    return this.calleesMark(response)?.call ?? 0;
+  }
+
   /** Whether whoever answered is reached by the flow of his answer alone. */
   isBound(response: SipResponse, flow: Flow): boolean {
     return this.tokens !== undefined && isCalleeBound(response, flow);

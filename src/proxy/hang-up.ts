@@ -15,6 +15,7 @@ import type { TransactionLayer } from '../transaction/layer.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { Locator } from '../transport/locate.ts';
 import type { Hop, Transports } from '../transport/transports.ts';
+import type { CallDialogs } from './call-dialogs.ts';
 import type { DialogGuard } from './dialog-guard.ts';
 import { viaOf } from './forward.ts';
 
@@ -35,14 +36,19 @@ export interface HangUpParts {
 export class HangUp {
   private readonly parts: HangUpParts;
   private readonly guard: DialogGuard;
+  private readonly dialogs: CallDialogs;
 
-  constructor(parts: HangUpParts, guard: DialogGuard) {
+  constructor(parts: HangUpParts, guard: DialogGuard, dialogs: CallDialogs) {
     this.parts = parts;
     this.guard = guard;
+    this.dialogs = dialogs;
   }
 
-  /** Takes a call that its caller no longer waits for, and ends it, and so what else this branch answers. */
-  take(client: ClientTransaction | undefined, response: SipResponse): void {
+  /**
+   * Takes a call that its caller no longer waits for, and ends it, and so what else this branch answers. `dialog`: the
+   * one that the caller has all the same, 0 for none: a BYE of these others does not end it.
+   */
+  take(client: ClientTransaction | undefined, response: SipResponse, dialog: number): void {
     if (client === undefined || !client.isInvite) return;
     // For each To tag what acknowledges it; undefined when nobody can be told.
     const acks = new Map<string, (() => void) | undefined>();
@@ -53,6 +59,7 @@ export class HangUp {
       if (acks.has(toTag)) acks.get(toTag)?.();
       else if (acks.size < LATE_FORKS_MAX) {
         acks.set(toTag, undefined);
+        this.dialogs.unwanted(answer, dialog);
         this.end(client.flow, client.order, answer, (ack) => void acks.set(toTag, ack));
       }
     };

@@ -16,6 +16,7 @@ import { mayUseTcp, TcpFirst } from '../transport/large-requests.ts';
 import type { Hops, Located, Locator } from '../transport/locate.ts';
 import type { Hop, Transports } from '../transport/transports.ts';
 import { maxBreadth, breadthShare } from './breadth.ts';
+import { CallDialogs } from './call-dialogs.ts';
 import { DialogGuard, type Refresh } from './dialog-guard.ts';
 import { type EditedAnswer, EditedAnswers } from './edited-answers.ts';
 import {
@@ -83,6 +84,8 @@ export class Proxy {
   phones: PhoneBook | undefined = undefined;
   /** Takes out of a request what is for us alone, before it goes on: how it answered our challenge. RFC 7235 §4.4 */
   keepBack: ((headers: Headers) => void) | undefined = undefined;
+  /** Which dialogs a call has when it has more than one. */
+  readonly dialogs: CallDialogs;
   private readonly tokens: FlowTokens | undefined;
   /** The same, when dialogs use them. */
   private readonly dialogTokens: FlowTokens | undefined;
@@ -109,7 +112,8 @@ export class Proxy {
     this.largeByTcp = parts.largeByTcp !== false;
     this.dialogTokens = parts.nat === false ? undefined : parts.tokens;
     this.guard = new DialogGuard(parts.signer, this.own, this.dialogTokens);
-    this.unwanted = new HangUp(parts, this.guard);
+    this.dialogs = new CallDialogs(parts.signer, this.guard);
+    this.unwanted = new HangUp(parts, this.guard, this.dialogs);
   }
 
   /** Relays the request of a server transaction. Answers the context, for `pass`. */
@@ -319,6 +323,7 @@ export class Proxy {
     first?: EditedAnswer,
   ): void {
     if (client?.isInvite !== true) return;
+    client.upstreamDialog = server.dialog;
     client.upstreamSlot = server.slot;
     client.upstreamGeneration = server.generation;
     client.upstreamClean = clean;
@@ -339,14 +344,15 @@ export class Proxy {
     const server = this.layer.serverAt(client.upstreamSlot, client.upstreamGeneration);
     if (server === undefined || response.status < 200 || response.status >= 300) return;
     client.upstreamClean?.(response.headers, client.flow);
+    this.dialogs.confirmLate(response, client.upstreamDialog);
     const textUp = (): string => this.textUp(response, client.flow);
     const text = edited === undefined ? textUp() : edited.textOf(response, textUp);
     server.respond(response.status, text);
   }
 
   /** See {@link HangUp.take}. */
-  hangUp(client: ClientTransaction | undefined, response: SipResponse): void {
-    this.unwanted.take(client, response);
+  hangUp(client: ClientTransaction | undefined, response: SipResponse, dialog = 0): void {
+    this.unwanted.take(client, response, dialog);
   }
 
   /** Within a dialog a GRUU of ours stands for where its instance is now. RFC 5627 §6.1 */

@@ -51,7 +51,8 @@ export class ResponseContext implements ServerUser {
   private breadth: number | undefined = undefined;
   private recursion: Recursion | undefined = undefined;
   private waits: BranchWaits | undefined = undefined;
-  private answered = false;
+  /** Once a 2xx came: the dialog of the first one, 0 where no record is kept of it. */
+  private answered: number | undefined = undefined;
   private cancelledByCaller = false;
   private planOver = false;
 
@@ -141,14 +142,14 @@ export class ResponseContext implements ServerUser {
 
   /** Every 2xx goes back to the caller at once, and the other branches are given up. §16.7 step 5 and 10 */
   succeeded(branch: Branch, response: SipResponse): void {
-    if (!this.callerWaits && !this.callerWasAnswered) return this.proxy.hangUp(branch.client, response);
-    const first = !this.answered && this.callerWaits;
+    if (!this.callerWaits && !this.callerWasAnswered)
+      return this.proxy.hangUp(branch.client, response, this.answered);
+    const first = this.answered === undefined && this.callerWaits;
     // Another one, when a failure route has relayed anew since this branch was given up.
     const { user } = this.server;
-    this.answered = true;
+    this.answered = this.proxy.dialogs.confirm(this.options.call, response, this.server);
     this.run.stopped = true;
-    const came = response.headers.text;
-    const { toTag } = response;
+    const { toTag, text: came } = response;
     this.hear(branch, response);
     this.proxy.onBranchEnd?.(response.callId, branch);
     const { cleanReply, refreshes } = this.options;
@@ -207,10 +208,7 @@ export class ResponseContext implements ServerUser {
     return true;
   }
 
-  /**
-   * Its flow is gone: another one of the same device takes its place. When there is none, nobody is told so: a 430 is
-   * for proxies alone. RFC 5626 §7, §11.3
-   */
+  /** Its flow is gone: another one of the device takes its place, else 480: a 430 is for proxies. RFC 5626 §7, §11.3 */
   private flowGone(branch: Branch): void {
     this.proxy.phones?.flowFailed(branch.target);
     if (!this.triesOther(branch)) branch.end(480);
@@ -248,12 +246,12 @@ export class ResponseContext implements ServerUser {
   }
 
   planEnded(): void {
-    if (this.answered || this.planOver) return;
+    if (this.answered !== undefined || this.planOver) return;
     this.planOver = true;
     if (!this.callerWaits) return;
     const { hooks } = this.options;
     if (hooks.failed === undefined || this.cancelledByCaller) this.pass();
-    else hooks.failed(planFailure(this.branches, this.best.best?.status ?? 480), this);
+    else hooks.failed(planFailure(this.branches, this.best.best?.status ?? this.best.unasked), this);
   }
 
   // ─── the caller ──────────────────────────────────────────────────────────────────────────────
@@ -295,7 +293,8 @@ export class ResponseContext implements ServerUser {
     const { hooks } = this.options;
     if (hooks.opens?.(target) === false) {
       this.proxy.onBranchEnd?.(this.server.request.callId, branch); // Without a status: it was asked nothing.
-      return this.passOver(branch);
+      this.best.unasked = 503;
+      return this.passOver(branch, 503);
     }
     const request = branchRequest(this.requestAtHand ?? this.server.request, this.options, this.breadth);
     if (hooks.branch?.(request, target, index) === false) return this.passOver(branch);
@@ -322,8 +321,8 @@ export class ResponseContext implements ServerUser {
   }
 
   /** Nobody was asked, so it says nothing about the callee. */
-  private passOver(branch: Branch): void {
-    branch.status = 480;
+  private passOver(branch: Branch, status = 480): void {
+    branch.status = status;
     this.run.branchEnded(branch);
   }
 

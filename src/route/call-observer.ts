@@ -9,7 +9,10 @@ export interface CallObserver {
   opened(request: SipRequest, source: Flow): number;
   /** The final response to that INVITE. */
   finished(call: number, status: number, by: Finisher): void;
-  /** The call was hung up at this moment of the clock: its BYE was accepted, or nobody is there to refuse it. */
+  /**
+   * The call was hung up at this moment of the clock: its BYE was accepted, or nobody is there to refuse it. When forks
+   * have answered in more than one dialog: the last of them was.
+   */
   ended(call: number, by: Finisher, callId: string, at: Millis): void;
 }
 

@@ -1,8 +1,10 @@
 /** What a script gives to a decision is looked at where it says so: a mistake is told with its line. */
 import { inspect } from 'node:util';
+import { checkUri } from '../base/options.ts';
 import type { Millis } from '../base/world.ts';
 import type { Plan, Target } from '../proxy/plan.ts';
 import { checkedName, checkedValue } from '../sip/headers.ts';
+import type { Uri } from '../sip/uri.ts';
 import type { RelayOptions } from './decision.ts';
 
 /** What Node's timers can wait. */
@@ -22,8 +24,15 @@ export function checkedProgress(status: number): number {
   throw new RangeError(`a status from 100 to 199 expected, not ${status}; c.reply() answers`);
 }
 
+/** Where a redirection leads. */
+export function checkContact(contact: Uri | Target): void {
+  const isTarget = typeof contact === 'object' && contact !== null && 'uri' in contact;
+  checkUri('where c.redirect leads', isTarget ? contact.uri : contact);
+  if (isTarget) checkedQ(contact.q ?? 1);
+}
+
 /** How much a contact is preferred. RFC 3261 §20.10 */
-export function checkedQ(q: number): number {
+function checkedQ(q: number): number {
   if (q >= 0 && q <= 1) return q;
   throw new RangeError(`a q from 0 to 1 expected, not ${q}`);
 }
@@ -69,6 +78,7 @@ function checkPlan(plan: Plan): void {
 }
 
 function checkTarget({ uri, hop, waitMs, replyMs, ringMs }: Target): void {
+  checkUri('the uri of a target', uri);
   checkPort(uri.port);
   if (hop !== undefined) checkPort(hop.port);
   if (waitMs !== undefined) checkWait('waitMs', waitMs, 0);

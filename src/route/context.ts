@@ -8,7 +8,14 @@ import type { NameAddr } from '../sip/name-addr.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { Hop } from '../transport/transports.ts';
-import { checkedAnswer, checkedProgress, checkedQ, checkedStatus, checkPort, checkRelay } from './checked.ts';
+import {
+  checkedAnswer,
+  checkedProgress,
+  checkContact,
+  checkedStatus,
+  checkPort,
+  checkRelay,
+} from './checked.ts';
 import {
   DROP,
   PASS,
@@ -128,7 +135,7 @@ export class RequestContext<V = {}> extends Context<V> {
 
   /** 302 with these contacts; a target's `q` tells how much it is preferred. RFC 3261 §8.3, §20.10 */
   redirect(...to: (Uri | Target)[]): Redirect {
-    for (const contact of to) if ('uri' in contact) checkedQ(contact.q ?? 1);
+    to.forEach(checkContact);
     this.decides('redirect');
     return { do: 'redirect', to };
   }

@@ -227,16 +227,19 @@ export class Performer {
 
   /**
    * What the final answer to a BYE says of the call; undefined for other requests. A BYE that is refused,
-   * for its CSeq or a challenge, ends nothing: whoever sent it would talk on for free. RFC 3261 §15.1.1
+   * for its CSeq or a challenge, ends nothing: whoever sent it would talk on for free. RFC 3261 §15.1.1. Nor does one
+   * that ends one of the call's dialogs and leaves another.
    */
   private hangsUp(incoming: Incoming): ((status: number, by: Finisher) => void) | undefined {
     const { mark, request } = incoming;
     if (mark === undefined || mark.call === 0 || request.method !== 'BYE') return undefined;
     const at = this.now();
     const { callId } = request;
+    const tag = mark.fromCaller ? request.toTag : request.fromTag;
     return (status, by) => {
       const isOver = status < 300 || status === 481 || status === 408 || by === 'us';
-      if (isOver) this.parts.calls.ended(mark.call, mark.fromCaller ? 'caller' : 'callee', callId, at);
+      if (!isOver || !this.parts.proxy.dialogs.ended(mark.call, callId, tag)) return;
+      this.parts.calls.ended(mark.call, mark.fromCaller ? 'caller' : 'callee', callId, at);
     };
   }
 

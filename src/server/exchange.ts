@@ -151,6 +151,7 @@ export class Exchange {
       generations: this.generations,
     });
     this.agent.core.local = this.dispatcher.local;
+    this.agent.core.flowFailed = (callee) => this.registrations.flowFailed(callee);
     if (this.steps !== undefined) {
       this.dispatcher.onStep = this.steps.onStep;
       this.dispatcher.lines = this.steps.lines;

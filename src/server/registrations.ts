@@ -1,6 +1,8 @@
 /** What belongs to the registrar beside bindings: keep-alive, wake-ups, subscriptions, and what scripts see of it. */
 import type { Agent } from '../agent/agent.ts';
+import { checkUri, checkWait } from '../base/options.ts';
 import type { World } from '../base/world.ts';
+import type { Callee } from '../agent/hunt.ts';
 import { Contact } from '../location/contact.ts';
 import { KeepAlive } from '../location/keep-alive.ts';
 import type { Location } from '../location/location.ts';
@@ -78,7 +80,7 @@ export class Registrations implements PhoneBook {
   }
 
   /** One that can be woken does not need its flow. */
-  flowFailed(target: Target): void {
+  flowFailed(target: Target | Callee): void {
     if (target instanceof Contact && target.push === undefined) this.location.removeDead(target);
   }
 
@@ -90,8 +92,15 @@ export class Registrations implements PhoneBook {
   services(isLocal: (host: string) => boolean): Services['location'] {
     return {
       save: (c) => this.save(c, isLocal),
-      lookup: async (uri) => this.location.contactsOf(uri),
-      wake: async (uri, waitMs) => this.wakeUps.wake(uri, waitMs),
+      lookup: async (uri) => {
+        checkUri('the user of location.lookup', uri);
+        return this.location.contactsOf(uri);
+      },
+      wake: async (uri, waitMs) => {
+        checkUri('the user of location.wake', uri);
+        checkWait('waitMs of location.wake', waitMs);
+        return this.wakeUps.wake(uri, waitMs);
+      },
       watch: (c) => (isLocal(c.uri.host) ? this.subscriptions.watch(c.req, aorOf(c.uri)) : NOT_OURS),
     };
   }

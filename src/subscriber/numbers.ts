@@ -8,6 +8,7 @@
  *   030 1234         national_prefix                       +49301234
  *   1234567          area_code, from local_digits_min on   +49301234567
  */
+import { checkUri } from '../base/options.ts';
 import type { NumberService } from '../route/services.ts';
 import type { Uri } from '../sip/uri.ts';
 
@@ -93,7 +94,9 @@ function worldDigits(
 }
 
 /** The user part without what people write between digits; undefined when it is a name. */
-function numberIn({ user }: Uri): string | undefined {
+function numberIn(uri: Uri): string | undefined {
+  checkUri('the number', uri);
+  const { user } = uri;
   if (user === undefined) return undefined;
   let number = '';
   for (let at = 0; at < user.length; at++) {

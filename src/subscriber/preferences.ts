@@ -1,6 +1,7 @@
 /** What is known of a user beside his account: names and values. What a user has not, his domain may have. */
 import { BoundedMap } from '../base/bounded.ts';
 import { TandemError } from '../base/errors.ts';
+import { checkUri } from '../base/options.ts';
 import type { PreferenceService } from '../route/services.ts';
 import { aorOf, type Uri } from '../sip/uri.ts';
 
@@ -56,7 +57,7 @@ export class Preferences implements PreferenceService {
   }
 
   get(aor: Uri, name: string): string | undefined {
-    return this.store.get(aorOf(aor), name) ?? this.store.get(aor.host, name);
+    return this.store.get(ownerOf(aor), name) ?? this.store.get(aor.host, name);
   }
 
   isSet(aor: Uri, name: string): boolean {
@@ -64,10 +65,15 @@ export class Preferences implements PreferenceService {
   }
 
   set(aor: Uri, name: string, value: string): void {
-    this.store.set(aorOf(aor), name, value);
+    this.store.set(ownerOf(aor), name, value);
   }
 
   remove(aor: Uri, name: string): void {
-    this.store.remove(aorOf(aor), name);
+    this.store.remove(ownerOf(aor), name);
   }
+}
+
+function ownerOf(aor: Uri): string {
+  checkUri('the user of preferences', aor);
+  return aorOf(aor);
 }

@@ -30,7 +30,7 @@ export const rightSeconds: Law = (evidence) => {
   const { town, index } = evidence;
   const rows = town.disk.calls();
   const byes = byesHeard(town);
-  const ended = callsEnded(town);
+  const ended = dialogsEnded(town);
   return index.invites.flatMap((invite): Complaint[] => {
     const { callId, inDialog } = invite;
     const answeredMs = answeredAt(invite);
@@ -39,7 +39,9 @@ export const rightSeconds: Law = (evidence) => {
     const row = rows.find((one) => one.call_id === callId && one.status !== null && one.status < 300);
     if (row === undefined || isLost(town.disk, row) || (endsMs[0] ?? 0) < answeredMs) return [];
     if (row.state !== 'ended')
-      return ended.has(callId) ? [{ callId, why: `hung up, and its record is ${row.state}` }] : [];
+      return dialogsOf(invite).every((tag) => ended.has(`${callId} ${tag}`))
+        ? [{ callId, why: `hung up, and its record is ${row.state}` }]
+        : [];
     return wrongSeconds(
       row,
       endsMs.map((endMs) => endMs - answeredMs),
@@ -55,6 +57,13 @@ function wrongSeconds(row: CallRow, talkedMs: readonly Millis[]): Complaint[] {
 
 function isLost(disk: SwarmDisk, { id, call_id: callId }: CallRow): boolean {
   return disk.lostCalls.has(id) || disk.lostCalls.has(callId);
+}
+
+/** The tags of those who answered. */
+function dialogsOf({ branches }: HeardInvite): string[] {
+  return branches.flatMap(({ finals }) =>
+    finals.filter(({ status }) => status < 300).map(({ toTag }) => toTag),
+  );
 }
 
 /** When the first 2xx of a branch was heard. */
@@ -79,18 +88,20 @@ function byesHeard(town: SwarmTown): ReadonlyMap<string, readonly Millis[]> {
   return times;
 }
 
-/** The Call-IDs of those with a BYE that was passed on and accepted, or that nobody was there to accept. */
-function callsEnded(town: SwarmTown): ReadonlySet<string> {
+/** Dialogs, `call-id tag`, with a BYE that was passed on and accepted, or that nobody was there to accept. */
+function dialogsEnded(town: SwarmTown): ReadonlySet<string> {
   const ended = new Set<string>();
-  for (const { callId, atMs, run, accepted } of byesSent(town)) {
+  for (const { callId, tags, atMs, run, accepted } of byesSent(town)) {
     const untilMs = Math.min(town.exchange.runs[run]?.endedMs ?? 0, town.world.clock.now());
-    if (accepted || untilMs > atMs + TIMER_F_MS) ended.add(callId);
+    if (accepted || untilMs > atMs + TIMER_F_MS) for (const tag of tags) ended.add(`${callId} ${tag}`);
   }
   return ended;
 }
 
 interface SentBye {
   readonly callId: string;
+  /** Of both sides. */
+  readonly tags: readonly string[];
   readonly atMs: Millis;
   readonly run: number;
   accepted: boolean;
@@ -101,10 +112,10 @@ function byesSent(town: SwarmTown): Iterable<SentBye> {
   const byes = new Map<string, SentBye>();
   for (const { heard, message, atMs, run } of town.log.messages) {
     if (message.method !== 'BYE') continue;
-    const { callId } = message;
+    const { callId, fromTag, toTag } = message;
     const key = `${run} ${branchOf(message)}`;
     if (!heard && message.kind === 'request') {
-      if (!byes.has(key)) byes.set(key, { callId, atMs, run, accepted: false });
+      if (!byes.has(key)) byes.set(key, { callId, tags: [fromTag, toTag], atMs, run, accepted: false });
     } else if (heard && message.kind === 'response' && message.status >= 200) {
       const bye = byes.get(key);
       if (bye !== undefined) bye.accepted = true;

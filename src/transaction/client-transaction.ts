@@ -49,6 +49,8 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
   /** The server transaction that a late 2xx goes up to when no response context is left. */
   upstreamSlot = -1;
   upstreamGeneration = 0;
+  /** The dialog of the first 2xx that went there, 0 for none; see `proxy/call-dialogs.ts`. */
+  upstreamDialog = 0;
   /** What such a 2xx goes through first. */
   upstreamClean: CleanResponse | undefined = undefined;
   /** The CANCEL sent for this INVITE shares its branch. §9.1 */
@@ -57,6 +59,8 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
   /** For the layer: where it counts what the source holds for which this was sent; -1 when it is our own. */
   source = -1;
   private cancelWanted = false;
+  /** Whether a second connection has been tried. */
+  private wentAgain = false;
   private cancelReason = '';
   private flowOut: Flow | undefined = undefined;
   private flowWatch: { cancel(): void } | undefined = undefined;
@@ -105,13 +109,14 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
     this.upstreamSlot = -1;
     this.cancelSlot = -1;
     this.cancelWanted = false;
+    this.wentAgain = false;
     this.cancelReason = '';
   }
 
   /** Sends the request; its topmost Via is `via(…)`. */
   begin(text: string): void {
     this.out = text;
-    if (this.flow.reliable) this.flowWatch = this.flow.onBreak(() => this.transportError());
+    if (this.flow.reliable) this.watchFlow();
     if (this.isInvite) step(inviteClient, 'start', this);
     else step(requestClient, 'start', this);
     this.out = '';
@@ -225,8 +230,30 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
   }
 
   transportError(): void {
+    if (this.goesAgain()) return;
     if (this.isInvite) step(inviteClient, 'transportError', this);
     else step(requestClient, 'transportError', this);
+  }
+
+  private watchFlow(): void {
+    this.flowWatch = this.flow.onBreak(() => this.transportError());
+  }
+
+  /**
+   * A connection that stood may end while the request is on its way, and nobody has read it. As long as nothing was
+   * heard of it the same request goes out once more, by a new connection: who has got it knows it by its branch.
+   * Departs from RFC 3261 §17.1.4 because a connection that is kept for long (RFC 5923) ends so every now and then.
+   */
+  private goesAgain(): boolean {
+    if (this.wentAgain || this.cancelWanted || this.requestKept === NO_TEXT) return false;
+    if (this.state !== 'calling' && this.state !== 'trying') return false;
+    this.wentAgain = true;
+    const flow = this.flow.again?.();
+    if (flow === undefined) return false;
+    this.flowWatch?.cancel();
+    this.flowOut = flow;
+    this.watchFlow();
+    return flow.send(this.layer.slab.get(this.requestKept), this.order);
   }
 
   private sendCancel(): void {

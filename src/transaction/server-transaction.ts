@@ -26,6 +26,8 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
   isInvite = false;
   /** The status of the last response, 0 before the first. */
   status = 0;
+  /** The dialog of the first 2xx, for whoever tells others from it; 0 for none. See `proxy/call-dialogs.ts`. */
+  dialog = 0;
   provisionalSent = false;
   /** Messages of one call keep their order on the wire. */
   order = 0;
@@ -50,6 +52,7 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
     this.isInvite = request.method === 'INVITE';
     this.state = this.isInvite ? 'proceeding' : 'trying';
     this.status = 0;
+    this.dialog = 0;
     this.provisionalSent = false;
     this.order = order;
     this.user = undefined;

@@ -43,6 +43,8 @@ export interface ConnectionOwner {
   /** A response finds its connection gone. False when there is no other way. */
   answerElsewhere(connection: Connection, response: string): boolean;
   forget(connection: Connection): void;
+  /** Another one to where this one went; undefined when none can be had. */
+  reconnect(gone: Connection): Connection | undefined;
 }
 
 /** What is known of a connection before it stands. */
@@ -68,6 +70,8 @@ export class Connection implements Flow, StreamUser {
   /** A WebSocket message is one message: there is nothing to frame. RFC 7118 §5 */
   private readonly framer: Framer | undefined;
   private readonly watchers = new Set<() => void>();
+  /** Whether its peer may be connected to again, should it end the connection. */
+  private renewable: boolean;
   private unknown: boolean;
   private stream: ByteStream | undefined = undefined;
   private setupTimer: Timer | undefined = undefined;
@@ -85,6 +89,7 @@ export class Connection implements Flow, StreamUser {
     this.unknown = parts.accepted && parts.transport !== 'tcp';
     this.framer = parts.transport === 'ws' || parts.transport === 'wss' ? undefined : new Framer();
     this.lastUsed = owner.clock.now();
+    this.renewable = !parts.accepted;
   }
 
   /** Done at once by whoever made the flow. */
@@ -117,6 +122,7 @@ export class Connection implements Flow, StreamUser {
     if (this.stream === undefined) return false;
     this.lastUsed = this.owner.clock.now();
     if (this.stream.write(text)) return true;
+    this.renewable = false;
     this.stream.destroy(); // A peer that does not read what it asked for.
     return false;
   }
@@ -124,6 +130,10 @@ export class Connection implements Flow, StreamUser {
   onBreak(broken: () => void): { cancel(): void } {
     this.watchers.add(broken);
     return { cancel: () => void this.watchers.delete(broken) };
+  }
+
+  again(): Flow | undefined {
+    return this.renewable && !this.open ? this.owner.reconnect(this) : undefined;
   }
 
   opened(): void {
@@ -147,6 +157,8 @@ export class Connection implements Flow, StreamUser {
   }
 
   closed(): void {
+    // It stood, and it was not we who closed it.
+    this.renewable &&= this.open && this.setupTimer === undefined;
     this.open = false;
     this.setupTimer?.cancel();
     this.messageTimer?.cancel();

@@ -126,6 +126,12 @@ export class Connections implements ConnectionOwner {
     return this.flowTo(hop)?.send(response) ?? false;
   }
 
+  reconnect({ transport, remote, serverName }: Connection): Connection | undefined {
+    const { host, port } = remote;
+    const named = serverName === undefined ? {} : { serverName };
+    return this.ended ? undefined : this.flowTo({ transport, host, port, ...named });
+  }
+
   forget(connection: Connection): void {
     if (!this.all.delete(connection)) return;
     for (const key of connection.keys) {

@@ -35,4 +35,9 @@ export interface Flow {
   unheard?(): void;
   /** Calls `broken` once if the path breaks before `cancel` is called. Never for UDP. */
   onBreak(broken: () => void): { cancel(): void };
+  /**
+   * A new path to the same peer, once this one is broken: where the peer ended a connection that we had opened, and
+   * that stood. Undefined where there is none, as to whoever came to us.
+   */
+  again?(): Flow | undefined;
 }

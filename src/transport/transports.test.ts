@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ConnectOptions, TlsIdentity } from '../base/world.ts';
+import type { ByteStream, ConnectOptions, StreamUser, TlsIdentity } from '../base/world.ts';
 import { selfSignedCertificate, simCertificate } from '../testing/sim-tls.ts';
 import { type SimWorld, simWorld } from '../testing/sim-world.ts';
 import { StreamTalk } from '../testing/stream-talk.ts';
@@ -104,6 +104,51 @@ test('a hop names the socket to send from, and each socket is seen as what it ad
     [transports.isOwn('10.0.0.1', 5071), transports.isOwn('203.0.113.1'), transports.isOwn('10.0.0.2')],
     [true, true, false],
   );
+  transports.close();
+});
+
+// ─── connections that are gone ──────────────────────────────────────────────────────────────────
+
+test('a connection that we opened, and that its peer ended, is opened again; one that he opened is not', async () => {
+  const { world, transports, heard } = await open(every);
+  const talks = [new StreamTalk(), new StreamTalk()];
+  const streams: ByteStream[] = [];
+  const accept = (stream: ByteStream): StreamUser => talks[streams.push(stream) - 1]!;
+  await world.until(
+    world.host(PEER).net.listen({ host: PEER, port: 5060 }, accept, { kind: 'tcp', setupMs: 1_000 }),
+  );
+  const ours = transports.flowTo({ transport: 'tcp', host: PEER, port: 5060 });
+  const his = world.host(PEER).net.connect({ host: US, port: 5060 }, new StreamTalk(), { kind: 'tcp' });
+  his.write(options('TCP', PEER, ':5060'));
+  await world.run(1_000);
+  assert.equal(ours?.again?.(), undefined, 'it stands');
+
+  streams[0]?.destroy();
+  his.destroy();
+  await world.run(1_000);
+  const anew = ours?.again?.();
+  anew?.send(options('TCP'), 0);
+  await world.run(1_000);
+
+  assert.equal(talks[1]?.texts.join(''), options('TCP'));
+  assert.equal(heard[0]?.flow.open, false);
+  assert.equal(heard[0].flow.again?.(), undefined);
+  transports.close();
+});
+
+test('a connection that never stood, or that we closed ourselves, is not opened again', async () => {
+  const { world, transports } = await open(every);
+  const refused = transports.flowTo({ transport: 'tcp', host: PEER, port: 5060 });
+  await world.run(1_000);
+  const accept = (): StreamUser => new StreamTalk();
+  await world.until(
+    world.host(PEER).net.listen({ host: PEER, port: 5060 }, accept, { kind: 'tcp', setupMs: 1_000 }),
+  );
+  const idle = transports.flowTo({ transport: 'tcp', host: PEER, port: 5060 });
+  await world.run(61_000);
+
+  assert.deepEqual([refused?.open, refused?.again?.()], [false, undefined]);
+  assert.deepEqual([idle?.open, idle?.again?.()], [false, undefined]);
   transports.close();
 });
 

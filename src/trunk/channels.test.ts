@@ -109,6 +109,21 @@ test('a server that was given up and answers all the same has the call, and carr
   t.stop();
 });
 
+test('two servers answer together: the one that the caller stays with holds its channel until the end', async () => {
+  const t = await open(using({ servers: [A, B] }, { plan: (servers) => parallel(...servers) }));
+  t.carrier('one').phone.answers = { afterMs: 1_000 };
+  t.carrier('two').phone.answers = { afterMs: 1_002 };
+
+  const call = dial(t);
+  await t.run(20_000);
+  assert.deepEqual([call.state, counts(t)], ['talking', [1, 0]]);
+  t.carrier('one').phone.incoming[0]?.hangUp();
+  await t.run(2_000);
+
+  assert.deepEqual(counts(t), [0, 0]);
+  t.stop();
+});
+
 test('a server whose first host says 503 and whose second answers carries the call', async () => {
   const t = await open(using({ servers: ['sip:gateway.example.net', B] }));
   const host = (
@@ -178,6 +193,51 @@ test('a call that rings while its pool is closed is given back when it ends', as
   assert.equal(t.exchange.shared.pools.calls.count, 0);
   t.stop();
 });
+
+//    what the plan comes to, what the caller is told, what a failure route sees
+const FULL: readonly (readonly [string, 'rings' | 486, number, number])[] = [
+  ['the others are full', 486, 486, 486],
+  ['every one of them is full', 'rings', 503, 503],
+];
+
+for (const [what, first, told, seen] of FULL) {
+  test(`picked servers are full when they are to be sent to, and ${what}: the caller is told ${told}`, async () => {
+    const heard: number[] = [];
+    let late: (() => void) | undefined;
+    const t = await open(
+      script(({ pools }) => {
+        const one = { uri: A, resources: { calls: 1 } };
+        const pool = pools.open('gateways', {
+          servers: [one, { uri: B, resources: { calls: 1 } }],
+          pick: 'priority',
+        });
+        return new Router().invite(async (c) => {
+          const picked = pool.pick(c);
+          await new Promise<void>((go) => (late = go));
+          return c.relay(serial(...picked), {
+            onFailure: (f) => {
+              heard.push(f.status);
+              return f.pass();
+            },
+          });
+        });
+      }),
+    );
+    t.carrier('one').does(first);
+    t.carrier('two').does('rings');
+    const taken = first === 'rings' ? [A, B] : [B];
+
+    const call = dial(t);
+    await t.run(100);
+    const { pools } = t.exchange.shared;
+    for (const server of taken) pools.pool('gateways').occupy(pools.server('gateways', server), []);
+    late?.();
+    await t.run(1_000);
+
+    assert.deepEqual([call.status, heard], [told, [seen]]);
+    t.stop();
+  });
+}
 
 test('a server that is full or out when its turn comes is passed over, and the steps say so', async () => {
   const t = await open(

@@ -17,6 +17,7 @@ export class CountingProxy extends Proxy {
   constructor(parts: ProxyParts, calls: CallSeats) {
     super(parts);
     this.calls = calls;
+    this.dialogs.onLeft = (call, callId, tag) => calls.left(call, callId, tag);
   }
 
   override relay(
@@ -95,17 +96,19 @@ class RelaySeats {
     return true;
   }
 
-  private heard({ status }: SipResponse, target: Target): void {
+  private heard(response: SipResponse, target: Target): void {
+    const { status } = response;
     if (status < 200) return;
     const of = this.seats.findLast((one) => one.target === target);
     if (status >= 300) {
       if (of === undefined) return;
       if (status >= 500 && status < 600) of.seat.server.failed++;
       of.heard = true;
-    } else if (this.answered === undefined) {
+    } else {
       // Held from here on, so that a BYE ends it even if nobody was left to tell of the answer.
-      this.answered = of?.seat ?? seatAnyway(target);
-      if (this.answered !== undefined) this.calls.hold(this.call, this.callId, this.answered);
+      const seat = of?.seat ?? seatAnyway(target);
+      this.answered ??= seat;
+      if (seat !== undefined) this.calls.hold(this.call, this.callId, seat, response.toTag);
     }
   }
 

@@ -189,6 +189,16 @@ const unsaid: readonly [string, (c: RequestContext) => RequestDecision | Promise
     ['relays to a hop that is none', (c) => c.relay(target({ hop: { port: 0 } })), /a port from 1 .*, not 0/],
     ['relays to nobody', (c) => c.relay(serial(anything(undefined))), /a target expected, not undefined/],
     [
+      'relays to a URI that is a text',
+      (c) => c.relay(serial(at('bob'), target({ uri: 'sip:bob@192.0.2.12' }))),
+      /the uri of a target: a Uri, .* expected, not 'sip:bob@192\.0\.2\.12'/,
+    ],
+    [
+      'redirects to a text',
+      (c) => c.redirect(anything('sip:bob@192.0.2.12')),
+      /where c\.redirect leads: a Uri, .* expected, not 'sip:bob@192\.0\.2\.12'/,
+    ],
+    [
       'has a failure route that drops',
       (c) => c.relay(at('bob'), { onFailure: () => anything({ do: 'drop' }) }),
       /no decision here: \{ do: 'drop' \}; return f\.pass/,

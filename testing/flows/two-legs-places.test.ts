@@ -128,6 +128,32 @@ for (const [last, reached, told] of flows) {
   });
 }
 
+test('a binding whose flow is gone, as its edge says, is taken away: the next call does not go there', async () => {
+  const t = await town(twoLegs, { people: { alice: {} } });
+  const edge = new Neighbour(t, EDGES[0]);
+  await edge.open(t, ({ method }) => (method === 'INVITE' ? 430 : 200));
+  edge.ask('REGISTER', 'sip:example.com', [
+    'Via: SIP/2.0/TLS 10.0.0.5;branch=z9hG4bK1',
+    'From: <sip:dave@example.com>;tag=1',
+    'To: <sip:dave@example.com>',
+    `Contact: <sip:dave@10.0.0.5>;reg-id=1;${DEVICE}`,
+    'Supported: path, outbound',
+    `Path: <sip:flow@${EDGES[0]};lr;ob>`,
+  ]);
+  await t.run(50);
+
+  for (let i = 0; i < 2; i++) {
+    t.phone('alice').dial('sip:dave@example.com');
+    await t.run(1_000);
+  }
+
+  const invites = t.net.trace.entries.filter(
+    ({ toHost, text }) => toHost === EDGES[0] && text.startsWith('INVITE '),
+  );
+  assert.equal(invites.length, 1);
+  t.stop();
+});
+
 test('a 430 is for proxies alone, and a 503 would speak of us: the caller hears neither', async () => {
   for (const [status, told] of [
     [430, 480],
