@@ -15,7 +15,8 @@ const again: readonly number[] = [-errno.EAGAIN, -errno.EINTR];
  *
  *   connecting ──writable──▶ open ──end()──▶ ending ──all has left──▶ closed
  *        │                    │                 │ streamEndMs
- *        └──── the peer ends, it breaks, destroy() ───────────────────▶ closed
+ *        │                    ├──the peer ends──┘
+ *        └────────────────────┴── it breaks, destroy() ───────────────▶ closed
  */
 export class BatchStream implements ByteStream, Watched {
   readonly remote: Endpoint;
@@ -27,6 +28,7 @@ export class BatchStream implements ByteStream, Watched {
   private user: StreamUser | undefined = undefined;
   private connecting = false;
   private ended = false;
+  private endedByPeer = false;
   /** What waits to be sent, and how much that is. */
   private texts: string[] = [];
   private waitingBytes = 0;
@@ -78,7 +80,7 @@ export class BatchStream implements ByteStream, Watched {
   end(): void {
     if (this.ended || this.fd === NO_FD) return;
     this.ended = true;
-    this.grace = this.batch.parts.clock.after(limits.streamEndMs, () => this.destroy());
+    this.limitEnding();
     this.flush();
   }
 
@@ -101,7 +103,7 @@ export class BatchStream implements ByteStream, Watched {
     } else if ((events & EPOLLOUT) !== 0) {
       this.connecting = false;
       this.local = calls.local(this.fd);
-      this.batch.rewatch(this.fd, this.id, EPOLLIN);
+      this.rewatch();
       if (!this.ended) this.user?.opened?.();
       this.flush();
     }
@@ -109,7 +111,7 @@ export class BatchStream implements ByteStream, Watched {
 
   private goOnSending(): void {
     this.full = false;
-    this.batch.rewatch(this.fd, this.id, EPOLLIN);
+    this.rewatch();
     this.flush();
   }
 
@@ -126,18 +128,25 @@ export class BatchStream implements ByteStream, Watched {
     return 0;
   }
 
-  /** What waits is for a peer that may have closed one direction alone. */
+  /** What waits is for a peer that may have closed one direction alone; to be told again says it was both. */
   private endByPeer(): void {
-    if (!this.full) this.send();
-    if (this.ended) this.close('local', '');
-    else this.close('end', '');
+    if (this.endedByPeer) return this.closeEnded();
+    this.endedByPeer = true;
+    this.flush();
+    if (this.fd === NO_FD) return;
+    this.limitEnding();
+    this.rewatch();
+  }
+
+  private limitEnding(): void {
+    this.grace ??= this.batch.parts.clock.after(limits.streamEndMs, () => this.destroy());
   }
 
   private readonly flush = (): void => {
     this.flushPending = false;
     if (this.connecting || this.full || this.fd === NO_FD) return;
     this.send();
-    if (this.ended && this.waitingBytes === 0) this.close('local', '');
+    if ((this.ended || this.endedByPeer) && this.waitingBytes === 0) this.closeEnded();
   };
 
   private send(): void {
@@ -179,7 +188,17 @@ export class BatchStream implements ByteStream, Watched {
 
   private waitForRoom(): void {
     this.full = true;
-    this.batch.rewatch(this.fd, this.id, EPOLLIN | EPOLLOUT);
+    this.rewatch();
+  }
+
+  /** What comes, until the peer has ended; and room, where there was none. */
+  private rewatch(): void {
+    const events = (this.endedByPeer ? 0 : EPOLLIN) | (this.full ? EPOLLOUT : 0);
+    this.batch.rewatch(this.fd, this.id, events);
+  }
+
+  private closeEnded(): void {
+    this.close(this.ended ? 'local' : 'end', '');
   }
 
   /** Once; the user hears of it in a turn of its own. */

@@ -210,6 +210,38 @@ for (const { name, at, net } of implementations) {
       client.destroy();
     });
 
+    for (const weEnd of [false, true]) {
+      const ours = weEnd ? ', which we ended too' : '';
+      test(`a peer that has ended its own direction gets what waits${ours}`, async () => {
+        const far = new Talk();
+        const accepted = Promise.withResolvers<ByteStream>();
+        const listener = await net.listen(loopback, (stream) => {
+          accepted.resolve(stream);
+          return far;
+        });
+        const raw = connect({ host: at, port: listener.local.port, allowHalfOpen: true }).pause();
+        const stream = await accepted.promise;
+        const piece = 'x'.repeat(40_000);
+        let written = 0;
+        // Until the kernel takes no more, and our own queue is full.
+        for (let refused = 0; refused < 20;) {
+          if (stream.write(piece)) written += piece.length;
+          else refused++;
+          await new Promise(setImmediate);
+        }
+
+        if (weEnd) stream.end();
+        await new Promise<void>((ended) => raw.end(ended));
+        let length = 0;
+        raw.on('data', (bytes) => (length += bytes.length)).resume();
+        const end = await far.ended.promise;
+        await new Promise((closed) => raw.once('close', closed));
+
+        assert.deepEqual([length, end.why], [written, weEnd ? 'local' : 'end']);
+        listener.close();
+      });
+    }
+
     test('one that is closed by what another brought in the same look hears nothing more', async () => {
       const first = await pair(net, loopback);
       const second = await pair(net, loopback);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect as connectRaw } from 'node:net';
 import { describe, test } from 'node:test';
 import { connect } from 'node:tls';
@@ -202,6 +203,42 @@ describe('TLS', { timeout: 10_000 }, () => {
     for (const socket of sockets) socket.destroy();
     client.end();
     await near.ended.promise;
+    listener.close();
+  });
+
+  test('one far address and port at two of our addresses are two handshakes', async () => {
+    const talks: StreamTalk[] = [];
+    const accept = (): StreamTalk => {
+      const talk = new StreamTalk();
+      talks.push(talk);
+      return talk;
+    };
+    const how = { kind: 'tls', tls: identity([example]) } as const;
+    const listener = await net.listen({ host: '0.0.0.0', port: 0 }, accept, how);
+    const { port } = listener.local;
+    const first = connectRaw({ host: '127.0.0.1', port, localAddress: '127.0.0.9' });
+    await once(first, 'connect');
+    const from = { localAddress: '127.0.0.9', localPort: first.localPort! };
+    const other = connectRaw({ host: '127.0.0.2', port, ...from });
+    await once(other, 'connect');
+    while (talks.length < 2) await new Promise(setImmediate);
+
+    for (const [socket, text] of [
+      [first, 'one'],
+      [other, 'two'],
+    ] as const) {
+      const secure = connect({ socket, ca: authority.pem, servername: 'a.example' });
+      await once(secure, 'secureConnect');
+      secure.write(text);
+    }
+    await Promise.all(talks.map((talk) => talk.heard(1)));
+
+    assert.deepEqual(
+      talks.map((talk) => talk.texts),
+      [['one'], ['two']],
+    );
+    first.destroy();
+    other.destroy();
     listener.close();
   });
 

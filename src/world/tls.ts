@@ -29,7 +29,7 @@ const { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } = constants;
 export class TlsAcceptor {
   private readonly server: Server;
   private byName: ReadonlyMap<string, SecureContext> = new Map();
-  /** Handshakes that go on, by the far end of their TCP connection. */
+  /** Handshakes that go on, by the ends of their TCP connection. */
   private readonly pending = new Map<string, HandshakeUser>();
 
   constructor(identity: TlsIdentity) {
@@ -145,6 +145,7 @@ function contextOptions(identity: TlsIdentity, certificate: Certificate | undefi
   };
 }
 
+/** With our own address: a NAT gives one port of its own to connections that go to different ones. */
 function keyOf(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`;
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress}`;
 }
