@@ -47,7 +47,12 @@ export class BatchStream implements ByteStream, Watched {
     const stream = new BatchStream(batch, remote);
     stream.fd = fd;
     stream.local = batch.calls.local(fd);
-    stream.id = batch.watch(fd, stream, EPOLLIN);
+    try {
+      stream.id = batch.watch(fd, stream, EPOLLIN);
+    } catch (error) {
+      batch.calls.close(fd); // The kernel watches no more of them.
+      throw error;
+    }
     stream.user = accept(stream);
     if (!stream.ended) stream.user.opened?.();
   }
