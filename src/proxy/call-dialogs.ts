@@ -82,6 +82,11 @@ export class CallDialogs {
     return true;
   }
 
+  /** Whether the call has ended, as far back as that is known. */
+  isOver(call: number): boolean {
+    return this.over.includes(call);
+  }
+
   private goesOn(call: number, callId: string, tag: string): boolean {
     const known = this.calls.get(call);
     // Without records a number of an earlier run may come back.
@@ -113,7 +118,7 @@ export class CallDialogs {
   private note(call: number, callId: string, first: number, other: number, goesOn: boolean): void {
     if (call === 0 || first === other) return;
     const known = this.calls.get(call);
-    if (known === undefined && this.over.includes(call)) return;
+    if (known === undefined && this.isOver(call)) return;
     const { dialogs } = known ?? this.begin(call, callId, first);
     if (!dialogs.has(other) && dialogs.size < FORKED_DIALOGS_MAX) dialogs.set(other, goesOn);
   }

@@ -109,6 +109,23 @@ test('a server that was given up and answers all the same has the call, and carr
   t.stop();
 });
 
+test('a server that was given up and answers when the call is over has no call', async () => {
+  const t = await open(using({ servers: [A, B] }));
+  t.carrier('one').does('silent');
+
+  const call = dial(t);
+  await t.run(3_000);
+  assert.deepEqual([call.state, counts(t)], ['talking', [0, 1]]);
+  call.hangUp();
+  await t.run(1_000);
+  t.phone('alice').close(); // Nobody is there to hang up on it.
+  t.carrier('one').phone.incoming[0]?.answer();
+  await t.run(1_000);
+
+  assert.deepEqual(counts(t), [0, 0]);
+  t.stop();
+});
+
 test('two servers answer together: the one that the caller stays with holds its channel until the end', async () => {
   const t = await open(using({ servers: [A, B] }, { plan: (servers) => parallel(...servers) }));
   t.carrier('one').phone.answers = { afterMs: 1_000 };

@@ -2,6 +2,7 @@
  * The proxy, counting the calls of pools: a seat is taken when a branch to a server is about to be sent, and freed
  * when that branch fails, when another one wins, or when the call ends. A relay to no pool passes through untouched.
  */
+import type { CallDialogs } from '../proxy/call-dialogs.ts';
 import type { Plan, Target } from '../proxy/plan.ts';
 import { Proxy, type ProxyParts } from '../proxy/proxy.ts';
 import type { RelayHooks, RelayOptions, ResponseContext } from '../proxy/response-context.ts';
@@ -28,7 +29,7 @@ export class CountingProxy extends Proxy {
   ): ResponseContext {
     const counted = this.calls.watched && server.isInvite && request.toTag === '' && hasPooled(plan);
     if (!counted) return super.relay(server, request, plan, options);
-    const seats = new RelaySeats(this.calls, options.call, request.callId);
+    const seats = new RelaySeats(this.calls, this.dialogs, options.call, request.callId);
     return super.relay(server, request, plan, { ...options, hooks: seats.around(options.hooks) });
   }
 }
@@ -50,14 +51,16 @@ interface BranchSeat {
 /** The seats of one relayed INVITE, until its final response. */
 class RelaySeats {
   private readonly calls: CallSeats;
+  private readonly dialogs: CallDialogs;
   private readonly call: number;
   private readonly callId: string;
   /** One for each branch, in the order they were sent: a target that stands in a plan twice has two, either will do. */
   private readonly seats: BranchSeat[] = [];
   private answered: Seat | undefined = undefined;
 
-  constructor(calls: CallSeats, call: number, callId: string) {
+  constructor(calls: CallSeats, dialogs: CallDialogs, call: number, callId: string) {
     this.calls = calls;
+    this.dialogs = dialogs;
     this.call = call;
     this.callId = callId;
   }
@@ -106,6 +109,8 @@ class RelaySeats {
       of.heard = true;
     } else {
       // Held from here on, so that a BYE ends it even if nobody was left to tell of the answer.
+      // One that comes when the call is over may never be hung up on, and is part of none.
+      if (this.answered !== undefined && this.dialogs.isOver(this.call)) return;
       const seat = of?.seat ?? seatAnyway(target);
       this.answered ??= seat;
       if (seat !== undefined) this.calls.hold(this.call, this.callId, seat, response.toTag);
