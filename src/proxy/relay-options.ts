@@ -30,8 +30,10 @@ export type Finisher = 'caller' | 'callee' | 'us';
 
 /** What whoever relays wants to see and change on the way. None of these waits. */
 export interface RelayHooks {
-  /** A branch is about to be made. It sees no request, so that none is copied for it. False passes the target over, for
-   * want of room there: 503 when that is all that can be said. */
+  /**
+   * A branch is about to be made. It sees no request, so that none is copied for it. False passes the target over, for
+   * want of room there: 503 when that is all that can be said.
+   */
   readonly opens?: ((target: Target) => boolean) | undefined;
   /** A branch is ready; edits reach it alone. False: skip it. */
   readonly branch?: ((request: SipRequest, target: Target, index: number) => boolean) | undefined;

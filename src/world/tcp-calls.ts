@@ -19,9 +19,6 @@ const MSG_NOSIGNAL = 0x4000;
 const BACKLOG = 511;
 const READ_BYTES = BigInt(limits.streamReadBytes);
 
-/** What `read` found, when it is not the number of bytes; the rest is an errno, negative. */
-export const READ_END = 0;
-
 /** The calls that a TCP socket needs, with the memory they work on. Descriptors never block. */
 export class TcpCalls {
   private readonly kernel: Kernel;
@@ -93,7 +90,7 @@ export class TcpCalls {
     return this.address.read();
   }
 
-  /** How many bytes came, which `text` gives; {@link READ_END}, or an errno, negative. */
+  /** How many bytes came, which `text` gives; 0 when the peer has ended, or an errno, negative. */
   read(fd: number): number {
     const count = this.kernel.call.recv(fd, this.incoming.pointer, READ_BYTES, 0);
     return count < 0 ? -this.kernel.errno : count;
