@@ -9,6 +9,7 @@
  * The slot freed last is used first, so the memory in use stays small and warm.
  */
 import { assert } from './assert.ts';
+import { offHeap } from './off-heap.ts';
 
 const SLOT_BYTES = [64, 128, 256, 512, 768, 1024, 1536, 2048, 4096, 8192, 16384, 65536] as const;
 const SLOTS_PER_CHUNK = 256;
@@ -53,7 +54,7 @@ class SizeClass {
   }
 
   private grow(): void {
-    this.chunks.push(Buffer.from(new ArrayBuffer(this.slotBytes * SLOTS_PER_CHUNK)));
+    this.chunks.push(offHeap(this.slotBytes * SLOTS_PER_CHUNK));
     if (this.slots === this.lengths.length) this.lengths = doubled(this.lengths);
   }
 }

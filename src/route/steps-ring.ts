@@ -12,6 +12,7 @@
  * number stands for it, behind a byte that UTF-8 has not. The URI that was written last is not written again (a script
  * asks several services about one): its place in the page and its length stand for it, behind another such byte.
  */
+import { offHeap } from '../base/off-heap.ts';
 import type { Millis } from '../base/world.ts';
 import type { Uri } from '../sip/uri.ts';
 import { addPlainUri, type Pieces } from './steps-texts.ts';
@@ -49,13 +50,13 @@ export interface StepRecord {
 
 /** A page and the views on it. */
 class Page {
-  readonly bytes: Buffer<ArrayBuffer>;
+  readonly bytes: Buffer;
   readonly words: Int32Array;
   readonly doubles: Float64Array;
   used = 0;
 
   constructor(size = PAGE_BYTES) {
-    this.bytes = Buffer.from(new ArrayBuffer(size));
+    this.bytes = offHeap(size);
     this.words = new Int32Array(this.bytes.buffer);
     this.doubles = new Float64Array(this.bytes.buffer);
   }
