@@ -31,7 +31,8 @@ const source: Flow = {
   open: true,
   toPort: () => source,
   send: () => true,
-  onBreak: () => ({ cancel() {} }),
+  watch() {},
+  unwatch() {},
 };
 const base = fakes();
 const services = fakes({

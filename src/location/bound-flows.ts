@@ -1,4 +1,5 @@
 /** Which bindings end with a connection. RFC 5626 §6: when a flow fails, the binding to it is of no use any more. */
+import { whenBroken } from '../transport/flow.ts';
 import type { Contact } from './contact.ts';
 import type { RegisterSource } from './nat.ts';
 import { SilentFlows } from './silent-flows.ts';
@@ -29,7 +30,7 @@ export class BoundFlows {
 
   /** The binding holds as long as its connection does; one that is gone already takes it along at once. */
   private bind({ aor, received }: Contact, source: RegisterSource): void {
-    if (received === undefined || source.onBreak === undefined) return;
+    if (received === undefined || source.watch === undefined) return;
     if (source.open === false) return this.gone(aor, received);
     const known = this.flows.get(received);
     if (known !== undefined) {
@@ -38,7 +39,7 @@ export class BoundFlows {
     }
     const aors = new Set([aor]);
     this.flows.set(received, aors);
-    source.onBreak(() => {
+    whenBroken(source, () => {
       this.flows.delete(received);
       for (const bound of aors) this.gone(bound, received);
     });

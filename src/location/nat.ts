@@ -11,7 +11,7 @@ export { isRelayed, isViaTranslated } from '../transport/flow-bound.ts';
 
 /** Where a request came from: its flow, or as much as is known of it. */
 export type RegisterSource = Pick<Flow, 'transport' | 'remote'> &
-  Partial<Pick<Flow, 'sentBy' | 'open' | 'onBreak'>>;
+  Partial<Pick<Flow, 'sentBy' | 'open' | 'watch'>>;
 
 /** `udp:192.0.2.7:5062`: what `Contact.received` says for this source. */
 export function receivedOf(source: RegisterSource): string {

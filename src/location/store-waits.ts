@@ -9,6 +9,7 @@
  * its way, a second one behind it would be later still, and what the phone does next (it asks again, as Retry-After
  * says) finds what the disk holds.
  */
+import { InLine, WaitingLine } from '../base/waiting-line.ts';
 import type { Clock, Millis, Timer } from '../base/world.ts';
 
 /** The longest wait. A route ends after five seconds, of which the script may have used some before. */
@@ -20,16 +21,24 @@ export interface StoreWait {
   over: boolean;
 }
 
-interface Waiting<T> {
+class Waiting<T> extends InLine {
+  readonly wait: StoreWait;
   readonly dueAt: Millis;
   readonly settle: (value: T) => void;
+
+  constructor(wait: StoreWait, dueAt: Millis, settle: (value: T) => void) {
+    super();
+    this.wait = wait;
+    this.dueAt = dueAt;
+    this.settle = settle;
+  }
 }
 
 /** All that wait, the oldest first. */
 export class StoreWaits<T> {
   private readonly clock: Clock;
   private readonly late: () => T;
-  private readonly waiting = new Map<StoreWait, Waiting<T>>();
+  private readonly waiting = new WaitingLine<Waiting<T>>();
   private timer: Timer | undefined = undefined;
 
   /** `late` makes the answer of one that has waited long enough. */
@@ -41,15 +50,16 @@ export class StoreWaits<T> {
   /** What the work comes to, or `late` when that takes too long. */
   bound(wait: StoreWait, work: Promise<T>): Promise<T> {
     return new Promise((settle, fail) => {
-      this.waiting.set(wait, { dueAt: this.clock.now() + STORE_MS, settle });
+      const waiting = new Waiting(wait, this.clock.now() + STORE_MS, settle);
+      this.waiting.join(waiting);
       if (this.timer === undefined) this.wake(STORE_MS);
       work.then(
         (value) => {
-          this.waiting.delete(wait);
+          this.waiting.leave(waiting);
           settle(value);
         },
         (error: unknown) => {
-          this.waiting.delete(wait);
+          this.waiting.leave(waiting);
           fail(error);
         },
       );
@@ -68,11 +78,11 @@ export class StoreWaits<T> {
   private sweep(): void {
     this.timer = undefined;
     const now = this.clock.now();
-    for (const [wait, { dueAt, settle }] of this.waiting) {
-      if (dueAt > now) return this.wake(dueAt - now);
-      this.waiting.delete(wait);
-      wait.over = true;
-      settle(this.late());
+    for (let { oldest } = this.waiting; oldest !== undefined; { oldest } = this.waiting) {
+      if (oldest.dueAt > now) return this.wake(oldest.dueAt - now);
+      this.waiting.leave(oldest);
+      oldest.wait.over = true;
+      oldest.settle(this.late());
     }
   }
 }

@@ -111,7 +111,8 @@ const udp: Flow = {
   open: true,
   toPort: () => udp,
   send: () => true,
-  onBreak: () => ({ cancel() {} }),
+  watch() {},
+  unwatch() {},
 };
 const tokens = new FlowTokens('secret', new SimRandom(1), { udpFlowsTo: () => [udp] });
 const bound = new DialogGuard(new RouteSigner('secret'), own, tokens);

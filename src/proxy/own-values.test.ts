@@ -13,7 +13,8 @@ function flowBy(transport: TransportName, sentBy = '192.0.2.1:5060'): Flow {
     open: true,
     toPort: () => flow,
     send: () => true,
-    onBreak: () => ({ cancel() {} }),
+    watch() {},
+    unwatch() {},
   };
   return flow;
 }

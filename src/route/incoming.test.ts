@@ -26,7 +26,8 @@ class Ear implements Flow {
   }
 
   toPort = (port: number): Flow => new Ear(port, this.heard);
-  onBreak = (): { cancel(): void } => ({ cancel() {} });
+  watch(): void {}
+  unwatch(): void {}
 
   send(text: string): boolean {
     this.heard.push(`${this.remote.port} ${text.substring(8, 11)}`);

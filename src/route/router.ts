@@ -306,5 +306,6 @@ const nowhere: Flow = {
   open: true,
   toPort: () => nowhere,
   send: () => true,
-  onBreak: () => ({ cancel() {} }),
+  watch() {},
+  unwatch() {},
 };

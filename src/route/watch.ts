@@ -1,5 +1,6 @@
 /** The time limit of a route: one that takes longer than five seconds is answered 500, and counted. */
 import { SipError } from '../base/errors.ts';
+import { InLine, WaitingLine } from '../base/waiting-line.ts';
 import type { Clock, Millis } from '../base/world.ts';
 import type { Incoming } from './incoming.ts';
 
@@ -7,14 +8,25 @@ import type { Incoming } from './incoming.ts';
 export const ROUTE_MS = 5_000;
 const SWEEP_MS = 1_000;
 
+/** A request whose route has not decided yet, and since when. */
+class Undecided extends InLine {
+  readonly incoming: Incoming;
+  readonly since: Millis;
+
+  constructor(incoming: Incoming, since: Millis) {
+    super();
+    this.incoming = incoming;
+    this.since = since;
+  }
+}
+
 /** Keeps the time of every route that waits. */
 export class RouteWatch {
   /** Routes that took too long. */
   timedOut = 0;
   private readonly clock: Clock;
   private readonly failed: (incoming: Incoming, error: unknown) => void;
-  /** Requests whose route has not decided yet, oldest first, and since when. */
-  private readonly pending = new Map<Incoming, Millis>();
+  private readonly pending = new WaitingLine<Undecided>();
   private sweeping = false;
 
   constructor(clock: Clock, failed: (incoming: Incoming, error: unknown) => void) {
@@ -29,11 +41,12 @@ export class RouteWatch {
 
   /** `done` gets the decision, unless the time limit came first. */
   watch<T>(work: Promise<T>, incoming: Incoming, done: (value: T) => void): void {
-    this.pending.set(incoming, this.clock.now());
+    const undecided = new Undecided(incoming, this.clock.now());
+    this.pending.join(undecided);
     if (!this.sweeping) this.sweepLater();
     work.then(
       (value) => {
-        if (!this.pending.delete(incoming)) return;
+        if (!this.pending.leave(undecided)) return;
         try {
           done(value);
         } catch (error) {
@@ -41,7 +54,7 @@ export class RouteWatch {
         }
       },
       (error: unknown) => {
-        if (this.pending.delete(incoming)) this.failed(incoming, error);
+        if (this.pending.leave(undecided)) this.failed(incoming, error);
       },
     );
   }
@@ -57,11 +70,17 @@ export class RouteWatch {
 
   private sweep(): void {
     const late = this.clock.now() - ROUTE_MS;
-    for (const [incoming, since] of this.pending) {
-      if (since > late) return;
-      this.pending.delete(incoming);
+    for (
+      let { oldest } = this.pending;
+      oldest !== undefined && oldest.since <= late;
+      { oldest } = this.pending
+    ) {
+      this.pending.leave(oldest);
       this.timedOut++;
-      this.failed(incoming, new SipError('ROUTE_SLOW', 500, 'the route took longer than five seconds'));
+      this.failed(
+        oldest.incoming,
+        new SipError('ROUTE_SLOW', 500, 'the route took longer than five seconds'),
+      );
     }
   }
 }

@@ -6,7 +6,7 @@ import type { RegisterOutcome } from '../location/registrar.ts';
 import { parseMessage } from '../sip/parse.ts';
 import type { SipRequest } from '../sip/message.ts';
 import { MemoryWriter, type Observer } from '../store/memory-writer.ts';
-import type { Flow, TransportName } from '../transport/flow.ts';
+import type { FlowWatcher, TransportName } from '../transport/flow.ts';
 import { SimClock } from './sim-clock.ts';
 import { SimRandom } from './sim-random.ts';
 
@@ -87,20 +87,19 @@ export class Breakable implements RegisterSource {
   readonly remote: Endpoint;
   readonly sentBy = '192.0.2.1:5061';
   open = true;
-  private readonly watchers: (() => void)[] = [];
+  private readonly watchers: FlowWatcher[] = [];
 
   constructor(transport: TransportName, port: number) {
     this.transport = transport;
     this.remote = new Endpoint('192.0.2.7', port);
   }
 
-  readonly onBreak: Flow['onBreak'] = (broken) => {
-    this.watchers.push(broken);
-    return { cancel() {} };
-  };
+  watch(watcher: FlowWatcher): void {
+    this.watchers.push(watcher);
+  }
 
   break(): void {
     this.open = false;
-    for (const broken of this.watchers) broken();
+    for (const watcher of this.watchers) watcher.flowBroke();
   }
 }

@@ -25,7 +25,8 @@ test('a Via names the transport and our address of its own flow, whichever came 
       reliable: transport !== 'udp',
       toPort: () => path,
       send: () => true,
-      onBreak: () => ({ cancel: () => {} }),
+      watch() {},
+      unwatch() {},
     };
     return layer.openClient(path, { method: 'OPTIONS', cseq: 1 }, 0, user)?.via(123_456_789) ?? '';
   });

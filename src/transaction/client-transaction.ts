@@ -5,7 +5,7 @@ import { NO_TEXT } from '../base/slab.ts';
 import { ackFor, cancelFor } from '../sip/build.ts';
 import type { Headers } from '../sip/headers.ts';
 import type { SipResponse } from '../sip/message.ts';
-import type { Flow } from '../transport/flow.ts';
+import { type Flow, FlowWatcher } from '../transport/flow.ts';
 import { inviteClient, type InviteClientPart, type InviteClientState } from './invite-client.ts';
 import type { TransactionLayer } from './layer.ts';
 import { requestClient, type RequestClientPart, type RequestClientState } from './request-client.ts';
@@ -32,7 +32,7 @@ export interface Asked {
 }
 
 /** A request of ours on its way. */
-export class ClientTransaction implements InviteClientPart, RequestClientPart {
+export class ClientTransaction extends FlowWatcher implements InviteClientPart, RequestClientPart {
   readonly slot: number;
   private readonly layer: TransactionLayer;
   generation = 0;
@@ -63,13 +63,13 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
   private wentAgain = false;
   private cancelReason = '';
   private flowOut: Flow | undefined = undefined;
-  private flowWatch: { cancel(): void } | undefined = undefined;
   private requestKept = NO_TEXT;
   private out = '';
   private at: SipResponse | undefined = undefined;
   private waitMs = 0;
 
   constructor(slot: number, layer: TransactionLayer) {
+    super();
     this.slot = slot;
     this.layer = layer;
   }
@@ -116,7 +116,7 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
   /** Sends the request; its topmost Via is `via(…)`. */
   begin(text: string): void {
     this.out = text;
-    if (this.flow.reliable) this.watchFlow();
+    if (this.flow.reliable) this.flow.watch(this);
     if (this.isInvite) step(inviteClient, 'start', this);
     else step(requestClient, 'start', this);
     this.out = '';
@@ -219,8 +219,7 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
 
   end(): void {
     this.forgetRequest();
-    this.flowWatch?.cancel();
-    this.flowWatch = undefined;
+    this.flowOut?.unwatch(this);
     this.waitMs = 0;
     this.user?.released?.();
     this.user = undefined;
@@ -235,8 +234,8 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
     else step(requestClient, 'transportError', this);
   }
 
-  private watchFlow(): void {
-    this.flowWatch = this.flow.onBreak(() => this.transportError());
+  flowBroke(): void {
+    this.transportError();
   }
 
   /**
@@ -250,9 +249,9 @@ export class ClientTransaction implements InviteClientPart, RequestClientPart {
     this.wentAgain = true;
     const flow = this.flow.again?.();
     if (flow === undefined) return false;
-    this.flowWatch?.cancel();
+    this.flow.unwatch(this);
     this.flowOut = flow;
-    this.watchFlow();
+    flow.watch(this);
     return flow.send(this.layer.slab.get(this.requestKept), this.order);
   }
 

@@ -20,7 +20,8 @@ const path: Flow = {
   reliable: false,
   toPort: () => path,
   send: () => true,
-  onBreak: () => ({ cancel: () => {} }),
+  watch() {},
+  unwatch() {},
 };
 
 /** Whether the layer takes a request with a branch of its own. */

@@ -5,7 +5,7 @@ import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
 import { topVia } from '../sip/via.ts';
 import { simWorld } from '../testing/sim-world.ts';
-import type { Flow } from '../transport/flow.ts';
+import type { Flow, FlowWatcher } from '../transport/flow.ts';
 import type { ClientTransaction, ClientUser } from './client-transaction.ts';
 import { transactionKey } from './key.ts';
 import { TransactionLayer } from './layer.ts';
@@ -18,7 +18,7 @@ class Path implements Flow {
   readonly open = true;
   readonly texts: string[] = [];
   takes = true;
-  private readonly watchers = new Set<() => void>();
+  private readonly watchers = new Set<FlowWatcher>();
 
   constructor(transport: 'udp' | 'tcp' = 'udp') {
     this.transport = transport;
@@ -35,13 +35,11 @@ class Path implements Flow {
     return this.takes;
   }
 
-  onBreak(broken: () => void): { cancel(): void } {
-    this.watchers.add(broken);
-    return { cancel: () => void this.watchers.delete(broken) };
-  }
+  watch = (watcher: FlowWatcher): void => void this.watchers.add(watcher);
+  unwatch = (watcher: FlowWatcher): void => void this.watchers.delete(watcher);
 
   break(): void {
-    for (const broken of this.watchers) broken();
+    for (const watcher of this.watchers) watcher.flowBroke();
   }
 
   get sent(): string[] {

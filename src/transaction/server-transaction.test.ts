@@ -18,7 +18,8 @@ function pathBy(transport: 'udp' | 'tcp'): Flow {
     reliable: transport === 'tcp',
     toPort: () => path,
     send: () => true,
-    onBreak: () => ({ cancel: () => {} }),
+    watch() {},
+    unwatch() {},
   };
   return path;
 }

@@ -7,12 +7,13 @@
  */
 import type { Endpoint } from '../base/endpoint.ts';
 import type { ByteStream, Clock, Millis, StreamKind, StreamUser, Timer, TokenOwner } from '../base/world.ts';
+import { WaitingLine } from '../base/waiting-line.ts';
 import { Framer } from '../sip/frame.ts';
 import { replyTo } from '../sip/build.ts';
 import { SipRequest } from '../sip/message.ts';
 import { isResponseText, parseMessage } from '../sip/parse.ts';
 import { Allowance } from './allowance.ts';
-import type { Flow } from './flow.ts';
+import type { Flow, FlowWatcher } from './flow.ts';
 
 /** Pings, and messages without any content, that a connection may bring at once; then so many a second. */
 export const PINGS_AT_ONCE = 100;
@@ -69,7 +70,7 @@ export class Connection implements Flow, StreamUser {
   private readonly owner: ConnectionOwner;
   /** A WebSocket message is one message: there is nothing to frame. RFC 7118 §5 */
   private readonly framer: Framer | undefined;
-  private readonly watchers = new Set<() => void>();
+  private readonly watchers = new WaitingLine<FlowWatcher>();
   /** Whether its peer may be connected to again, should it end the connection. */
   private renewable: boolean;
   private unknown: boolean;
@@ -127,9 +128,12 @@ export class Connection implements Flow, StreamUser {
     return false;
   }
 
-  onBreak(broken: () => void): { cancel(): void } {
-    this.watchers.add(broken);
-    return { cancel: () => void this.watchers.delete(broken) };
+  watch(watcher: FlowWatcher): void {
+    this.watchers.join(watcher);
+  }
+
+  unwatch(watcher: FlowWatcher): void {
+    this.watchers.leave(watcher);
   }
 
   again(): Flow | undefined {
@@ -164,9 +168,17 @@ export class Connection implements Flow, StreamUser {
     this.messageTimer?.cancel();
     this.idleTimer?.cancel();
     this.owner.forget(this);
-    const watchers = Array.from(this.watchers);
-    this.watchers.clear();
-    for (const broken of watchers) broken();
+    this.tellWatchers();
+  }
+
+  /** Those that watch now; who begins to meanwhile finds the flow closed when he sends. */
+  private tellWatchers(): void {
+    for (let left = this.watchers.size; left > 0; left--) {
+      const { oldest } = this.watchers;
+      if (oldest === undefined) return;
+      this.watchers.leave(oldest);
+      oldest.flowBroke();
+    }
   }
 
   /** Nothing more is sent or heard; what is queued still leaves. */

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Endpoint } from '../base/endpoint.ts';
 import { SimRandom } from '../testing/sim-random.ts';
 import { FLOW_TOKEN_LENGTH, FlowTokens, NO_FLOW } from './flow-token.ts';
-import type { Flow, TransportName } from './flow.ts';
+import type { Flow, FlowWatcher, TransportName } from './flow.ts';
 
 const HERE = '192.0.2.1:5060';
 const THERE = '198.51.100.1:5060';
@@ -15,7 +15,7 @@ function flowAt(
   port: number,
   sentBy = HERE,
 ): Flow & { break(): void } {
-  const watchers: (() => void)[] = [];
+  const watchers: FlowWatcher[] = [];
   const state = { open: true };
   return {
     transport,
@@ -27,13 +27,11 @@ function flowAt(
     },
     toPort: () => assert.fail('not asked for'),
     send: () => true,
-    onBreak(broken) {
-      watchers.push(broken);
-      return { cancel() {} };
-    },
+    watch: (watcher) => void watchers.push(watcher),
+    unwatch() {},
     break() {
       state.open = false;
-      for (const broken of watchers) broken();
+      for (const watcher of watchers) watcher.flowBroke();
     },
   };
 }

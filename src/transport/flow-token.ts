@@ -14,7 +14,7 @@ import { KeyedHash } from '../base/keyed-hash.ts';
 import { type AddressWords, addressWords, mappedIp4 } from '../base/network.ts';
 import { intToIp4 } from '../base/endpoint.ts';
 import type { Random } from '../base/world.ts';
-import type { Flow } from './flow.ts';
+import { type Flow, whenBroken } from './flow.ts';
 
 /** Every token has this many characters, so that one may take the place of another. */
 export const FLOW_TOKEN_LENGTH = 42;
@@ -95,7 +95,7 @@ export class FlowTokens {
     this.numbers.set(flow, number);
     if (flow.open) {
       this.connections.set(number, flow);
-      flow.onBreak(() => void this.connections.delete(number));
+      whenBroken(flow, () => void this.connections.delete(number));
     }
     return number;
   }

@@ -3,6 +3,7 @@
  * For UDP a pair of addresses; for TCP a connection.
  */
 import type { Endpoint } from '../base/endpoint.ts';
+import { InLine } from '../base/waiting-line.ts';
 import type { TokenOwner } from '../base/world.ts';
 
 /** How messages travel. RFC 3261 §18, RFC 7118 */
@@ -11,6 +12,11 @@ export type TransportName = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
 /** Whether nobody on the way can read or change what goes by. RFC 3261 §26.2.2 */
 export function isSecure(transport: TransportName): boolean {
   return transport === 'tls' || transport === 'wss';
+}
+
+/** Who is told that a path broke. He watches one at a time. */
+export abstract class FlowWatcher extends InLine {
+  abstract flowBroke(): void;
 }
 
 /** One path. */
@@ -33,11 +39,26 @@ export interface Flow {
   send(text: string, order: number): boolean;
   /** A message that came by it was dropped before anybody looked at it; a connection on which that goes on is cut. */
   unheard?(): void;
-  /** Calls `broken` once if the path breaks before `cancel` is called. Never for UDP. */
-  onBreak(broken: () => void): { cancel(): void };
+  /** Tells the watcher once, if the path breaks before he is let go. Never for UDP. */
+  watch(watcher: FlowWatcher): void;
+  unwatch(watcher: FlowWatcher): void;
   /**
    * A new path to the same peer, once this one is broken: where the peer ended a connection that we had opened, and
    * that stood. Undefined where there is none, as to whoever came to us.
    */
   again?(): Flow | undefined;
+}
+
+/** Calls `broken` once, if the path breaks. */
+export function whenBroken(flow: Partial<Pick<Flow, 'watch'>>, broken: () => void): void {
+  flow.watch?.(new Caller(broken));
+}
+
+class Caller extends FlowWatcher {
+  readonly flowBroke: () => void;
+
+  constructor(broken: () => void) {
+    super();
+    this.flowBroke = broken;
+  }
 }

@@ -4,7 +4,7 @@ import type { ByteStream, ConnectOptions, StreamUser, TlsIdentity } from '../bas
 import { selfSignedCertificate, simCertificate } from '../testing/sim-tls.ts';
 import { type SimWorld, simWorld } from '../testing/sim-world.ts';
 import { StreamTalk } from '../testing/stream-talk.ts';
-import type { Flow } from './flow.ts';
+import { type Flow, whenBroken } from './flow.ts';
 import { type Hop, type ListenAt, Transports } from './transports.ts';
 
 const US = '192.0.2.1';
@@ -185,7 +185,7 @@ for (const [name, shown, arrives] of servers) {
       port: 5061,
       serverName: 'carrier.example',
     });
-    flow?.onBreak(() => broken++);
+    if (flow !== undefined) whenBroken(flow, () => broken++);
     const taken = flow?.send(options('TLS'), 0);
     await world.run(1_000);
 

@@ -7,8 +7,6 @@ import { mayBeStun, stunAnswer } from './stun.ts';
 /** Flows remembered a socket; one more peer than that takes another's place. */
 export const UDP_FLOWS_MAX = 65_536;
 
-const never = { cancel() {} };
-
 class UdpFlow implements Flow {
   readonly transport = 'udp';
   readonly reliable = false;
@@ -32,9 +30,9 @@ class UdpFlow implements Flow {
     return this.owner.flowTo(this.remote.host, port);
   }
 
-  onBreak(): { cancel(): void } {
-    return never;
-  }
+  watch(): void {}
+
+  unwatch(): void {}
 }
 
 /** What one UDP listener does: datagrams in, with the flow they came by; flows out. */

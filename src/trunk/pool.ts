@@ -1,5 +1,6 @@
 /** Servers that do the same: which of them gets a request, and who is well. */
 import { refused } from '../base/options.ts';
+import { InLine, WaitingLine } from '../base/waiting-line.ts';
 import type { Clock, Millis, Timer } from '../base/world.ts';
 import type { Target } from '../proxy/plan.ts';
 import type {
@@ -60,7 +61,7 @@ export function pooled(target: Target): PoolTarget | undefined {
 }
 
 /** Channels taken at one server for one call, until they are given back. */
-export class Seat {
+export class Seat extends InLine {
   readonly server: PoolServer;
   private readonly pool: Pool;
   private readonly needs: readonly string[];
@@ -70,6 +71,7 @@ export class Seat {
   private over = false;
 
   constructor(pool: Pool, server: PoolServer, needs: readonly string[], takenAt: Millis) {
+    super();
     this.pool = pool;
     this.server = server;
     this.needs = needs;
@@ -81,7 +83,7 @@ export class Seat {
     if (this.over) return;
     this.over = true;
     this.server.give(this.needs);
-    this.pool.seats.delete(this);
+    this.pool.seats.leave(this);
     this.freed?.();
   }
 }
@@ -93,7 +95,7 @@ export class Pool implements PoolPort {
   pickName: PickName = 'weight';
   probe: Probing | undefined = undefined;
   /** Every seat that is taken, in the order they were. */
-  readonly seats = new Set<Seat>();
+  readonly seats = new WaitingLine<Seat>();
   /** Seats that were freed because nobody saw their call end. */
   overdue = 0;
   /** Servers that new options left out while there was something to remember of them, should they come back. */
@@ -176,7 +178,7 @@ export class Pool implements PoolPort {
   occupy(server: PoolServer, needs: readonly string[]): Seat {
     server.occupy(needs);
     const seat = new Seat(this, server, needs, this.parts.clock.now());
-    this.seats.add(seat);
+    this.seats.join(seat);
     this.sweeper ??= this.parts.clock.after(this.callMs, this.sweep);
     return seat;
   }
@@ -197,14 +199,14 @@ export class Pool implements PoolPort {
   private readonly sweep = (): void => {
     this.sweeper = undefined;
     const now = this.parts.clock.now();
-    for (const seat of this.seats) {
-      const leftMs = seat.takenAt + this.callMs - now;
+    for (let { oldest } = this.seats; oldest !== undefined; { oldest } = this.seats) {
+      const leftMs = oldest.takenAt + this.callMs - now;
       if (leftMs > 0) {
         this.sweeper = this.parts.clock.after(leftMs, this.sweep);
         return;
       }
       this.overdue++;
-      seat.free();
+      oldest.free();
     }
   };
 
