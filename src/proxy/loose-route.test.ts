@@ -166,3 +166,54 @@ test('a value that only begins like ours is parsed to the end', () => {
 
   assert.equal(token, '7.mark');
 });
+
+// ─── told without parsing ───────────────────────────────────────────────────────────────────────
+
+const FLOW = 'AbC-_09'.repeat(6);
+const parsed = { ...own, prefixes: [] };
+const told = {
+  ...own,
+  prefixes: [
+    '<sip:192.0.2.1:5060;lr;d=',
+    '<sip:192.0.2.1:5060;transport=tls;lr;d=',
+    '<sips:192.0.2.1:5060;lr;d=',
+  ].map((text) => Buffer.from(text)),
+};
+const values: readonly string[] = [
+  '<sip:192.0.2.1:5060;lr;d=7.mark>',
+  `<sip:${FLOW}@192.0.2.1:5060;lr;d=7.mark>`,
+  `<sip:${FLOW}@192.0.2.1:5060;transport=tls;lr;d=7.mark>`,
+  `<sips:${FLOW}@192.0.2.1:5060;lr;d=7.mark>`,
+  `<SIP:${FLOW}@192.0.2.1:5060;lr;d=7.mark>`,
+  `<sip:${FLOW}@192.0.2.1:5060;lr;d=7.mark;x=y>`,
+  `<sip:${FLOW}@192.0.2.1:5060;lr;d=7.mark>;x=y`,
+  `<sip:${FLOW}@192.0.2.1:5060;lr;d=7.mark>, <sip:192.0.2.9;lr>`,
+  `<sip:${FLOW}@192.0.2.9:5060;lr;d=7.mark>`,
+  `<sip:${FLOW.slice(1)}@192.0.2.1:5060;lr;d=7.mark>`,
+  `<sip:${FLOW}x@192.0.2.1:5060;lr;d=7.mark>`,
+  `<sip:%41${FLOW.slice(3)}@192.0.2.1:5060;lr;d=7.mark>`,
+  `<sip:a:${FLOW.slice(2)}@192.0.2.1:5060;lr;d=7.mark>`,
+  `<sip:${FLOW.slice(6)}@a.example@192.0.2.1:5060;lr;d=7.mark>`,
+  '<sip:someone@192.0.2.1:5060;lr;d=7.mark>',
+];
+for (const value of values) {
+  test(`${value} says the same as when it is parsed`, () => {
+    const view = (from: typeof own) => {
+      try {
+        return { ...viewRoutes(headersOf([`Route: ${value}`]), from) };
+      } catch (error) {
+        return error instanceof SipError ? error.message : error;
+      }
+    };
+
+    assert.deepEqual(view(told), view(parsed));
+  });
+}
+
+test('a value that ends with the message says nothing of a longer one before', () => {
+  headersOf([`Route: <sip:${FLOW}@192.0.2.1:5060;lr;d=7.mark>`, `X: ${'x'.repeat(200)}@`]);
+
+  const { token, user } = viewRoutes(headersOf([`Route: <sip:${FLOW}@192.0.2.1:5060;lr>`]), told);
+
+  assert.deepEqual([token, user], [undefined, FLOW]);
+});

@@ -4,9 +4,12 @@ import { ROUTE } from '../sip/header-table.ts';
 import type { Headers } from '../sip/headers.ts';
 import { parseNameAddr } from '../sip/name-addr.ts';
 import type { Uri } from '../sip/uri.ts';
-import { beginsWith, CLOSE } from './plain-place.ts';
+import { FLOW_TOKEN_LENGTH } from '../transport/flow-token.ts';
+import { beginsWith, CLOSE, userEnd } from './plain-place.ts';
 
+const COLON = 58;
 const SEMICOLON = 59;
+const AT = 64;
 
 /** The topmost Route values of a request, as far as they are ours. */
 export interface RouteView {
@@ -26,7 +29,10 @@ export interface RouteView {
 /** How to tell which Route values are ours. */
 export interface OwnRoutes {
   isOwn(host: string, port: number | undefined): boolean;
-  /** How the values that we put into Record-Route begin, up to the mark: the usual case, told without parsing. */
+  /**
+   * How the values that we put into Record-Route begin, up to the mark and without a flow token: the usual case, told
+   * without parsing.
+   */
   readonly prefixes: readonly Uint8Array[];
 }
 
@@ -92,12 +98,14 @@ export function readValue(headers: Headers, place: number, from: number, own: Ow
   const { text } = headers;
   const bytes = bytesOf(text);
   for (const prefix of own.prefixes) {
-    if (!beginsWith(bytes, from, prefix)) continue;
-    const tokenAt = from + prefix.length;
-    const close = tokenEndAt(bytes, tokenAt, headers.valueEnd(place));
+    const tokenAt = markAt(bytes, from, prefix);
+    const close = tokenAt === 0 ? 0 : tokenEndAt(bytes, tokenAt, headers.valueEnd(place));
     if (close === 0) continue;
     const token = text.substring(tokenAt, close);
-    return { token, user: undefined, uri: undefined, tokenAt, end: valueEndAt(headers, place, close) };
+    const hasUser = tokenAt > from + prefix.length;
+    const userAt = from + schemeLength(prefix);
+    const user = hasUser ? text.substring(userAt, userAt + FLOW_TOKEN_LENGTH) : undefined;
+    return { token, user, uri: undefined, tokenAt, end: valueEndAt(headers, place, close) };
   }
   const end = valueEndAt(headers, place, from);
   const { uri } = parseNameAddr(text.substring(from, end));
@@ -105,6 +113,23 @@ export function readValue(headers: Headers, place: number, from: number, own: Ow
   const mark = uri.params['d'];
   const token = typeof mark === 'string' ? mark : undefined;
   return { token, user: uri.user, uri: undefined, tokenAt: -1, end };
+}
+
+/** Where the mark begins behind this prefix, which may have a flow token before its host; 0 for any other value. */
+function markAt(bytes: Uint8Array, from: number, prefix: Uint8Array): number {
+  if (beginsWith(bytes, from, prefix)) return from + prefix.length;
+  const scheme = schemeLength(prefix);
+  const userAt = from + scheme;
+  const hostAt = userAt + FLOW_TOKEN_LENGTH + 1;
+  if (bytes[hostAt - 1] !== AT || userEnd(bytes, userAt) !== hostAt - 1) return 0;
+  for (let i = 0; i < scheme; i++) if (bytes[from + i] !== prefix[i]) return 0;
+  for (let i = scheme; i < prefix.length; i++) if (bytes[hostAt + i - scheme] !== prefix[i]) return 0;
+  return hostAt + prefix.length - scheme;
+}
+
+/** Of `<sip:` or `<sips:`. */
+function schemeLength(prefix: Uint8Array): number {
+  return prefix[4] === COLON ? 5 : 6;
 }
 
 /** Where the bracket stands that ends the value's URI; 0 when further parameters come first. */

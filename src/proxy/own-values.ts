@@ -10,11 +10,13 @@ interface Beginning {
   readonly transport: TransportName;
   readonly isSips: boolean;
   readonly text: string;
+  /** Where the host begins in it. */
+  readonly hostAt: number;
 }
 
 /** The beginnings of our values, up to the mark. */
 export class OwnValues {
-  /** Of the values that hold no token. */
+  /** Without a token. */
   readonly prefixes: Uint8Array[] = [];
   private readonly known: Beginning[] = [];
 
@@ -24,21 +26,23 @@ export class OwnValues {
    * nothing at that port of ours speaks TLS.
    */
   beginning({ sentBy, transport }: Flow, isSips: boolean, token: string): string {
-    if (token !== '') return beginningOf(sentBy, transport, isSips, `${token}@`);
+    const { text, hostAt } = this.knownOf(sentBy, transport, isSips);
+    return token === '' ? text : `${text.substring(0, hostAt)}${token}@${text.substring(hostAt)}`;
+  }
+
+  private knownOf(sentBy: string, transport: TransportName, isSips: boolean): Beginning {
     for (const one of this.known)
-      if (one.sentBy === sentBy && one.transport === transport && one.isSips === isSips) return one.text;
-    const text = beginningOf(sentBy, transport, isSips, '');
+      if (one.sentBy === sentBy && one.transport === transport && one.isSips === isSips) return one;
+    const byTls = isSips && isSecure(transport);
+    const scheme = byTls ? '<sips:' : '<sip:';
+    const text = `${scheme}${sentBy}${transportParam(transport, byTls)};lr;d=`;
+    const one = { sentBy, transport, isSips, text, hostAt: scheme.length };
     if (this.known.length < OWN_VALUES_MAX) {
-      this.known.push({ sentBy, transport, isSips, text });
+      this.known.push(one);
       this.prefixes.push(Uint8Array.from(Buffer.from(text, 'latin1')));
     }
-    return text;
+    return one;
   }
-}
-
-function beginningOf(sentBy: string, transport: TransportName, isSips: boolean, user: string): string {
-  const byTls = isSips && isSecure(transport);
-  return `<${byTls ? 'sips' : 'sip'}:${user}${sentBy}${transportParam(transport, byTls)};lr;d=`;
 }
 
 /** What a URI of ours says of the way to us; with sips TLS goes without saying. RFC 3261 §26.2.2, RFC 7118 §5.2.2 */

@@ -73,8 +73,8 @@ export function beginsWith(bytes: Uint8Array, from: number, prefix: Uint8Array):
   return true;
 }
 
-/** Where the `@` stands; -1 when another character comes that such a user part may not hold. */
-function userEnd(bytes: Uint8Array, from: number): number {
+/** Where the `@` stands behind a user part; -1 when another character comes that such a user part may not hold. */
+export function userEnd(bytes: Uint8Array, from: number): number {
   let at = from;
   for (let c = bytes[at]!; c !== AT; c = bytes[++at]!) if (!isTokenChar(c) || c === PERCENT) return -1;
   return at;

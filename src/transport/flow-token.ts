@@ -38,8 +38,10 @@ export interface DatagramFlows {
 export class FlowTokens {
   private readonly proof: KeyedHash;
   private readonly datagrams: DatagramFlows;
-  private readonly connections = new Map<number, Flow>();
-  private readonly numbers = new WeakMap<Flow, number>();
+  /** Connections that stand, by their tokens. */
+  private readonly connections = new Map<string, Flow>();
+  /** What was made for a connection: its messages ask again and again. */
+  private readonly made = new WeakMap<Flow, string>();
   private lastNumber: number;
 
   /** With the same `secret` tokens of datagrams outlive a restart; those of connections cannot. */
@@ -51,29 +53,30 @@ export class FlowTokens {
 
   /** The token of a flow. */
   tokenOf(flow: Flow): string {
-    const token = Buffer.alloc(TOKEN_BYTES);
-    const { host, port } = flow.remote;
-    token[0] = TRANSPORTS.indexOf(flow.transport);
-    if (flow.reliable) token.writeInt32LE(this.numberOf(flow), WHICH_AT);
-    else {
-      token.writeUInt16BE(port, 1);
-      writeAddress(token, host);
-      token.writeInt32LE(this.proof.of(flow.sentBy), WHICH_AT);
+    if (!flow.reliable) return this.datagramToken(flow);
+    const known = this.made.get(flow);
+    if (known !== undefined) return known;
+    const token = this.connectionToken(flow);
+    this.made.set(flow, token);
+    if (flow.open) {
+      this.connections.set(token, flow);
+      whenBroken(flow, () => void this.connections.delete(token));
     }
-    this.sign(token);
-    return token.toString('base64url');
+    return token;
   }
 
   /** Whether this is a token of ours, and the flow that it names; `flow` is undefined when that one is gone. */
   read(text: string): { readonly flow: Flow | undefined } | undefined {
     if (text.length !== FLOW_TOKEN_LENGTH) return undefined;
+    const standing = this.connections.get(text);
+    if (standing !== undefined) return { flow: standing };
     const token = Buffer.from(text, 'base64url');
     if (token.length !== TOKEN_BYTES || token.toString('base64url') !== text) return undefined;
     const asked = token.readBigUInt64LE(SAID_BYTES);
     this.sign(token);
     if (token.readBigUInt64LE(SAID_BYTES) !== asked) return undefined;
+    if (token[0] !== 0) return { flow: undefined }; // The connection is gone.
     const which = token.readInt32LE(WHICH_AT);
-    if (token[0] !== 0) return { flow: this.connections.get(which) };
     return { flow: this.datagramFlow(addressIn(token), token.readUInt16BE(1), which) };
   }
 
@@ -88,16 +91,23 @@ export class FlowTokens {
     return undefined;
   }
 
-  private numberOf(flow: Flow): number {
-    const known = this.numbers.get(flow);
-    if (known !== undefined) return known;
-    const number = (this.lastNumber = (this.lastNumber + 1) % CONNECTION_NUMBERS);
-    this.numbers.set(flow, number);
-    if (flow.open) {
-      this.connections.set(number, flow);
-      whenBroken(flow, () => void this.connections.delete(number));
-    }
-    return number;
+  private datagramToken({ transport, remote, sentBy }: Flow): string {
+    const token = Buffer.alloc(TOKEN_BYTES);
+    token[0] = TRANSPORTS.indexOf(transport);
+    token.writeUInt16BE(remote.port, 1);
+    writeAddress(token, remote.host);
+    token.writeInt32LE(this.proof.of(sentBy), WHICH_AT);
+    this.sign(token);
+    return token.toString('base64url');
+  }
+
+  private connectionToken({ transport }: Flow): string {
+    const token = Buffer.alloc(TOKEN_BYTES);
+    token[0] = TRANSPORTS.indexOf(transport);
+    this.lastNumber = (this.lastNumber + 1) % CONNECTION_NUMBERS;
+    token.writeInt32LE(this.lastNumber, WHICH_AT);
+    this.sign(token);
+    return token.toString('base64url');
   }
 
   private sign(token: Buffer): void {
