@@ -356,6 +356,7 @@ static void print_figures(const struct pace *pace, uint64_t start, uint64_t made
 }
 
 int main(int argc, char **argv) {
+  signal(SIGPIPE, SIG_IGN); /* Whoever writes to a connection that is gone says so. */
   users = (int)argument(argc, argv, "users", 1000);
   hold_ns = (uint64_t)(argument(argc, argv, "holdMs", 0) * 1e6);
   run = getpid();

@@ -12,7 +12,7 @@ import { callingLine } from './source-line.ts';
 /** Ways that are remembered; with one more all are forgotten. */
 export const WAYS_MAX = 10_000;
 const SAMPLES_AT_FIRST = 8;
-const CALLS_A_SAMPLE = 256;
+const CALLS_A_SAMPLE = 1_024;
 const AMBIGUOUS = -1;
 
 /** Those that a context can be asked for, as far as their lines are told apart. */

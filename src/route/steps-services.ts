@@ -13,9 +13,14 @@ import {
   printInputs,
   printThrown,
   printValue,
-  type Shown,
   Text,
 } from './steps-texts.ts';
+
+/** One service, as it is taken down. */
+export interface ObservedService extends Openness {
+  /** `location.lookup` */
+  readonly name: string;
+}
 
 /** Who takes it down. */
 export interface ServiceObserver {
@@ -24,11 +29,9 @@ export interface ServiceObserver {
   now(): Millis;
   /** `tookMs`: how long the answer was waited for; undefined when it was there at once. */
   served(
-    service: string,
+    service: ObservedService,
     asked: readonly unknown[],
-    showsAsked: Shown,
     result: unknown,
-    showsResult: Shown,
     tookMs: Millis | undefined,
   ): void;
   /** What a service rejects a promise with. */
@@ -83,7 +86,16 @@ function observedMember(
   observer: ServiceObserver,
 ): AnyMethod {
   if (group === 'pools') return (...inputs) => observedPool(method(...inputs), observer);
-  return observedMethod(service, method, observer, opennessOf(service));
+  return observedMethod(serviceOf(service), method, observer);
+}
+
+function serviceOf(name: string): ObservedService {
+  return { name, ...opennessOf(name) };
+}
+
+/** The same service, whose inputs or result are texts that may be seen. */
+function opened(service: ObservedService, shown: Partial<Openness>): ObservedService {
+  return { ...service, ...shown };
 }
 
 /** Own members and inherited ones, private fields of our classes too: they are as they were for whoever looks. */
@@ -96,32 +108,27 @@ function membersOf(group: object): ReadonlySet<string> {
   return members;
 }
 
-function observedMethod(
-  service: string,
-  method: AnyMethod,
-  observer: ServiceObserver,
-  { inputs: showsInputs, result: showsResult }: Openness,
-): AnyMethod {
+function observedMethod(service: ObservedService, method: AnyMethod, observer: ServiceObserver): AnyMethod {
+  const thrown = opened(service, { result: 'text' });
+  const kept = opened(service, { inputs: 'text' });
   return (...inputs) => {
-    if (!observer.listens) return unseen(service, method(...inputs), observer);
+    if (!observer.listens) return unseen(service.name, method(...inputs), observer);
     let result: unknown;
     try {
       result = method(...inputs);
     } catch (error) {
-      observer.served(service, inputs, showsInputs, printThrown(error), 'text', undefined);
+      observer.served(thrown, inputs, printThrown(error), undefined);
       throw error;
     }
-    if (result instanceof Promise) {
-      const asked = keptInputs(inputs, showsInputs);
-      return observedPromise(service, asked, result, observer, showsResult);
-    }
-    observer.served(service, inputs, showsInputs, result, showsResult, undefined);
+    if (result instanceof Promise)
+      return observedPromise(kept, keptInputs(inputs, service), result, observer);
+    observer.served(service, inputs, result, undefined);
     return result;
   };
 }
 
 /** Until it is answered a script may change what it gave: that is printed now. A URI nobody changes. */
-function keptInputs(inputs: readonly unknown[], shown: Shown): readonly unknown[] {
+function keptInputs(inputs: readonly unknown[], { inputs: shown }: Openness): readonly unknown[] {
   if (inputs.length === 1 && isUri(inputs[0])) return inputs;
   const asked = new Text();
   printInputs(inputs, shown, asked);
@@ -129,20 +136,20 @@ function keptInputs(inputs: readonly unknown[], shown: Shown): readonly unknown[
 }
 
 function observedPromise(
-  service: string,
+  service: ObservedService,
   asked: readonly unknown[],
   answer: Promise<unknown>,
   observer: ServiceObserver,
-  showsResult: Shown,
 ): Promise<unknown> {
   const since = observer.now();
   return answer.then(
     (result) => {
-      observer.served(service, asked, 'text', result, showsResult, observer.now() - since);
+      observer.served(service, asked, result, observer.now() - since);
       return result;
     },
     (error: unknown) => {
-      observer.served(service, asked, 'text', printThrown(error), 'text', observer.now() - since);
+      const thrown = opened(service, { result: 'text' });
+      observer.served(thrown, asked, printThrown(error), observer.now() - since);
       observer.told(error);
       throw error;
     },
@@ -165,25 +172,27 @@ function unseen(service: string, made: unknown, observer: ServiceObserver): unkn
 function observedMiddleware(service: string, made: unknown, observer: ServiceObserver): unknown {
   if (typeof made !== 'function') return made;
   const middleware = made as AnyMiddleware; // Services make no other functions.
+  const decides: ObservedService = { name: service, inputs: 'hidden', result: 'hidden' };
+  const goesOn = opened(decides, { result: 'text' });
   const observed: Middleware<{}, object> = (c, next) => {
     if (!observer.listens) return middleware(c as never, next);
     const since = observer.now();
     let wentOn = false;
     const decision = middleware(c as never, (add?: object) => {
       wentOn = true;
-      observer.served(service, NOTHING, 'hidden', learned(add), 'text', waited(observer.now() - since));
+      observer.served(goesOn, NOTHING, learned(add), waited(observer.now() - since));
       return next(add ?? {});
     });
     if (wentOn) return decision;
-    if (decision instanceof Promise) return decided(service, decision, observer, since, () => wentOn);
-    observer.served(service, NOTHING, 'hidden', decision, 'hidden', undefined);
+    if (decision instanceof Promise) return decided(decides, decision, observer, since, () => wentOn);
+    observer.served(decides, NOTHING, decision, undefined);
     return decision;
   };
   return observed;
 }
 
 async function decided(
-  service: string,
+  service: ObservedService,
   decision: Promise<RequestDecision>,
   observer: ServiceObserver,
   since: Millis,
@@ -191,7 +200,7 @@ async function decided(
 ): Promise<RequestDecision> {
   const made = await decision;
   if (wentOn()) return made;
-  observer.served(service, NOTHING, 'hidden', made, 'hidden', observer.now() - since);
+  observer.served(service, NOTHING, made, observer.now() - since);
   return made;
 }
 
@@ -209,7 +218,7 @@ function observedPool(made: unknown, observer: ServiceObserver): Pool {
   const { name } = pool;
   const named = observerOf(name, observer);
   const observed = (service: string, method: AnyMethod): AnyMethod =>
-    observedMethod(service, method, named, opennessOf(service));
+    observedMethod(serviceOf(service), method, named);
   return {
     name,
     get up() {

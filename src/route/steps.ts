@@ -17,8 +17,8 @@ import type { RouteStep, RouteSubject, StepObserver } from './step.ts';
 import type { Services } from './services.ts';
 import { ScriptLines } from './steps-lines.ts';
 import { STEPS_BYTES_MAX, type StepRecord, StepsRing } from './steps-ring.ts';
-import { observedServices, type ServiceObserver } from './steps-services.ts';
-import { plainUriOf, printInputs, printValue, type Shown } from './steps-texts.ts';
+import { type ObservedService, observedServices, type ServiceObserver } from './steps-services.ts';
+import { plainUriOf, printInputs, printValue } from './steps-texts.ts';
 
 /** Steps of one Call-ID that are told; of more the last ones. */
 export const STEPS_TOLD_MAX = 1_000;
@@ -185,25 +185,25 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
   }
 
   served(
-    service: string,
+    { name, inputs, result: shown }: ObservedService,
     asked: readonly unknown[],
-    showsAsked: Shown,
     result: unknown,
-    showsResult: Shown,
     tookMs: Millis | undefined,
   ): void {
     const run = this.current;
     if (run === undefined) return;
     if (tookMs !== undefined) this.time = this.clock.now();
     const uri = plainUriOf(result);
-    const answer = uri === undefined ? printValue(result, showsResult) : '';
-    const way = ANSWERS.indexOf(answer);
-    run.path = (Math.imul(run.path, 31) + service.length * 8 + (way < 0 ? digitsOf(answer) : way)) | 0;
+    const answer = uri === undefined ? printValue(result, shown) : '';
+    const way = uri === undefined ? ANSWERS.indexOf(answer) : -1;
+    run.path = (Math.imul(run.path, 31) + name.length * 8 + (way < 0 ? digitsOf(answer) : way)) | 0;
     const took = tookMs === undefined ? NOT_WAITED : Math.round(tookMs * MICROSECONDS);
     const { ring } = this;
     ring.open(KINDS.service, 0, this.time, run.low, run.high, took, 0);
-    ring.word(service);
-    printInputs(asked, showsAsked, ring);
+    ring.word(name);
+    const onlyUri = asked.length === 1 ? plainUriOf(asked[0]) : undefined;
+    if (onlyUri === undefined) printInputs(asked, inputs, ring);
+    else ring.addUri(onlyUri);
     ring.endText();
     if (way >= 0) ring.word(answer);
     else textOrUri(ring, uri ?? answer);
@@ -219,7 +219,8 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
     const { route, callId, method, generation, decision, at = '' } = step;
     this.look(callId, subject?.callMark);
     const { ring } = this;
-    ring.open(KINDS.route, ROUTE_KINDS.indexOf(route), this.clock.now(), this.low, this.high, generation, 0);
+    const atMs = AT_ONCE.has(route) ? this.time : this.clock.now();
+    ring.open(KINDS.route, ROUTE_KINDS.indexOf(route), atMs, this.low, this.high, generation, 0);
     ring.word(method);
     ring.word(decision);
     ring.word(at);
