@@ -170,6 +170,7 @@ export class BranchContext<V> extends Context<V> {
   constructor(base: Context<V>, req: SipRequest, target: Target, index: number) {
     super(base.var, base.log, base.callId, base.method);
     this.lines = base.lines;
+    this.callMark = base.callMark;
     this.req = req;
     this.target = target;
     this.index = index;
@@ -200,6 +201,7 @@ export class ReplyContext<V> extends Context<V> {
   constructor(base: Context<V>, res: SipResponse, target: Target) {
     super(base.var, base.log, base.callId, base.method);
     this.lines = base.lines;
+    this.callMark = base.callMark;
     this.res = res;
     this.target = target;
   }
@@ -242,6 +244,7 @@ export class FailureContext<V> extends Context<V> {
     failure: { readonly status: number; readonly timedOut: boolean; readonly ends: readonly BranchEnd[] },
   ) {
     super(request.var, request.log, request.callId, request.method);
+    this.callMark = request.callMark;
     this.request = request;
     this.req = request.req;
     this.source = request.source;
