@@ -21,7 +21,7 @@ import { type Scenario, SCENARIOS } from './scenarios.ts';
 import { type Pace, type Row, sit } from './sitting.ts';
 
 const FULL: Pace = {
-  warmSeconds: 7,
+  warmSeconds: 35,
   rewarmSeconds: 1,
   slices: 4,
   sliceShare: 0.5,
@@ -29,7 +29,7 @@ const FULL: Pace = {
   noisyRetriesMax: 5,
   searchPrecision: 1.05,
 };
-const QUICK: Pace = { ...FULL, warmSeconds: 3, rewarmSeconds: 0.5, sliceShare: 0.3 };
+const QUICK: Pace = { ...FULL, warmSeconds: 10, rewarmSeconds: 0.5, sliceShare: 0.3 };
 /** Each row in half a minute: a direction, no figure. */
 const BRIEF: Pace = {
   warmSeconds: 2,

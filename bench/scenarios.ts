@@ -110,7 +110,11 @@ const CALLS: readonly Load[] = [
   paced('call', 5000, 0.8),
 ];
 
-const OVER_CONNECTIONS: readonly Load[] = [paced('call', 500), paced('call', 2000), paced('call', 5000)];
+const OVER_CONNECTIONS: readonly Load[] = [
+  paced('call', 500, 0.75),
+  paced('call', 2000, 0.75),
+  paced('call', 5000, 0.75),
+];
 
 /** Calls of a thousand users whose contacts are in memory. */
 function calls(name: string, about: string, settings: ServerSettings, loads: readonly Load[]): Scenario {

@@ -169,7 +169,10 @@ class Bench {
     };
   }
 
-  /** Code compiled, pools at their high-water mark: the highest rate of the scenario for several seconds. */
+  /**
+   * Code compiled, pools at their high-water mark: the highest rate of the scenario. A transaction lives for 32 s, so
+   * that a server is at its mark only after as long.
+   */
   async warmUp(): Promise<void> {
     const { scenario, pace } = this.options;
     if (scenario.registered > 0) await registerContacts(this.users, REGISTER_RATE, this.load);
