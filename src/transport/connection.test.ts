@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MALLORY, request, TARGET } from '../testing/mallory.ts';
+import { SimClock } from '../testing/sim-clock.ts';
 import { Stranger } from '../testing/stranger.ts';
 import { town } from '../testing/town.ts';
 import { openRegistrar } from '../testing/town-scripts.ts';
 import { Allowance } from './allowance.ts';
-import { PINGS_AT_ONCE, UNHEARD_AT_ONCE } from './connection.ts';
+import { Connection, type ConnectionOwner, PINGS_AT_ONCE, UNHEARD_AT_ONCE } from './connection.ts';
+import { FlowWatcher } from './flow.ts';
 
 for (const beyond of [0, 1]) {
   const ends = beyond === 0 ? 'each is answered' : 'the connection is cut';
@@ -106,4 +108,49 @@ test('an allowance is used up at once or bit by bit, and comes again with time',
   const taken = [0, 0, 0, 99, 100, 100, 10_000, 10_000, 10_000].map((at) => allowance.take(at));
 
   assert.deepEqual(taken, [true, true, false, false, true, false, true, true, false]);
+});
+
+/** Does something when it is told, once. */
+class Watcher extends FlowWatcher {
+  told = 0;
+  private readonly act: () => void;
+
+  constructor(act = () => {}) {
+    super();
+    this.act = act;
+  }
+
+  flowBroke(): void {
+    this.told++;
+    this.act();
+  }
+}
+
+test('who watches a flow when it breaks is told once; who lets it go meanwhile, or comes then, is not', () => {
+  const owner: ConnectionOwner = {
+    clock: new SimClock(),
+    limits: { connectionsPerSource: 1, connectionsMax: 1, setupMs: 1, messageMs: 1, idleMs: 1 },
+    receive() {},
+    learn() {},
+    answerElsewhere: () => false,
+    forget() {},
+    reconnect: () => undefined,
+  };
+  const flow = new Connection(owner, { transport: 'tcp', sentBy: '192.0.2.1:5060', accepted: true });
+  const [late, letsGo, stays, gone] = [new Watcher(), new Watcher(), new Watcher(), new Watcher()];
+  const first = new Watcher(() => {
+    flow.unwatch(letsGo);
+    flow.watch(late);
+    flow.watch(first);
+  });
+  for (const watcher of [gone, first, letsGo, stays]) flow.watch(watcher);
+  flow.unwatch(gone);
+
+  flow.closed();
+  flow.closed();
+
+  assert.deepEqual(
+    [gone, first, letsGo, stays, late].map(({ told }) => told),
+    [0, 1, 0, 1, 0],
+  );
 });

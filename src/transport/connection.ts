@@ -129,7 +129,7 @@ export class Connection implements Flow, StreamUser {
   }
 
   watch(watcher: FlowWatcher): void {
-    this.watchers.join(watcher);
+    if (this.open) this.watchers.join(watcher); // Else whoever sends hears at once.
   }
 
   unwatch(watcher: FlowWatcher): void {
@@ -168,14 +168,7 @@ export class Connection implements Flow, StreamUser {
     this.messageTimer?.cancel();
     this.idleTimer?.cancel();
     this.owner.forget(this);
-    this.tellWatchers();
-  }
-
-  /** Those that watch now; who begins to meanwhile finds the flow closed when he sends. */
-  private tellWatchers(): void {
-    for (let left = this.watchers.size; left > 0; left--) {
-      const { oldest } = this.watchers;
-      if (oldest === undefined) return;
+    for (let { oldest } = this.watchers; oldest !== undefined; { oldest } = this.watchers) {
       this.watchers.leave(oldest);
       oldest.flowBroke();
     }

@@ -39,7 +39,7 @@ export interface Flow {
   send(text: string, order: number): boolean;
   /** A message that came by it was dropped before anybody looked at it; a connection on which that goes on is cut. */
   unheard?(): void;
-  /** Tells the watcher once, if the path breaks before he is let go. Never for UDP. */
+  /** Tells the watcher once, if the path breaks before he is let go. Never for UDP, nor when it is broken already. */
   watch(watcher: FlowWatcher): void;
   unwatch(watcher: FlowWatcher): void;
   /**
@@ -51,10 +51,10 @@ export interface Flow {
 
 /** Calls `broken` once, if the path breaks. */
 export function whenBroken(flow: Partial<Pick<Flow, 'watch'>>, broken: () => void): void {
-  flow.watch?.(new Caller(broken));
+  flow.watch?.(new BreakCallback(broken));
 }
 
-class Caller extends FlowWatcher {
+class BreakCallback extends FlowWatcher {
   readonly flowBroke: () => void;
 
   constructor(broken: () => void) {
