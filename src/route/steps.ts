@@ -195,15 +195,13 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
     if (tookMs !== undefined) this.time = this.clock.now();
     const uri = plainUriOf(result);
     const answer = uri === undefined ? printValue(result, shown) : '';
-    const way = uri === undefined ? ANSWERS.indexOf(answer) : -1;
+    const way = ANSWERS.indexOf(answer);
     run.path = (Math.imul(run.path, 31) + name.length * 8 + (way < 0 ? digitsOf(answer) : way)) | 0;
     const took = tookMs === undefined ? NOT_WAITED : Math.round(tookMs * MICROSECONDS);
     const { ring } = this;
     ring.open(KINDS.service, 0, this.time, run.low, run.high, took, 0);
     ring.word(name);
-    const onlyUri = asked.length === 1 ? plainUriOf(asked[0]) : undefined;
-    if (onlyUri === undefined) printInputs(asked, inputs, ring);
-    else ring.addUri(onlyUri);
+    printInputs(asked, inputs, ring);
     ring.endText();
     if (way >= 0) ring.word(answer);
     else textOrUri(ring, uri ?? answer);
