@@ -173,8 +173,7 @@ level = "error"
 `,
   );
   const program = join(root, 'src', 'cli', 'main.ts');
-  const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16'];
-  const server = start(process.execPath, [...flags, program, 'start', '--config', config], {
+  const server = start(process.execPath, [...process.execArgv, program, 'start', '--config', config], {
     core: SERVER_CORE,
     folder,
     output: logFile(folder),

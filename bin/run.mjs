@@ -97,17 +97,26 @@ function nodeBinary() {
 }
 
 function run(binary, args) {
-  // Types are stripped and code is compiled once, not at each start; Node looks whether a file has changed.
-  const cache = { NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'node'), ...process.env };
+  const env = { ...defaults(), ...process.env, TANDEM_COMMAND: command() };
   // By the channel it notices when we are killed: nobody who kills what he started must find it still running.
   const stdio = ['inherit', 'inherit', 'inherit', 'ipc'];
-  const child = spawn(binary, args, { stdio, env: { ...cache, TANDEM_COMMAND: command() } });
+  const child = spawn(binary, args, { stdio, env });
   process.on('SIGHUP', () => child.kill('SIGHUP'));
   handOnStops(child);
   child.on('error', (error) => fail(`cannot run ${binary}: ${error.message}`));
   child.on('exit', (status, signal) => {
     process.exitCode = signal === null ? status : 128 + constants.signals[signal];
   });
+}
+
+/** What the environment says otherwise wins. */
+function defaults() {
+  return {
+    // Types are stripped and code is compiled once, not at each start; Node looks whether a file has changed.
+    NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'node'),
+    // Kept texts lie in large pages: docs/decisions/0013-large-pages.md.
+    GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
+  };
 }
 
 /** Signals are heard on the thread that runs scripts: what loops there hears none, and is killed. */

@@ -22,7 +22,11 @@ after(() => rmSync(root, { recursive: true }));
 
 const LOCK = JSON.stringify({ packages: { '': {}, 'node_modules/zod': { integrity: 'sha512-1' } } });
 const OTHER_LOCK = JSON.stringify({ packages: { 'node_modules/zod': { integrity: 'sha512-2' } } });
-const SAY = 'console.log(JSON.stringify({ words: process.argv.slice(2), flags: process.execArgv }));';
+const SAY = `console.log(JSON.stringify({
+  words: process.argv.slice(2),
+  flags: process.execArgv,
+  tunables: process.env.GLIBC_TUNABLES,
+}));`;
 
 let projects = 0;
 
@@ -31,7 +35,7 @@ function project(installed: { lock: string; ageSeconds: number } | undefined, np
   const folder = join(root, String(projects++));
   write(join(folder, 'package-lock.json'), LOCK);
   write(join(folder, 'src/cli/main.ts'), SAY);
-  write(join(folder, 'tools/test.ts'), SAY.replace('{ words', "{ tool: 'test', words"));
+  write(join(folder, 'tools/test.ts'), SAY.replace('words:', "tool: 'test', words:"));
   write(join(folder, 'npm.js'), npm);
   cpSync(join(import.meta.dirname, 'run.mjs'), join(folder, 'bin/run.mjs'));
   if (installed !== undefined) {
@@ -61,7 +65,8 @@ function launch(
   node = process.execPath,
   named: NodeJS.ProcessEnv = {},
 ) {
-  const { NODE_COMPILE_CACHE: _, ...inherited } = process.env; // Ours, when it was this launcher that started us.
+  // Ours, when it was this launcher that started us.
+  const { NODE_COMPILE_CACHE: _, GLIBC_TUNABLES: __, ...inherited } = process.env;
   const env = { ...inherited, npm_execpath: join(folder, 'npm.js'), ...named };
   const done = spawnSync(node, [join(folder, 'bin/run.mjs'), ...words], { env, encoding: 'utf8' });
   return { status: done.status, out: done.stdout, err: done.stderr };
@@ -76,6 +81,15 @@ test('the words go to the command line, in a Node with our flags', () => {
   assert.deepEqual(words, ['start', '--script', 'my.ts']);
   assert.deepEqual(flags, ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16']);
   assert.equal(said.err, '');
+});
+
+test('memory outside the heap is asked for in large pages, unless the environment says what it wants', () => {
+  const tunables = (named: NodeJS.ProcessEnv) =>
+    (JSON.parse(launch(project(upToDate), ['start'], process.execPath, named).out) as { tunables: string })
+      .tunables;
+
+  assert.equal(tunables({}), 'glibc.malloc.hugetlb=1');
+  assert.equal(tunables({ GLIBC_TUNABLES: 'glibc.malloc.check=1' }), 'glibc.malloc.check=1');
 });
 
 test('--test runs the tests', () => {

@@ -12,7 +12,8 @@ const run = promisify(execFile);
 const root = join(import.meta.dirname, '..', '..');
 const program = join(root, 'src', 'cli', 'main.ts');
 
-const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16'];
+/** The launcher started us as it starts the exchange; what it sets in the environment is inherited. */
+const NODE_FLAGS = process.execArgv;
 
 /** Two a call, and they are remembered for half a minute: at 2000 calls a second more than the default. */
 const DIALOGS_MAX = 1_000_000;
