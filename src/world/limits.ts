@@ -72,8 +72,8 @@ export const limits = {
   pacePackets: 1,
   paceLeavePackets: 0.5,
   /** The same of the shorter tick. */
-  paceBusyPackets: 10,
-  paceCalmPackets: 7,
+  paceBusyPackets: 20,
+  paceCalmPackets: 14,
   paceEmptyTicks: 5,
 
   /** libuv counts whole milliseconds of a clock that may lag by one: so much earlier a timer may fire. */

@@ -12,8 +12,8 @@ function look(pace: Pace, from: number, looks: number, everyMs: number, packets:
 // oxfmt-ignore
 const cases: [what: string, everyMs: number, packets: number, tickMs: number][] = [
   ['20,000 a second, one by one',   0.05, 1,   1],
-  ['10,000 a second',               1,    10,  1],
-  ['9,900 a second',                10,   99,  2],
+  ['20,000 a second',               1,    20,  1],
+  ['19,900 a second',               10,   199, 2],
   ['1,000 a second',                1,    1,   2],
   ['900 a second',                  10,   9,   0],
   ['nothing',                       1,    0,   0],
@@ -41,12 +41,12 @@ test('five empty looks in a row end the pacing, four do not', () => {
 
 for (const [what, packets, earlier] of [
   ['less than one a millisecond, but more than a half', 3, [0, 2]],
-  ['less than ten a millisecond, but more than seven', 32, [2, 1]],
+  ['less than twenty a millisecond, but more than fourteen', 64, [2, 1]],
 ] as const) {
   test(`${what}: the way of waiting stays as it was`, () => {
     const [slow, fast] = earlier.map((tickMs) => {
       const pace = new Pace();
-      const now = tickMs === 0 ? 1_000 : look(pace, 1_000, 30, 1, tickMs === 1 ? 20 : 5);
+      const now = tickMs === 0 ? 1_000 : look(pace, 1_000, 30, 1, tickMs === 1 ? 40 : 5);
       assert.equal(pace.tickMs, tickMs);
       look(pace, now, 40, 4, packets);
       return pace.tickMs;
