@@ -47,7 +47,7 @@ const REGISTER_TRIES_MAX = 3;
 
 /** Compiles the generators, which takes a second or two, and makes the certificate that all sides use. */
 export async function compileGenerators(folder: string): Promise<void> {
-  for (const name of ['call', 'register']) {
+  for (const name of ['call', 'register', 'awake']) {
     const source = join(here, 'generator', `${name}.c`);
     await run('gcc', ['-O2', '-o', join(folder, name), source, '-lssl', '-lcrypto']);
   }

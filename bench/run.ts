@@ -14,7 +14,7 @@ import { kamailio } from './peers/kamailio.ts';
 import type { Peer } from './peers/peer.ts';
 import { type Profile, tandem } from './peers/tandem.ts';
 import { findPorts, type Ports } from './ports.ts';
-import { killAll, LOAD_CORE } from './processes.ts';
+import { killAll, LOAD_CORE, SERVER_CORE, start } from './processes.ts';
 import { profileTable } from './profile.ts';
 import { type Line, markdown, summarize } from './report.ts';
 import { type Scenario, SCENARIOS } from './scenarios.ts';
@@ -46,6 +46,7 @@ const USAGE = `usage: npm run bench [-- scenario … options]
   --repeats N          instances of each server (5; quick: 2; brief: 1)
   --quick              shorter warm-up and runs
   --brief              each scenario once and for two seconds, half a minute each
+  --awake              the servers' core never halts: what would run there is idle work
   --peer NAME          only tandem, or only kamailio
   --server "COMMAND"   measure this server in place of ours
   --profile cpu|perf   profile ours into bench/results/profile, and print who spent the time
@@ -57,6 +58,7 @@ interface Options {
   readonly peers: readonly Peer[];
   readonly repeats: number;
   readonly pace: Pace;
+  readonly awake: boolean;
   readonly profile: Profile | undefined;
 }
 
@@ -76,6 +78,7 @@ async function main(): Promise<number> {
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   await compileGenerators(folder);
+  if (options.awake) start(join(folder, 'awake'), [], { core: SERVER_CORE, folder });
   const ports = await findPorts(options.peers.length);
 
   const lines: Line[] = [];
@@ -136,6 +139,7 @@ async function save(options: Options, lines: readonly Line[], rows: readonly Row
   const machine = {
     processor: cpus()[0]?.model,
     cores: cpus().length,
+    awake: options.awake,
     kernel: release(),
     peers: await Promise.all(options.peers.map((peer) => peer.version())),
   };
@@ -155,6 +159,7 @@ function readOptions(args: readonly string[]): Options | undefined {
       repeats: { type: 'string' },
       quick: { type: 'boolean', default: false },
       brief: { type: 'boolean', default: false },
+      awake: { type: 'boolean', default: false },
       peer: { type: 'string' },
       server: { type: 'string' },
       profile: { type: 'string' },
@@ -175,7 +180,7 @@ function readOptions(args: readonly string[]): Options | undefined {
   }
   const scenarios = SCENARIOS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
   const pace = values.brief ? BRIEF : values.quick ? QUICK : FULL;
-  return { scenarios, peers, repeats, pace, profile };
+  return { scenarios, peers, repeats, pace, awake: values.awake, profile };
 }
 
 function tell(line: string): void {
