@@ -24,6 +24,8 @@ const signatures = {
   epoll_ctl: { arguments: ['i32', 'i32', 'i32', 'pointer'], return: 'i32' },
   epoll_wait: { arguments: ['i32', 'pointer', 'i32', 'i32'], return: 'i32' },
   if_indextoname: { arguments: ['u32', 'pointer'], return: 'pointer' },
+  timerfd_create: { arguments: ['i32', 'i32'], return: 'i32' },
+  timerfd_settime: { arguments: ['i32', 'i32', 'pointer', 'pointer'], return: 'i32' },
   poll: { arguments: ['pointer', 'u64', 'i32'], return: 'i32' },
   close: { arguments: ['i32'], return: 'i32' },
   calloc: { arguments: ['u64', 'u64'], return: 'pointer' },

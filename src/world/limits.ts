@@ -67,7 +67,7 @@ export const limits = {
   paceWindowMs: 10,
   /** How often we look: each wake-up saved is worth more than what one datagram costs, and under load time counts. */
   paceTickMs: 2,
-  paceBusyTickMs: 1,
+  paceBusyTickMs: 1.5,
   /** Datagrams a millisecond from which on we look once a tick, and below which we are woken again. */
   pacePackets: 1,
   paceLeavePackets: 0.5,

@@ -1,4 +1,5 @@
 import type { Millis } from '../base/world.ts';
+import type { Beat } from './beat.ts';
 import type { Kernel } from './kernel.ts';
 import type { NodeClock } from './node-clock.ts';
 import { Pace } from './pace.ts';
@@ -10,22 +11,21 @@ export interface LookParts {
   readonly kernel: Kernel;
   readonly soon: Soon;
   readonly clock: NodeClock;
-  /** Look once a tick under load instead of being woken by each message. */
-  readonly pacing: boolean;
+  /** Look once a tick under load; undefined: be woken by each message. */
+  readonly beat: Beat | undefined;
 }
 
 /**
  * When a descriptor is looked at: woken by libuv's own loop, or once a tick of `pace.ts`.
  *
  *   woken:  poll: readable → check: look, microtasks, soon, flush
- *   paced:  timers: look, microtasks → check: soon, flush
+ *   paced:  `beat.ts`: the same once a tick
  */
 export class Looks {
   private readonly parts: LookParts;
   private readonly look: () => number;
   private readonly poll: ReadPoll;
   private readonly pace = new Pace();
-  private ticks: NodeJS.Timeout | undefined;
   private tickMs: Millis = 0;
   private pending = false;
   private closed = false;
@@ -49,7 +49,7 @@ export class Looks {
   /** Not at all from now on. */
   close(): void {
     this.closed = true;
-    clearInterval(this.ticks);
+    this.parts.beat?.leave(this.lookNow);
     this.poll.close();
   }
 
@@ -65,15 +65,16 @@ export class Looks {
   };
 
   private waitForMore(messages: number): void {
-    const tickMs = this.parts.pacing ? this.pace.afterLook(messages, this.parts.clock.now()) : 0;
+    const { beat, clock } = this.parts;
+    const tickMs = beat === undefined ? 0 : this.pace.afterLook(messages, clock.now());
     if (tickMs > 0 && tickMs === this.tickMs) return;
-    clearInterval(this.ticks);
     this.tickMs = tickMs;
     if (tickMs > 0) {
       this.poll.stop();
-      this.ticks = setInterval(this.lookNow, tickMs);
+      beat?.join(this.lookNow, tickMs);
       return;
     }
+    beat?.leave(this.lookNow);
     this.poll.start();
   }
 }

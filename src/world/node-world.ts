@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { isIp4, isIpAddress } from '../base/endpoint.ts';
 import type { HostPort, Logger, Net, UdpReceiver, World } from '../base/world.ts';
+import { Beat } from './beat.ts';
 import { nodeDnsSockets } from './dns-sockets.ts';
 import { type Kernel, loadKernel } from './kernel.ts';
 import { limits } from './limits.ts';
@@ -44,8 +45,9 @@ export function nodeWorld(options: NodeWorldOptions): NodeWorld {
   const kernel = options.udp === 'dgram' ? undefined : tryKernel(options.log);
   const udpCounts: UdpCounts = { received: 0, sent: 0, dropped: 0, sends: 0 };
   const { gso = true, pacing = true } = options;
-  const batch = kernel && { kernel, soon, clock, counts: udpCounts, gso, pacing };
-  const tcp = kernel && new TcpBatch({ kernel, soon, clock, pacing }, options.log);
+  const looks = kernel && { kernel, soon, clock, beat: pacing ? new Beat(kernel, soon) : undefined };
+  const batch = looks && { ...looks, counts: udpCounts, gso };
+  const tcp = looks && new TcpBatch(looks, options.log);
   const turns = pacing ? new PacedTurns(soon) : plainTurns;
   const random = new PooledRandom();
   const names = new Names({

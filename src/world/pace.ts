@@ -6,7 +6,7 @@ import { limits } from './limits.ts';
  *
  *            ≥ pacePackets a millisecond,           ≥ paceBusyPackets
  *              over a window
- *   woken ─────────────────────────────▶ every 2 ms ─────────────────▶ every 1 ms
+ *   woken ─────────────────────────────▶ every 2 ms ─────────────────▶ every 1.5 ms
  *         ◀─────────────────────────────            ◀─────────────────
  *            paceEmptyTicks empty looks              < paceCalmPackets
  *            in a row, or < paceLeavePackets

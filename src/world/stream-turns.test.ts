@@ -33,8 +33,8 @@ class Loop {
 // oxfmt-ignore
 const rates: [what: string, turnMs: number, messages: number, sleepMs: number | undefined][] = [
   ['a message each quarter of a millisecond',          0.25, 1,  1.75],
-  ['eight messages each half of a millisecond',        0.5,  8,  0.5],
-  ['twenty messages each millisecond and a half',      1.5,  20, undefined],
+  ['forty messages each half of a millisecond',        0.5,  40, 1],
+  ['forty messages each two milliseconds',            2,    40, undefined],
   ['a message every two milliseconds',                 2,    1,  undefined],
 ];
 for (const [what, turnMs, messages, sleepMs] of rates) {
@@ -49,7 +49,7 @@ for (const [what, turnMs, messages, sleepMs] of rates) {
 
 test('what a turn asked for and wrote is done before the sleep, also what came of it', async () => {
   const loop = new Loop();
-  for (let i = 0; i < 60; i++) await loop.turn(0.5, 8);
+  for (let i = 0; i < 60; i++) await loop.turn(0.5, 40);
   loop.did.length = 0;
   const user = loop.turns.of({
     ...nobody,
@@ -60,10 +60,10 @@ test('what a turn asked for and wrote is done before the sleep, also what came o
   });
 
   user.data(MESSAGE);
-  await loop.turn(0.5, 8);
+  await loop.turn(0.5, 40);
   await loop.turn(0, 0);
 
-  assert.deepEqual(loop.did, ['written', 'a turn later', 0.5]);
+  assert.deepEqual(loop.did, ['written', 'a turn later', 1]);
 });
 
 test('passes on what its user is told', () => {

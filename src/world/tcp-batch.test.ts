@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ByteStream, Logger, StreamUser } from '../base/world.ts';
+import { Beat } from './beat.ts';
 import { errno, loadKernel } from './kernel.ts';
 import { limits } from './limits.ts';
 import { NodeClock } from './node-clock.ts';
@@ -13,7 +14,8 @@ const nobody: StreamUser = { data() {}, closed() {} };
 function makeBatch(log: Partial<Logger> = {}): TcpBatch {
   const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
   const soon = new Soon();
-  const parts = { kernel: loadKernel(), soon, clock: new NodeClock(soon), pacing: true };
+  const kernel = loadKernel();
+  const parts = { kernel, soon, clock: new NodeClock(soon), beat: new Beat(kernel, soon) };
   return new TcpBatch(parts, { ...silent, ...log });
 }
 
