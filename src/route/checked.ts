@@ -1,6 +1,6 @@
 /** What a script gives to a decision is looked at where it says so: a mistake is told with its line. */
 import { inspect } from 'node:util';
-import { checkUri } from '../base/options.ts';
+import { checkNames, checkUri, refused } from '../base/options.ts';
 import type { Millis } from '../base/world.ts';
 import type { Plan, Target } from '../proxy/plan.ts';
 import { checkedName, checkedValue } from '../sip/headers.ts';
@@ -51,11 +51,30 @@ export function checkedAnswer(
 
 // ─── how to relay ────────────────────────────────────────────────────────────────────────────────
 
-/** Where to, and how: what would never end, or could not be sent, is refused. */
-export function checkRelay(
-  plan: Plan,
-  { replyMs, ringMs, recurse }: Pick<RelayOptions<never>, 'replyMs' | 'ringMs' | 'recurse'>,
-): void {
+const RELAY_OPTIONS = Object.keys({
+  replyMs: 0,
+  ringMs: 0,
+  recordRoute: 0,
+  path: 0,
+  advanceOn: 0,
+  recurse: 0,
+  mayRecurse: 0,
+  cleanReply: 0,
+  onBranch: 0,
+  onReply: 0,
+  onFailure: 0,
+} satisfies Record<keyof RelayOptions<never>, 0>);
+const ROUTES = ['advanceOn', 'mayRecurse', 'cleanReply', 'onBranch', 'onReply', 'onFailure'] as const;
+
+/** Where to, and how: what would never end, could not be sent, or is none of the options, is refused. */
+export function checkRelay(plan: Plan, options: RelayOptions<never>): void {
+  checkNames('options of c.relay', options, RELAY_OPTIONS);
+  for (const name of ROUTES) {
+    const route = options[name];
+    if (route !== undefined && typeof route !== 'function')
+      throw refused(`${name} of c.relay`, 'a function', route);
+  }
+  const { replyMs, ringMs, recurse } = options;
   if (replyMs !== undefined) checkWait('replyMs', replyMs);
   if (ringMs !== undefined) checkWait('ringMs', ringMs);
   if (typeof recurse === 'number' && !(Number.isInteger(recurse) && recurse >= 0))

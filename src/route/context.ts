@@ -121,8 +121,8 @@ export class RequestContext<V = {}> extends Context<V> {
 
   /** Without a plan: to where `uri` resolves. */
   relay(plan: Plan = { uri: this.uri }, options: RelayOptions<V> = {}): Relay {
-    checkRelay(plan, options);
     const checked = options as unknown as RelayOptions<never>; // see Relay.options
+    checkRelay(plan, checked);
     if (this.lines !== undefined) this.decides('relay', 0, markOfRelay(plan, checked));
     return { do: 'relay', plan, options: checked };
   }

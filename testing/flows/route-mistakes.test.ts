@@ -182,6 +182,17 @@ const unsaid: readonly [string, (c: RequestContext) => RequestDecision | Promise
     ['rings a target for no time', (c) => c.relay(target({ ringMs: 0 })), /ringMs: .*, not 0/],
     ['follows less than nothing', (c) => c.relay(at('bob'), { recurse: -1 }), /recurse: .*, not -1/],
     [
+      'misspells an option of a relay',
+      (c) => c.relay(at('bob'), { ringMS: 5_000 } as object),
+      /options of c\.relay: replyMs, ringMs, .* expected, not 'ringMS'/,
+    ],
+    ['gives no options', (c) => c.relay(at('bob'), anything(null)), /options of c\.relay: .*, not null/],
+    [
+      'gives a decision for a route',
+      (c) => c.relay(at('bob'), { onReply: anything({ do: 'pass' }) }),
+      /onReply of c\.relay: a function expected, not \{ do: 'pass' \}/,
+    ],
+    [
       'relays to a port that is none',
       (c) => c.relay(serial(at('bob'), target({ uri: { ...at('bob').uri, port: 99_999 } }))),
       /a port from 1 to 65535 expected, not 99999/,
