@@ -1,4 +1,4 @@
-/** What a server asks for: WWW-Authenticate and Proxy-Authenticate as a client reads them. RFC 7616 §3.3 */
+/** What a server asks for, and what it says of the next time, as a client reads it. RFC 7616 §3.3, §3.5 */
 import { bytesOf } from '../base/bytes.ts';
 import { isTokenChar, quotedEnd, skipBlanks, unquoted } from '../sip/scan.ts';
 
@@ -23,11 +23,34 @@ const QUOTE = 34;
 /** The digest challenges of one field, which may hold several; what cannot be read ends the list. */
 export function parseChallenges(value: string): readonly DigestChallenge[] {
   const challenges: DigestChallenge[] = [];
+  for (const { scheme, given } of partsOf(value)) {
+    const challenge = scheme === 'digest' ? challengeOf(given) : undefined;
+    if (challenge !== undefined && challenges.length < CHALLENGES_MAX) challenges.push(challenge);
+  }
+  return challenges;
+}
+
+/** The nonce that the server wants from now on, from Authentication-Info, which names no scheme. RFC 7616 §3.5 */
+export function nextNonce(value: string): string | undefined {
+  return partsOf(value)
+    .find(({ scheme }) => scheme === '')
+    ?.given.get('nextnonce');
+}
+
+/** What stands behind one scheme. */
+interface Part {
+  /** Lower case; '' before the first one. */
+  readonly scheme: string;
+  /** By their names in lower case. */
+  readonly given: ReadonlyMap<string, string>;
+}
+
+function partsOf(value: string): readonly Part[] {
+  const parts: Part[] = [];
   let scheme = '';
   let given = new Map<string, string>();
   const close = (): void => {
-    const challenge = scheme === 'digest' ? challengeOf(given) : undefined;
-    if (challenge !== undefined && challenges.length < CHALLENGES_MAX) challenges.push(challenge);
+    parts.push({ scheme, given });
     given = new Map();
   };
   let at = 0;
@@ -51,7 +74,7 @@ export function parseChallenges(value: string): readonly DigestChallenge[] {
     at = to;
   }
   close();
-  return challenges;
+  return parts;
 }
 
 function challengeOf(given: ReadonlyMap<string, string>): DigestChallenge | undefined {

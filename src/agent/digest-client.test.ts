@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { Random } from '../base/world.ts';
 import { parseMessage } from '../sip/parse.ts';
 import type { SipResponse } from '../sip/message.ts';
-import { CHALLENGES_MAX, parseChallenges } from './digest-challenge.ts';
+import { CHALLENGES_MAX, nextNonce, parseChallenges } from './digest-challenge.ts';
 import { DigestClient, REALMS_MAX } from './digest-client.ts';
 
 function chance(cnonce: string): Random {
@@ -14,6 +14,10 @@ function chance(cnonce: string): Random {
 
 function response(status: number, ...challenges: readonly string[]): SipResponse {
   const field = status === 407 ? 'Proxy-Authenticate' : 'WWW-Authenticate';
+  return answer(status, ...challenges.map((challenge) => `${field}: ${challenge}`));
+}
+
+function answer(status: number, ...lines: readonly string[]): SipResponse {
   const message = parseMessage(
     [
       `SIP/2.0 ${status} Asked`,
@@ -22,7 +26,7 @@ function response(status: number, ...challenges: readonly string[]): SipResponse
       'To: <sip:b@example.com>;tag=2',
       'Call-ID: 1',
       'CSeq: 1 REGISTER',
-      ...challenges.map((challenge) => `${field}: ${challenge}`),
+      ...lines,
       '',
       '',
     ].join('\r\n'),
@@ -88,6 +92,45 @@ test('auth-int covers the body where nothing else is offered', () => {
 
   assert.match(prove('one'), /^[0-9a-f]{32}$/);
   assert.notEqual(prove('one'), prove('two'));
+});
+
+/** The nonces and counts of the fields that prove who we are. */
+function nonces(client: DigestClient): readonly string[] {
+  const proofs = client.prove({ method: 'REGISTER', uri: 'sip:r', body: '' });
+  return proofs.map(([name, value]) => {
+    const [, nonce = '', count = ''] = /nonce="(.*?)".*nc=(\w+)/.exec(String(value)) ?? [];
+    return `${name === 'Authorization' ? 'server' : 'proxy'} ${nonce} ${Number.parseInt(count, 16)}`;
+  });
+}
+
+for (const [what, challenges, field, expected] of [
+  ['ours', ['r'], 'Authentication-Info: nextnonce="new", qop=auth, nc=00000001', ['server new 1']],
+  ['with blanks and in upper case', ['r'], 'authentication-info:  NextNonce = "new"', ['server new 1']],
+  ['none', ['r'], 'Authentication-Info: rspauth="x", qop=auth', ['server old 2']],
+  [
+    'a proxy’s, of whom we know nothing',
+    ['r'],
+    'Proxy-Authentication-Info: nextnonce="new"',
+    ['server old 2'],
+  ],
+  ['of two realms', ['r', 's'], 'Authentication-Info: nextnonce="new"', ['server old 2', 'server old 2']],
+] as const) {
+  test(`the next nonce that an answer names is used: ${what}`, () => {
+    const client = new DigestClient({ user: 'a', password: 'b' }, chance('c'));
+    const asked = challenges.map((realm) => `Digest realm="${realm}", nonce="old", qop="auth"`);
+    client.learn(response(401, ...asked), new Set());
+    client.prove({ method: 'REGISTER', uri: 'sip:r', body: '' });
+
+    client.heed(answer(200, field));
+
+    assert.deepEqual(nonces(client), expected);
+  });
+}
+
+test('a next nonce is read whatever stands around it', () => {
+  assert.equal(nextNonce('qop=auth, nextnonce="a, b=\\"c", rspauth=""'), 'a, b="c');
+  assert.equal(nextNonce('Digest nextnonce="x"'), undefined);
+  assert.equal(nextNonce(''), undefined);
 });
 
 test('a challenge of RFC 2069 is answered without a count', () => {

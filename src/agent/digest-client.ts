@@ -8,7 +8,7 @@ import type { HeaderLine } from '../dialog/dialog.ts';
 import { asBytes } from '../sip/headers.ts';
 import { quoted } from '../sip/scan.ts';
 import type { SipResponse } from '../sip/message.ts';
-import { type DigestChallenge, parseChallenges } from './digest-challenge.ts';
+import { type DigestChallenge, nextNonce, parseChallenges } from './digest-challenge.ts';
 
 /** Who we are to somebody else's server. */
 export interface Credentials {
@@ -74,6 +74,24 @@ export class DigestClient {
       learned.push(key);
     }
     return learned;
+  }
+
+  /**
+   * Takes the nonce that an answer wants next, which spares us a challenge. The field names no realm: where we know
+   * several nobody can tell whose it is. RFC 7616 §3.5, RFC 7615 §4
+   */
+  heed(response: SipResponse): void {
+    this.renew(false, response.headers.get('Authentication-Info'));
+    this.renew(true, response.headers.get('Proxy-Authentication-Info'));
+  }
+
+  private renew(proxy: boolean, info: string | undefined): void {
+    const nonce = info === undefined ? undefined : nextNonce(info);
+    if (nonce === undefined) return;
+    const [known, ...others] = [...this.realms].filter(([, realm]) => realm.proxy === proxy);
+    if (known === undefined || others.length > 0) return;
+    const [key, realm] = known;
+    this.realms.set(key, { ...realm, challenge: { ...realm.challenge, nonce }, count: 0 });
   }
 
   /** The fields that prove who we are to every realm we know. */

@@ -138,6 +138,7 @@ export class OutgoingRequest implements ClientUser {
     if (!this.heard) this.ways?.answered();
     this.heard = true;
     this.patience?.cancel();
+    if (status >= 200) this.options.digest?.heed(response);
     if (status < 200) {
       if (!this.over) this.user.provisional?.(response);
     } else if (success) {
