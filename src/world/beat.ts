@@ -25,21 +25,24 @@ export class Beat {
   private readonly soon: Soon;
   private readonly looks = new Map<() => void, Millis>();
   private readonly due: Region;
-  private fd = -1;
+  private readonly fd: number;
   private poll: ReadPoll | undefined = undefined;
   private everyMs: Millis = 0;
 
+  /** Takes its descriptor now: when a rush begins there may be none left. Throws with a Node-style `code`. */
   constructor(kernel: Kernel, soon: Soon) {
     this.kernel = kernel;
     this.soon = soon;
     this.due = new Region(kernel, ITIMERSPEC_BYTES);
+    this.fd = kernel.call.timerfd_create(CLOCK_MONOTONIC, FLAGS);
+    if (this.fd < 0) throw systemError(kernel.errno, 'timerfd_create', '');
   }
 
   /** From now on `look` is called so often, or more often when others want that; less than a second. */
   join(look: () => void, everyMs: Millis): void {
     this.looks.set(look, everyMs);
     this.everyMs = Math.min(...this.looks.values());
-    this.poll ??= this.open();
+    this.poll ??= new ReadPoll(this.kernel, this.fd, this.struck);
     this.poll.start();
     this.wind(this.everyMs);
   }
@@ -50,12 +53,6 @@ export class Beat {
     if (this.looks.size > 0) return;
     this.poll?.stop();
     this.wind(0);
-  }
-
-  private open(): ReadPoll {
-    this.fd = this.kernel.call.timerfd_create(CLOCK_MONOTONIC, FLAGS);
-    if (this.fd < 0) throw systemError(this.kernel.errno, 'timerfd_create', '');
-    return new ReadPoll(this.kernel, this.fd, this.struck);
   }
 
   /** To be readable after so long, and not before; 0: never. */
