@@ -1,14 +1,11 @@
 /** What a script gives to a decision is looked at where it says so: a mistake is told with its line. */
 import { inspect } from 'node:util';
-import { checkNames, checkUri, refused } from '../base/options.ts';
-import type { Millis } from '../base/world.ts';
+import { checkNames, checkUri, checkWait, checkWord, refused } from '../base/options.ts';
 import type { Plan, Target } from '../proxy/plan.ts';
 import { checkedName, checkedValue } from '../sip/headers.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { RelayOptions } from './decision.ts';
 
-/** What Node's timers can wait. */
-const WAIT_MS_MAX = 2_147_483_647;
 const PORT_MAX = 65_535;
 
 /** A decision ends the request: a 1xx would leave its sender waiting for good. */
@@ -51,32 +48,34 @@ export function checkedAnswer(
 
 // ─── how to relay ────────────────────────────────────────────────────────────────────────────────
 
-const RELAY_OPTIONS = Object.keys({
-  replyMs: 0,
-  ringMs: 0,
-  recordRoute: 0,
-  path: 0,
-  advanceOn: 0,
-  recurse: 0,
-  mayRecurse: 0,
-  cleanReply: 0,
-  onBranch: 0,
-  onReply: 0,
-  onFailure: 0,
-} satisfies Record<keyof RelayOptions<never>, 0>);
-const ROUTES = ['advanceOn', 'mayRecurse', 'cleanReply', 'onBranch', 'onReply', 'onFailure'] as const;
+/** What kinds of values they have. */
+const RELAY_OPTIONS: Readonly<Record<keyof RelayOptions<never>, readonly string[]>> = {
+  replyMs: ['number'],
+  ringMs: ['number'],
+  recordRoute: ['boolean'],
+  path: ['boolean', 'string'],
+  advanceOn: ['function'],
+  recurse: ['boolean', 'number'],
+  mayRecurse: ['function'],
+  cleanReply: ['function'],
+  onBranch: ['function'],
+  onReply: ['function'],
+  onFailure: ['function'],
+};
+const RELAY_NAMES = Object.keys(RELAY_OPTIONS);
 
 /** Where to, and how: what would never end, could not be sent, or is none of the options, is refused. */
 export function checkRelay(plan: Plan, options: RelayOptions<never>): void {
-  checkNames('options of c.relay', options, RELAY_OPTIONS);
-  for (const name of ROUTES) {
-    const route = options[name];
-    if (route !== undefined && typeof route !== 'function')
-      throw refused(`${name} of c.relay`, 'a function', route);
+  checkNames('options of c.relay', options, RELAY_NAMES);
+  for (const [name, value] of Object.entries(options)) {
+    const kinds = RELAY_OPTIONS[name as keyof RelayOptions<never>];
+    if (value !== undefined && !kinds.includes(typeof value))
+      throw refused(`${name} of c.relay`, `a ${kinds.join(' or a ')}`, value);
   }
-  const { replyMs, ringMs, recurse } = options;
-  if (replyMs !== undefined) checkWait('replyMs', replyMs);
-  if (ringMs !== undefined) checkWait('ringMs', ringMs);
+  const { replyMs, ringMs, path, recurse } = options;
+  if (typeof path === 'string') checkWord('path of c.relay', path, ['require']);
+  checkWait('replyMs', replyMs);
+  checkWait('ringMs', ringMs);
   if (typeof recurse === 'number' && !(Number.isInteger(recurse) && recurse >= 0))
     throw new RangeError(`recurse: a whole number from 0 expected, not ${recurse}`);
   checkPlan(plan);
@@ -100,14 +99,9 @@ function checkTarget({ uri, hop, waitMs, replyMs, ringMs }: Target): void {
   checkUri('the uri of a target', uri);
   checkPort(uri.port);
   if (hop !== undefined) checkPort(hop.port);
-  if (waitMs !== undefined) checkWait('waitMs', waitMs, 0);
-  if (replyMs !== undefined) checkWait('replyMs', replyMs);
-  if (ringMs !== undefined) checkWait('ringMs', ringMs);
-}
-
-function checkWait(option: string, ms: Millis, least: Millis = 1): void {
-  if (ms >= least && ms <= WAIT_MS_MAX) return;
-  throw new RangeError(`${option}: milliseconds from ${least} to ${WAIT_MS_MAX} expected, not ${ms}`);
+  checkWait('waitMs', waitMs, 0);
+  checkWait('replyMs', replyMs);
+  checkWait('ringMs', ringMs);
 }
 
 // ─── what routes return ──────────────────────────────────────────────────────────────────────────

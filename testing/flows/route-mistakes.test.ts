@@ -188,6 +188,16 @@ const unsaid: readonly [string, (c: RequestContext) => RequestDecision | Promise
     ],
     ['gives no options', (c) => c.relay(at('bob'), anything(null)), /options of c\.relay: .*, not null/],
     [
+      'asks for Record-Route by a text',
+      (c) => c.relay(at('bob'), { recordRoute: anything('no') }),
+      /recordRoute of c\.relay: a boolean expected, not 'no'/,
+    ],
+    [
+      'misspells what Path is to be',
+      (c) => c.relay(at('bob'), { path: anything('requires') }),
+      /path of c\.relay: one of require expected, not 'requires'/,
+    ],
+    [
       'gives a decision for a route',
       (c) => c.relay(at('bob'), { onReply: anything({ do: 'pass' }) }),
       /onReply of c\.relay: a function expected, not \{ do: 'pass' \}/,
