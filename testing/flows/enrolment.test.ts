@@ -81,6 +81,29 @@ test('how long it holds is found beside bindings of the account that have any ot
   t.stop();
 });
 
+test('a registrar whose nonces are good for once, and who names the next one, asks for it once', async () => {
+  let good = 0;
+  const t = await townOf((c) => {
+    const proof = c.req.headers.get('Authorization') ?? '';
+    if (!proof.includes(`nonce="n${good}"`)) {
+      const challenge = `Digest realm="far", qop="auth", nonce="n${++good}"`;
+      return c.reply(401, undefined, { 'WWW-Authenticate': challenge });
+    }
+    return c.reply(200, undefined, {
+      Contact: `${c.req.headers.get('Contact')};expires=600`,
+      'Authentication-Info': `nextnonce="n${++good}"`,
+    });
+  });
+  const { enrolment, told } = enrol(t);
+  await t.run(1_800_000);
+  await t.world.until(enrolment.stop());
+
+  const asked = t.net.trace.entries.filter(({ text }) => text.startsWith('SIP/2.0 401')).length;
+  assert.deepEqual([asked, told.at(-1)], [1, 'stopped 200']);
+  assert.ok(registers(t).length >= 5, `${registers(t).length} REGISTERs`);
+  t.stop();
+});
+
 test('a refresh goes out between three quarters and nine tenths of the time, unasked for credentials', async () => {
   const t = await townOf(undefined, { auth: { nonce_seconds: 7_000 } });
   const { enrolment } = enrol(t);
