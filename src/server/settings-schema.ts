@@ -85,7 +85,7 @@ const sip = z
       .boolean()
       .default(true)
       .describe(
-        'Whether busy sockets are looked at every one or two milliseconds, which saves CPU under load.',
+        'Whether busy sockets are looked at every two milliseconds or a little more often, which saves CPU under load.',
       ),
     connections_per_source: z
       .int()

@@ -34,7 +34,7 @@ class Loop {
 const rates: [what: string, turnMs: number, messages: number, sleepMs: number | undefined][] = [
   ['a message each quarter of a millisecond',          0.25, 1,  1.75],
   ['forty messages each half of a millisecond',        0.5,  40, 1],
-  ['forty messages each two milliseconds',            2,    40, undefined],
+  ['forty messages each millisecond and three quarters', 1.75, 40, undefined],
   ['a message every two milliseconds',                 2,    1,  undefined],
 ];
 for (const [what, turnMs, messages, sleepMs] of rates) {
