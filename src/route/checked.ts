@@ -49,7 +49,7 @@ export function checkedAnswer(
 // ─── how to relay ────────────────────────────────────────────────────────────────────────────────
 
 /** What kinds of values they have. */
-const RELAY_OPTIONS: Readonly<Record<keyof RelayOptions<never>, readonly string[]>> = {
+const RELAY_KINDS: Readonly<Record<keyof RelayOptions<never>, readonly string[]>> = {
   replyMs: ['number'],
   ringMs: ['number'],
   recordRoute: ['boolean'],
@@ -62,13 +62,18 @@ const RELAY_OPTIONS: Readonly<Record<keyof RelayOptions<never>, readonly string[
   onReply: ['function'],
   onFailure: ['function'],
 };
-const RELAY_NAMES = Object.keys(RELAY_OPTIONS);
+const RELAY_OPTIONS: ReadonlyMap<string, readonly string[]> = new Map(Object.entries(RELAY_KINDS));
+const RELAY_NAMES = Object.keys(RELAY_KINDS);
+const WHAT = 'options of c.relay';
 
 /** Where to, and how: what would never end, could not be sent, or is none of the options, is refused. */
 export function checkRelay(plan: Plan, options: RelayOptions<never>): void {
-  checkNames('options of c.relay', options, RELAY_NAMES);
-  for (const [name, value] of Object.entries(options)) {
-    const kinds = RELAY_OPTIONS[name as keyof RelayOptions<never>];
+  if (typeof options !== 'object' || options === null) checkNames(WHAT, options, RELAY_NAMES);
+  // Every relayed request is looked at, so nothing is made for it.
+  for (const name in options) {
+    const kinds = RELAY_OPTIONS.get(name);
+    if (kinds === undefined) throw refused(WHAT, RELAY_NAMES.join(', '), name);
+    const value = options[name as keyof RelayOptions<never>];
     if (value !== undefined && !kinds.includes(typeof value))
       throw refused(`${name} of c.relay`, `a ${kinds.join(' or a ')}`, value);
   }

@@ -186,6 +186,11 @@ const unsaid: readonly [string, (c: RequestContext) => RequestDecision | Promise
       (c) => c.relay(at('bob'), { ringMS: 5_000 } as object),
       /options of c\.relay: replyMs, ringMs, .* expected, not 'ringMS'/,
     ],
+    [
+      'names an option as every object has one',
+      (c) => c.relay(at('bob'), { toString: 1 } as object),
+      /options of c\.relay: .* expected, not 'toString'/,
+    ],
     ['gives no options', (c) => c.relay(at('bob'), anything(null)), /options of c\.relay: .*, not null/],
     [
       'asks for Record-Route by a text',
