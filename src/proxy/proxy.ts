@@ -1,4 +1,5 @@
 /** The stateful proxy: relays a request along a plan and brings one answer back. RFC 3261 §16. */
+import { nineDigits } from '../base/digits.ts';
 import type { World } from '../base/world.ts';
 import { VIA } from '../sip/header-table.ts';
 import type { Headers } from '../sip/headers.ts';
@@ -152,7 +153,7 @@ export class Proxy {
 
   private sendAck(flow: Flow | undefined, request: SipRequest, way: AckWay, order: number): void {
     if (flow === undefined || (request.isSips && !isSecure(flow.transport))) return;
-    this.sendStateless(flow, request, way.route, String(way.loopMark), order);
+    this.sendStateless(flow, request, way.route, nineDigits(way.loopMark), order);
   }
 
   /**
@@ -210,11 +211,8 @@ export class Proxy {
   isLooping(request: SipRequest, loopMark: number): boolean {
     const { text, startsAt } = request.headers;
     const { branchPrefix } = this.layer;
-    let at = text.indexOf(branchPrefix, startsAt);
-    if (at < 0) return false;
-    const mark = String(loopMark);
-    for (; at >= 0; at = text.indexOf(branchPrefix, at + 1)) {
-      if (text.startsWith(mark, at + branchPrefix.length + LOOP_MARK_AT)) return true;
+    for (let at = text.indexOf(branchPrefix, startsAt); at >= 0; at = text.indexOf(branchPrefix, at + 1)) {
+      if (text.startsWith(nineDigits(loopMark), at + branchPrefix.length + LOOP_MARK_AT)) return true;
     }
     return false;
   }

@@ -4,6 +4,7 @@
  * client transaction by an array index and a stale one finds nobody. Both can be counted by whoever got a request of
  * ours, so the branch also carries a number that only its receiver knows: a forged response finds nobody either.
  */
+import { nineDigits } from '../base/digits.ts';
 import { Slab } from '../base/slab.ts';
 import type { Millis, World } from '../base/world.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
@@ -284,7 +285,8 @@ export class TransactionLayer {
    * fixed width. RFC 3261 §16.6 step 8.
    */
   via({ slot, generation, proof, flow }: ClientTransaction, loopHash: number): string {
-    return `${this.viaStart(flow)}${slot + SLOT_BASE}.${generation}.${proof}.${loopHash}\r\n`;
+    const start = `${this.viaStart(flow)}${slot + SLOT_BASE}`;
+    return `${start}.${nineDigits(generation)}.${nineDigits(proof)}.${nineDigits(loopHash)}\r\n`;
   }
 
   /** Up to the slot it is the same for most requests. */
