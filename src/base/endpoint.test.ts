@@ -64,3 +64,15 @@ test('an IPv6 endpoint is written in brackets', () => {
   assert.equal(new Endpoint('2001:db8::1', 5060).key, '[2001:db8::1]:5060');
   assert.equal(new Endpoint('192.0.2.1', 5060).key, '192.0.2.1:5060');
 });
+
+for (const [one, other, is] of [
+  [new Endpoint('192.0.2.1', 5060), new Endpoint('192.0.2.1', 5060), true],
+  [new Endpoint('192.0.2.1', 5060), new Endpoint('192.0.2.1', 5061), false],
+  [new Endpoint('192.0.2.1', 5060), new Endpoint('192.0.2.2', 5060), false],
+  [new Endpoint('2001:db8::1', 5060), new Endpoint('2001:db8::1', 5060), true],
+  [new Endpoint('2001:db8::1', 5060), new Endpoint('2001:db8::2', 5060), false],
+  [new Endpoint('0.0.0.0', 5060), new Endpoint('0.0.0.0', 5060), true],
+  [new Endpoint('0.0.0.0', 5060), new Endpoint('2001:db8::1', 5060), false],
+] as const) {
+  test(`${one.key} is ${is ? '' : 'not '}${other.key}`, () => assert.equal(one.equals(other), is));
+}

@@ -1,5 +1,5 @@
 /**
- * One side of a flow: an IP address and a port. Immutable; compared by `key`.
+ * One side of a flow: an IP address and a port. Immutable; compared by `equals` or by `key`.
  * `ip4` is the address as the four bytes of a sockaddr_in read little-endian, 0 when the address is IPv6.
  */
 export class Endpoint {
@@ -13,6 +13,11 @@ export class Endpoint {
     this.port = port;
     this.ip4 = ip4ToInt(host);
     this.isIPv6 = host.includes(':');
+  }
+
+  /** Whether it is the same address and port; of IPv4 no text is looked at. */
+  equals({ host, port, ip4 }: Endpoint): boolean {
+    return port === this.port && ip4 === this.ip4 && (ip4 !== 0 || host === this.host);
   }
 
   /** As it stands in a sent-by or a URI: `192.0.2.7:5060`, `[2001:db8::1]:5060`. */

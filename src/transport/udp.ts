@@ -80,10 +80,7 @@ export class UdpTransport {
   private flowOf(from: Endpoint): Flow {
     const place = placeOf(from.ip4, from.host, from.port);
     const known = this.flows[place];
-    if (known !== undefined) {
-      const { remote } = known;
-      if (remote === from || (remote.port === from.port && remote.host === from.host)) return known;
-    }
+    if (known !== undefined && known.remote.equals(from)) return known;
     return this.remember(place, from);
   }
 
