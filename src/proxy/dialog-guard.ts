@@ -60,15 +60,11 @@ export class DialogGuard {
    * put into Record-Route. `flow` is the one it came by, `cut` what is left out besides.
    */
   textForCaller(response: SipResponse, flow?: Flow, cut?: Edit): string {
-    const edits = this.marksForCaller(response, flow);
-    if (cut !== undefined) {
-      const place = edits.findIndex((edit) => edit.from > cut.from);
-      edits.splice(place < 0 ? edits.length : place, 0, cut);
-    }
-    return edited(response.headers.text, edits);
+    const marks = this.marksForCaller(response, flow);
+    return edited(response.headers.text, cut === undefined ? marks : inOrder(cut, marks));
   }
 
-  private marksForCaller(response: SipResponse, flow: Flow | undefined): Edit[] {
+  private marksForCaller(response: SipResponse, flow: Flow | undefined): readonly Edit[] {
     const { headers, status } = response;
     const { text } = headers;
     if (status <= 100 || status >= 300 || headers.find(RECORD_ROUTE) < 0) return [];
@@ -258,6 +254,13 @@ function aboutAsker({ headers, toTag }: SipRequest): DialogName {
 
 function aboutBoth({ headers, fromTag, toTag }: SipRequest | SipResponse): DialogName {
   return { headers, tag: fromTag, otherTag: toTag };
+}
+
+/** Most write Via before Record-Route. */
+function inOrder(cut: Edit, marks: readonly Edit[]): readonly Edit[] {
+  const [first] = marks;
+  if (first === undefined) return [cut];
+  return cut.from < first.from ? [cut, ...marks] : [...marks, cut].sort((a, b) => a.from - b.from);
 }
 
 function elsewhere(): SipError {

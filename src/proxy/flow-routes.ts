@@ -35,26 +35,30 @@ export interface MarkAndFlow {
 
 /** Whether requests within the dialog that this request begins must go back by the flow it came by. */
 export function isCallerBound({ headers }: SipRequest, came: Flow): boolean {
-  if (!hasDialledIn(came, headers)) return needsFlow(headers, came);
+  const isElsewhere = came.transport === 'tcp' && !isPlainContactOf(headers, came.remote.host);
+  if (!hasDialledIn(came) && !(isElsewhere && namesNobody(headers))) return needsFlow(headers, came);
   return headers.find(CONTACT) >= 0 && !isRelayed(headers);
 }
 
 /** The same of whoever answered, with whom we speak by this flow. */
 export function isCalleeBound({ headers }: SipResponse, flow: Flow): boolean {
-  if (hasDialledIn(flow, headers)) return true;
+  if (hasDialledIn(flow)) return true;
   // The usual case: he is where his Contact says, and does not ask for more.
-  return !isPlainContactOf(headers, flow.remote.host) && contactNeedsFlow(headers, flow.remote);
+  if (isPlainContactOf(headers, flow.remote.host)) return false;
+  return (flow.transport === 'tcp' && namesNobody(headers)) || contactNeedsFlow(headers, flow.remote);
 }
 
 /**
  * Whether only the connection leads back: browsers do not listen, phones have no certificate that we could check. Who
  * has shown one is a server. RFC 7118 §5
  */
-function hasDialledIn({ transport, reliable, peerNames, remote }: Flow, headers: Headers): boolean {
-  if (!reliable) return false;
-  if (transport === 'ws' || transport === 'wss') return true;
+function hasDialledIn({ transport, peerNames }: Flow): boolean {
   if (transport === 'tls') return peerNames === undefined || peerNames.length === 0;
-  if (isPlainContactOf(headers, remote.host)) return false;
+  return transport === 'ws' || transport === 'wss';
+}
+
+/** Whether the Contact is one that a browser has made up. */
+function namesNobody(headers: Headers): boolean {
   return headers.raw(CONTACT)?.toLowerCase().includes('.invalid') === true;
 }
 

@@ -76,7 +76,10 @@ function isPortTranslated(headers: Headers, { transport, remote }: Came): boolea
   return headers.text.substring(via.sentByEnd, via.valueEnd).toLowerCase().includes('rport');
 }
 
-/** The usual case, told without parsing: the Contact ends in `@192.0.2.7:5060>`, and that is where it came from. */
+/**
+ * The usual case, told without parsing: the Contact ends in `@192.0.2.7:5060>` or `@192.0.2.7:5060;transport=tcp>`, and
+ * that is where it came from.
+ */
 function isPlainlyAt(headers: Headers, host: string): boolean {
   const place = headers.find(CONTACT);
   if (place < 0) return false;
@@ -86,6 +89,7 @@ function isPlainlyAt(headers: Headers, host: string): boolean {
   if (at === 0 || at >= end || !text.startsWith(host, at)) return false;
   at += host.length;
   if (text.charCodeAt(at) === COLON) for (at++; isDigit(text.charCodeAt(at)); at++);
+  if (text.startsWith(TRANSPORT, at)) for (at += TRANSPORT.length; isLetter(text.charCodeAt(at)); at++);
   return text.charCodeAt(at) === CLOSE;
 }
 
@@ -123,6 +127,11 @@ function isDigit(c: number): boolean {
   return c >= 48 && c <= 57;
 }
 
+function isLetter(c: number): boolean {
+  return (c | 32) >= 97 && (c | 32) <= 122;
+}
+
 const DEFAULT_PORT = 5060;
+const TRANSPORT = ';transport=';
 const COLON = 58;
 const CLOSE = 62;
