@@ -79,8 +79,8 @@ export interface PhoneBook {
 /** Relays requests; one for the whole exchange. */
 export class Proxy {
   readonly world: World;
-  /** Is told how each branch ended; undefined costs nothing. */
-  onBranchEnd: ((callId: string, end: BranchEnd) => void) | undefined = undefined;
+  /** Is told how each branch ended, with the `callMark` of its relay; undefined costs nothing. */
+  onBranchEnd: ((callId: string, end: BranchEnd, callMark?: object) => void) | undefined = undefined;
   /** Set by the registrar, when there is one. */
   phones: PhoneBook | undefined = undefined;
   /** Takes out of a request what is for us alone, before it goes on: how it answered our challenge. RFC 7235 §4.4 */

@@ -75,5 +75,7 @@ export interface RelayOptions {
   readonly recurse?: RecursionOptions | undefined;
   /** What each response goes through before a hook sees it, also a 2xx that comes too late for any hook. */
   readonly cleanReply?: CleanResponse | undefined;
+  /** What whoever is told of the ends of branches has left with the request, so that it need not look for its call. */
+  readonly callMark?: object | undefined;
   readonly hooks: RelayHooks;
 }

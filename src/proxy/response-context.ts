@@ -151,7 +151,7 @@ export class ResponseContext implements ServerUser {
     this.run.stopped = true;
     const { toTag, text: came } = response;
     this.hear(branch, response);
-    this.proxy.onBranchEnd?.(response.callId, branch);
+    this.proxy.onBranchEnd?.(response.callId, branch, this.options.callMark);
     const { cleanReply, refreshes } = this.options;
     if (refreshes !== undefined && first) {
       const { request, flow: came } = this.server;
@@ -179,7 +179,7 @@ export class ResponseContext implements ServerUser {
       branch.contacts = redirectedTo(response);
     // A 487 to the CANCEL that ended the ring time says that nobody answered. §16.8
     if (response.status === 487 && branch.timedOut) return branch.end(408);
-    this.proxy.onBranchEnd?.(response.callId, branch);
+    this.proxy.onBranchEnd?.(response.callId, branch, this.options.callMark);
     if (response.status === 430 && branch.target.flowToken === undefined) return this.flowGone(branch);
     this.options.hooks.ended?.(branch.target, branch.status);
     if (this.follows(branch, response)) return;
@@ -238,7 +238,7 @@ export class ResponseContext implements ServerUser {
   branchEnded(branch: Branch): void {
     this.waits?.end(branch);
     this.options.hooks.ended?.(branch.target, branch.status);
-    if (this.callerWaits) this.proxy.onBranchEnd?.(this.server.request.callId, branch);
+    if (this.callerWaits) this.proxy.onBranchEnd?.(this.server.request.callId, branch, this.options.callMark);
     if (branch.wasSilent) this.proxy.phones?.flowSilent(branch.target);
     if ((branch.wasSilent || branch.status === 503) && this.triesOther(branch)) return;
     this.best.add({ status: branch.status, response: undefined });
@@ -292,7 +292,8 @@ export class ResponseContext implements ServerUser {
     const { target, index } = branch;
     const { hooks } = this.options;
     if (hooks.opens?.(target) === false) {
-      this.proxy.onBranchEnd?.(this.server.request.callId, branch); // Without a status: it was asked nothing.
+      // Without a status: it was asked nothing.
+      this.proxy.onBranchEnd?.(this.server.request.callId, branch, this.options.callMark);
       this.best.unasked = 503;
       return this.passOver(branch, 503);
     }

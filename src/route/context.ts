@@ -28,7 +28,8 @@ import {
   type RelayOptions,
   type Reply,
 } from './decision.ts';
-import type { CallMark, LineFinder } from './step.ts';
+import type { LineFinder } from './step.ts';
+import type { CallMark } from './steps-ring.ts';
 import { markOfRelay } from './steps-lines.ts';
 
 /** What every route sees. `V`: what middlewares learned and handed on by `next({ … })`. */

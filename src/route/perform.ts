@@ -151,6 +151,7 @@ export class Performer {
       refreshes: TARGET_REFRESHING.has(request.method) ? incoming.mark : undefined,
       recurse: this.recursion(decision, incoming, c, generation),
       cleanReply: options.cleanReply,
+      callMark: c.callMark,
       hooks: this.hooks(decision, incoming, c, generation),
     });
   }

@@ -2,6 +2,7 @@
 import type { Plan } from '../proxy/plan.ts';
 import type { FailureDecision, RequestDecision } from './decision.ts';
 import type { Uri } from '../sip/uri.ts';
+import type { CallMark } from './steps-ring.ts';
 import { printPlainUri } from './steps-texts.ts';
 
 /** The kinds of routes, and of questions that options of `relay` answer. */
@@ -87,12 +88,6 @@ export class TakenStep implements RouteStep {
 
 /** Is told of each step as it is taken; must not throw. */
 export type StepObserver = (step: RouteStep, subject?: RouteSubject) => void;
-
-/** What a recorder knows a call by: 64 bits of a hash of its Call-ID, a half each. */
-export interface CallMark {
-  readonly low: number;
-  readonly high: number;
-}
 
 /** The request that a route runs for; timers, events and startup have none. */
 export interface RouteSubject {

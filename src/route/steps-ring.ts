@@ -1,50 +1,73 @@
 /**
  * What scripts did lately, packed in a ring of pages: none of it is on the JavaScript heap. When all pages are in use
- * the oldest one is written over.
+ * the oldest one is written over. Steps of one call that are taken at one moment, with none of another call in between,
+ * stand together behind one head:
  *
- *   word  0      1                         2    3       4     5      6       7
- *       ┌──────┬──────────────────────────┬────────────┬─────┬──────┬───────┬──────┬───────┐
- *       │bytes │kind, code, bytes of texts│ at, double │ low │ high │number │ flag │ texts │
- *       └──────┴──────────────────────────┴────────────┴─────┴──────┴───────┴──────┴───────┘
- *                                                       hash of the Call-ID
+ *   word  0       2            4     5
+ *       ┌───────┬────────────┬─────┬──────┬──────┬──────┬ ─ ─
+ *       │ bytes │ at, double │ low │ high │ step │ step │
+ *       └───────┴────────────┴─────┴──────┴──────┴──────┴ ─ ─
+ *                              hash of the Call-ID
+ *   word  0                        1        2
+ *       ┌────────────────────────┬────────┬───────┐
+ *  step │ phrase, bytes of texts │ number │ texts │
+ *       └────────────────────────┴────────┴───────┘
  *
- * A text ends with a zero byte. One that comes again and again (a service, a method, a line of a script) is a word: its
- * number stands for it, behind a byte that UTF-8 has not. The URI that was written last is not written again (a script
- * asks several services about one): its place in the page and its length stand for it, behind another such byte.
+ * Three texts are those of the phrase, where it has a number; see steps-phrases.ts. A text ends with a zero byte. The
+ * URI of a call that was written last is not written again (a script asks several services about one): its place in the
+ * page and its length stand for it, behind a byte that UTF-8 has not.
  */
 import { offHeap } from '../base/off-heap.ts';
 import type { Millis } from '../base/world.ts';
 import type { Uri } from '../sip/uri.ts';
+import { Phrase, PhraseBook } from './steps-phrases.ts';
 import { addPlainUri, type Pieces } from './steps-texts.ts';
 
 /** All pages of one ring together. */
 export const STEPS_BYTES_MAX = 32 << 20;
-/** Bytes that the texts of one record have together; what is longer is cut. */
+/** Bytes that the texts of one step have together; what is longer is cut. */
 export const STEP_TEXTS_BYTES_MAX = 1_800;
-/** Words with a number, and how long one may be, for a stranger chooses methods; others are texts like any. */
-export const WORDS_MAX = 4_096;
-export const WORD_LENGTH_MAX = 64;
 
 const PAGE_BYTES = 1 << 18;
-const HEAD_BYTES = 32;
+const GROUP_BYTES = 24;
+const HEAD_BYTES = 8;
+/** What a page must have left for one step more, with a head. */
+const ROOM_BYTES = 8 + GROUP_BYTES + HEAD_BYTES + STEP_TEXTS_BYTES_MAX + 4;
+/** In the place of a phrase that has no number stand kind and code, and its texts before the others. */
+const BARE = 0x8000;
+const CODE_SHIFT = 4;
+const KIND_MASK = (1 << CODE_SHIFT) - 1;
 const END = 0;
 const SPACE = 0x20;
-const WORD = 0xff;
-const WORD_BYTES = 4;
 const AGAIN = 0xfe;
 /** That byte, three for the place and two for the length. */
 const AGAIN_BYTES = 6;
 const ASCII_MAX = 0x7f;
 const CHARACTER_BYTES_MAX = 4;
-const RECORD_BYTES_MAX = HEAD_BYTES + STEP_TEXTS_BYTES_MAX + 8;
+const NO_GROUP = -1;
 
-/** One record, as it was put in. `kind` and `code` are bytes. */
+/** What the steps of one call have in common: 64 bits of a hash of its Call-ID, a half each. */
+export class CallMark {
+  readonly low: number;
+  readonly high: number;
+  /** The URI that was written last for it, and where; of another turn it is gone. */
+  uri: Uri | undefined = undefined;
+  uriStart = 0;
+  uriBytes = 0;
+  uriTurn = 0;
+
+  constructor(low: number, high: number) {
+    this.low = low;
+    this.high = high;
+  }
+}
+
+/** One step, as it was put in. The first three texts are those of its phrase. */
 export interface StepRecord {
   readonly kind: number;
   readonly code: number;
   readonly atMs: Millis;
   readonly number: number;
-  readonly flag: number;
   readonly texts: readonly string[];
 }
 
@@ -63,23 +86,28 @@ class Page {
 }
 
 const NO_PAGE = new Page(0);
+const NOBODY = new CallMark(0, 0);
+const NO_PHRASE = new Phrase(0, 0, 0);
 
-/** See the figure above. */
+/** See the figures above. */
 export class StepsRing implements Pieces {
   private readonly pages: Page[] = [];
   private readonly pagesMax: number;
-  /** The page that is written now; -1 before the first record. */
+  private readonly phrases = new PhraseBook();
+  /** The page that is written now; -1 before the first step. */
   private at = -1;
-  // Where the record that is open is written: to which byte next, and how far at most.
+  /** Another one for each page that is begun: what is remembered of places holds for one. */
+  private turn = 0;
   private page = NO_PAGE;
+  // The head that steps are put behind now.
+  private group = NO_GROUP;
+  private atMs: Millis = 0;
+  private mark = NOBODY;
+  // Where the step that is open is written: to which byte next, and how far at most.
+  private isOpen = false;
+  private start = 0;
   private to = 0;
   private end = 0;
-  // The URI that was written last, and where in the page.
-  private lastUri: Uri | undefined = undefined;
-  private uriStart = 0;
-  private uriEnd = 0;
-  private readonly words: string[] = [];
-  private readonly numbers = new Map<string, number>();
 
   constructor(bytesMax = STEPS_BYTES_MAX) {
     this.pagesMax = Math.max(2, Math.floor(bytesMax / PAGE_BYTES));
@@ -90,42 +118,35 @@ export class StepsRing implements Pieces {
     return this.pages.length * PAGE_BYTES;
   }
 
-  /** Begins a record; its words and texts follow, then its end. */
+  /** Begins a step with what it says first; its other texts follow, then its end. */
   open(
+    mark: CallMark,
+    atMs: Millis,
     kind: number,
     code: number,
-    atMs: Millis,
-    low: number,
-    high: number,
     number: number,
-    flag: number,
+    first = '',
+    second = '',
+    third = '',
   ): void {
-    let page = this.pages[this.at];
-    if (page === undefined || page.used + RECORD_BYTES_MAX > PAGE_BYTES) page = this.nextPage();
-    const start = page.used;
-    if (this.uriEnd > start) this.lastUri = undefined; // The record before was never closed: it is written over.
-    const word = start >> 2;
-    const { words } = page;
-    words[word + 1] = kind | (code << 8);
-    page.doubles[(start >> 3) + 1] = atMs;
-    words[word + 4] = low;
-    words[word + 5] = high;
-    words[word + 6] = number;
-    words[word + 7] = flag;
-    this.page = page;
+    if (this.isOpen) this.turn++; // The one before was never closed: it is written over.
+    if (this.page.used + ROOM_BYTES > this.page.bytes.length) this.nextPage();
+    const { words } = this.page;
+    const isNext = atMs === this.atMs && mark.low === this.mark.low && mark.high === this.mark.high;
+    if (!isNext || this.group === NO_GROUP) this.begin(mark, atMs);
+    this.mark = mark;
+    this.isOpen = true;
+    const start = this.group + words[this.group >> 2]!;
+    this.start = start;
     this.to = start + HEAD_BYTES;
     this.end = this.to + STEP_TEXTS_BYTES_MAX;
-  }
-
-  /** A text that comes again and again. */
-  word(text: string): void {
-    const number = this.numbers.get(text) ?? this.newWord(text);
-    if (number === undefined || this.to + WORD_BYTES > this.end) return this.text(text);
-    const { bytes } = this.page;
-    bytes[this.to++] = WORD;
-    bytes[this.to++] = number & 0xff;
-    bytes[this.to++] = number >> 8;
-    bytes[this.to++] = END;
+    words[(start >> 2) + 1] = number;
+    const phrase = this.phrases.of(kind, code, first, second, third);
+    words[start >> 2] = phrase === undefined ? BARE | (code << CODE_SHIFT) | kind : phrase.number;
+    if (phrase !== undefined) return;
+    this.text(first);
+    this.text(second);
+    this.text(third);
   }
 
   text(text: string): void {
@@ -152,21 +173,23 @@ export class StepsRing implements Pieces {
 
   /** A URI that is a piece of a text. */
   addUri(uri: Uri): void {
-    const length = this.uriEnd - this.uriStart;
-    if (uri === this.lastUri && this.to + length < this.end) return this.addAgain(this.uriStart, length);
+    const { mark } = this;
+    if (uri === mark.uri && mark.uriTurn === this.turn && this.to + mark.uriBytes < this.end)
+      return this.addAgain(mark.uriStart, mark.uriBytes);
     const start = this.to;
     addPlainUri(uri, this);
     const isWhole = this.to + CHARACTER_BYTES_MAX < this.end;
-    this.lastUri = isWhole && this.to - start > AGAIN_BYTES ? uri : undefined;
-    this.uriStart = start;
-    this.uriEnd = this.to;
+    mark.uri = isWhole && this.to - start > AGAIN_BYTES ? uri : undefined;
+    mark.uriStart = start;
+    mark.uriBytes = this.to - start;
+    mark.uriTurn = this.turn;
   }
 
   endText(): void {
     if (this.to < this.end) this.page.bytes[this.to++] = END;
   }
 
-  /** It takes as much of the record's room as if it stood there: what is told of one record stays as short. */
+  /** It takes as much of the step's room as if it stood there: what is told of one step stays as short. */
   private addAgain(start: number, length: number): void {
     const { bytes } = this.page;
     bytes[this.to++] = AGAIN;
@@ -179,91 +202,91 @@ export class StepsRing implements Pieces {
   }
 
   close(): void {
-    const { page, to } = this;
-    const start = page.used;
-    const word = start >> 2;
-    const size = (to - start + 7) & ~7;
-    page.words[word] = size;
-    page.words[word + 1] = (page.words[word + 1] ?? 0) | ((to - start - HEAD_BYTES) << 16);
-    page.used = start + size;
+    const { page, start, to, group } = this;
+    const { words } = page;
+    words[start >> 2] = words[start >> 2]! | ((to - start - HEAD_BYTES) << 16);
+    page.used = (to + 3) & ~3;
+    words[group >> 2] = page.used - group;
+    this.isOpen = false;
   }
 
-  /** The records of one Call-ID, oldest first, a page at a time: whoever asks may let others have their turn. */
-  *of(low: number, high: number): Generator<readonly StepRecord[]> {
+  /** The steps of one Call-ID, oldest first, a page at a time: whoever asks may let others have their turn. */
+  *of({ low, high }: CallMark): Generator<readonly StepRecord[]> {
     for (const page of [...this.pages.slice(this.at + 1), ...this.pages.slice(0, this.at + 1)]) {
       yield [...this.recordsIn(page, low, high)];
     }
   }
 
-  private *recordsIn(
-    { words, doubles, bytes, used }: Page,
-    low: number,
-    high: number,
-  ): Generator<StepRecord> {
-    for (let start = 0; start < used;) {
-      const word = start >> 2;
-      const head = words[word + 1] ?? 0;
-      if (words[word + 4] === low && words[word + 5] === high) {
-        const texts = start + HEAD_BYTES;
-        yield {
-          kind: head & 0xff,
-          code: (head >>> 8) & 0xff,
-          atMs: doubles[(start >> 3) + 1] ?? 0,
-          number: words[word + 6] ?? 0,
-          flag: words[word + 7] ?? 0,
-          texts: this.textsIn(bytes, texts, texts + (head >>> 16)),
-        };
-      }
-      start += words[word] ?? PAGE_BYTES;
+  private *recordsIn(page: Page, low: number, high: number): Generator<StepRecord> {
+    const { words, doubles, used } = page;
+    for (let group = 0; group < used;) {
+      const word = group >> 2;
+      const end = group + (words[word] ?? PAGE_BYTES);
+      const atMs = doubles[(group >> 3) + 1] ?? 0;
+      if (words[word + 4] === low && words[word + 5] === high)
+        for (let step = group + GROUP_BYTES; step < end;) {
+          const textsEnd = step + HEAD_BYTES + ((words[step >> 2] ?? 0) >>> 16);
+          yield this.recordAt(page, step, textsEnd, atMs);
+          step = (textsEnd + 3) & ~3;
+        }
+      group = (end + 7) & ~7;
     }
   }
 
-  private textsIn(bytes: Buffer, from: number, to: number): string[] {
-    const texts: string[] = [];
-    let text = '';
-    for (let at = from; at < to;) {
-      const first = bytes[at];
-      if (first === WORD) {
-        text = this.words[bytes.readUInt16LE(at + 1)] ?? '';
-        at += WORD_BYTES - 1;
-      } else if (first === AGAIN) {
-        const start = bytes.readUIntLE(at + 1, 3);
-        text += bytes.toString('utf8', start, start + bytes.readUInt16LE(at + 4));
-        at += AGAIN_BYTES;
-      } else if (first === END) {
-        texts.push(text);
-        text = '';
-        at++;
-      } else {
-        const end = plainEnd(bytes, at, to);
-        text += bytes.toString('utf8', at, end);
-        at = end;
-      }
-    }
-    return texts;
+  private recordAt({ words, bytes }: Page, step: number, end: number, atMs: Millis): StepRecord {
+    const name = (words[step >> 2] ?? 0) & 0xffff;
+    const number = words[(step >> 2) + 1] ?? 0;
+    const texts = textsIn(bytes, step + HEAD_BYTES, end);
+    if (name >= BARE)
+      return { kind: name & KIND_MASK, code: (name & ~BARE) >> CODE_SHIFT, atMs, number, texts };
+    const { kind, code, first, second, third } = this.phrases.at(name) ?? NO_PHRASE;
+    return { kind, code, atMs, number, texts: [first, second, third, ...texts] };
   }
 
-  private newWord(text: string): number | undefined {
-    const number = this.words.length;
-    if (number === WORDS_MAX || text.length > WORD_LENGTH_MAX) return undefined;
-    this.words.push(text);
-    this.numbers.set(text, number);
-    return number;
+  /** A head for the steps that follow. */
+  private begin({ low, high }: CallMark, atMs: Millis): void {
+    const { words, doubles, used } = this.page;
+    const group = (used + 7) & ~7;
+    const word = group >> 2;
+    words[word] = GROUP_BYTES;
+    doubles[(group >> 3) + 1] = atMs;
+    words[word + 4] = low;
+    words[word + 5] = high;
+    this.group = group;
+    this.atMs = atMs;
   }
 
-  private nextPage(): Page {
-    this.lastUri = undefined;
-    if (this.pages.length < this.pagesMax) {
-      this.at = this.pages.length;
-      const page = new Page();
-      this.pages.push(page);
-      return page;
-    }
+  private nextPage(): void {
+    this.turn++;
+    this.group = NO_GROUP;
     this.at = (this.at + 1) % this.pagesMax;
-    const page = this.pages[this.at] as Page; // All pages are there by now.
+    const page = this.pages[this.at] ?? new Page();
+    if (this.at === this.pages.length) this.pages.push(page);
     page.used = 0;
-    return page;
+    this.page = page;
   }
+}
+
+function textsIn(bytes: Buffer, from: number, to: number): string[] {
+  const texts: string[] = [];
+  let text = '';
+  for (let at = from; at < to;) {
+    const first = bytes[at];
+    if (first === AGAIN) {
+      const start = bytes.readUIntLE(at + 1, 3);
+      text += bytes.toString('utf8', start, start + bytes.readUInt16LE(at + 4));
+      at += AGAIN_BYTES;
+    } else if (first === END) {
+      texts.push(text);
+      text = '';
+      at++;
+    } else {
+      const end = plainEnd(bytes, at, to);
+      text += bytes.toString('utf8', at, end);
+      at = end;
+    }
+  }
+  return texts;
 }
 
 /** Where what stands at this place byte by byte ends. */

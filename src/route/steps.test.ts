@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { byPreference, serial, type Target } from '../proxy/plan.ts';
-import type { Uri } from '../sip/uri.ts';
+import { parseUri, type Uri } from '../sip/uri.ts';
 import { fakes } from '../testing/fakes.ts';
 import { simWorld } from '../testing/sim-world.ts';
 import { Router, script } from './router.ts';
 import type { Services } from './services.ts';
+import type { RouteSubject } from './step.ts';
 import { type Step, StepRecorder, STEPS_TOLD_MAX } from './steps.ts';
 import { type Town, town } from '../testing/town.ts';
 
@@ -211,6 +212,25 @@ test('a route within a route gives way to the one that it interrupted', async ()
   ]);
   assert.deepEqual((await recorder.of('inner')).map(line), ['domains.isLocal(within) → no']);
 });
+
+for (const [leads, isHeld] of [
+  ['one target', true],
+  ['several targets', false],
+] as const) {
+  test(`while a call rings that leads to ${leads} no other URI is held for its steps`, () => {
+    const { recorder, services } = recorded();
+    const subject: RouteSubject = { callId: 'x', method: 'INVITE' };
+    const [asked, target] = [parseUri('sip:bob@example.com'), parseUri('sip:bob@192.0.2.7')];
+    const decided = { ...subject, route: 'request', generation: 1, decision: 'relay' } as const;
+
+    recorder.enter('request', 1, subject);
+    services.numbers.isEmergency(asked, 'example.com');
+    recorder.leave();
+    recorder.onStep({ ...decided, ...(isHeld ? { leadsUri: target } : { leads: 'two' }) }, subject);
+
+    assert.equal(subject.callMark?.uri, isHeld ? target : undefined);
+  });
+}
 
 test('what a script changes while it waits for the answer is told as it was asked', async () => {
   const { recorder, services } = recorded();

@@ -12,11 +12,11 @@ import { KeyedHash } from '../base/keyed-hash.ts';
 import type { Clock, Millis } from '../base/world.ts';
 import type { BranchEnd } from '../proxy/relay-options.ts';
 import type { Uri } from '../sip/uri.ts';
-import { type CallMark, type LineFinder, ROUTE_KINDS, type RouteKind, type RouteMarks } from './step.ts';
+import { type LineFinder, ROUTE_KINDS, type RouteKind, type RouteMarks } from './step.ts';
 import type { RouteStep, RouteSubject, StepObserver } from './step.ts';
 import type { Services } from './services.ts';
 import { ScriptLines } from './steps-lines.ts';
-import { STEPS_BYTES_MAX, type StepRecord, StepsRing } from './steps-ring.ts';
+import { CallMark, STEPS_BYTES_MAX, type StepRecord, StepsRing } from './steps-ring.ts';
 import { type ObservedService, observedServices, type ServiceObserver } from './steps-services.ts';
 import { plainUriOf, printInputs, printValue } from './steps-texts.ts';
 
@@ -95,21 +95,19 @@ const ANSWERS = ['no', 'none', 'nothing', 'goes on', 'yes'];
 const PAGES_A_TURN = 8;
 
 /** One run of a route. */
-class Run implements CallMark {
+class Run implements RouteAtHand {
   readonly route: RouteKind;
   readonly callId: string;
   readonly method: string;
-  readonly low: number;
-  readonly high: number;
+  readonly mark: CallMark;
   /** The way the script came so far, see steps-lines.ts. */
   path: number;
 
-  constructor(route: RouteKind, { callId, method }: RouteSubject, low: number, high: number, path: number) {
+  constructor(route: RouteKind, { callId, method }: RouteSubject, mark: CallMark, path: number) {
     this.route = route;
     this.callId = callId;
     this.method = method;
-    this.low = low;
-    this.high = high;
+    this.mark = mark;
     this.path = path;
   }
 }
@@ -129,10 +127,6 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
   /** Routes that run within each other, and those that one within has interrupted. */
   private depth = 0;
   private readonly outer: (Run | undefined)[] = [];
-  // The Call-ID that was hashed last: steps of one call come together.
-  private lastCallId = '';
-  private low = 0;
-  private high = 0;
 
   constructor({ clock, key, bytesMax = STEPS_BYTES_MAX, told = () => {} }: StepRecorderParts) {
     this.clock = clock;
@@ -195,16 +189,14 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
     if (tookMs !== undefined) this.time = this.clock.now();
     const uri = plainUriOf(result);
     const answer = uri === undefined ? printValue(result, shown) : '';
-    const way = ANSWERS.indexOf(answer);
+    const way = uri === undefined ? ANSWERS.indexOf(answer) : -1;
     run.path = (Math.imul(run.path, 31) + name.length * 8 + (way < 0 ? digitsOf(answer) : way)) | 0;
     const took = tookMs === undefined ? NOT_WAITED : Math.round(tookMs * MICROSECONDS);
     const { ring } = this;
-    ring.open(KINDS.service, 0, this.time, run.low, run.high, took, 0);
-    ring.word(name);
+    ring.open(run.mark, this.time, KINDS.service, 0, took, name, way < 0 ? '' : answer);
     printInputs(asked, inputs, ring);
     ring.endText();
-    if (way >= 0) ring.word(answer);
-    else textOrUri(ring, uri ?? answer);
+    if (way < 0) tell(ring, uri ?? answer);
     ring.close();
   }
 
@@ -214,60 +206,47 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
 
   /** Takes down what a route decided. */
   readonly onStep: StepObserver = (step: RouteStep, subject?: RouteSubject) => {
-    const { route, callId, method, generation, decision, at = '' } = step;
-    this.look(callId, subject?.callMark);
+    const { route, method, generation, decision, at = '' } = step;
+    const mark = subject?.callMark ?? this.markOf(step.callId);
     const { ring } = this;
-    const atMs = AT_ONCE.has(route) ? this.time : this.clock.now();
-    ring.open(KINDS.route, ROUTE_KINDS.indexOf(route), atMs, this.low, this.high, generation, 0);
-    ring.word(method);
-    ring.word(decision);
-    ring.word(at);
-    textOrUri(ring, step.aboutUri ?? step.about ?? '');
-    textOrUri(ring, step.leadsUri ?? step.leads ?? '');
+    const isAtOnce = AT_ONCE.has(route);
+    const atMs = isAtOnce ? this.time : this.clock.now();
+    ring.open(mark, atMs, KINDS.route, ROUTE_KINDS.indexOf(route), generation, method, decision, at);
+    tell(ring, step.aboutUri ?? step.about ?? '');
+    tell(ring, step.leadsUri ?? step.leads ?? '');
     ring.close();
+    // What the request asked for would be held while phones ring; one target is held anyway.
+    if (!isAtOnce && step.leadsUri === undefined) mark.uri = undefined;
   };
 
   /** Takes down how a branch ended. */
-  readonly branchEnded = (callId: string, { target, status, timedOut }: BranchEnd): void => {
-    this.look(callId);
-    this.ring.open(KINDS.branch, 0, this.clock.now(), this.low, this.high, status, timedOut ? 1 : 0);
-    textOrUri(this.ring, target.uri);
-    this.ring.close();
+  readonly branchEnded = (callId: string, { target, status, timedOut }: BranchEnd, left?: object): void => {
+    const { ring } = this;
+    const mark = left instanceof CallMark ? left : this.markOf(callId);
+    ring.open(mark, this.clock.now(), KINDS.branch, timedOut ? 1 : 0, status);
+    tell(ring, target.uri);
+    ring.close();
   };
 
   private run(route: RouteKind, generation: number, subject: RouteSubject): Run {
-    const { callId, method, callMark } = subject;
-    this.look(callId, callMark);
+    const { callId, method } = subject;
+    const mark = (subject.callMark ??= this.markOf(callId));
     let path = generation * 16 + ROUTE_KINDS.indexOf(route);
     for (let i = 0; i < method.length; i++) path = (Math.imul(path, 31) + method.charCodeAt(i)) | 0;
-    const run = new Run(route, subject, this.low, this.high, path);
-    subject.callMark ??= run;
-    return run;
+    return new Run(route, subject, mark, path);
   }
 
-  private look(callId: string, known?: CallMark): void {
-    if (known !== undefined) {
-      this.low = known.low;
-      this.high = known.high;
-    } else if (callId !== this.lastCallId) this.hashed(callId);
-    this.lastCallId = callId;
-  }
-
-  private hashed(callId: string): void {
-    this.low = this.hash.wide(callId);
-    this.high = this.hash.high;
+  private markOf(callId: string): CallMark {
+    return new CallMark(this.hash.wide(callId), this.hash.high);
   }
 
   // ─── afterwards ──────────────────────────────────────────────────────────────────────────────
 
   /** Every step of this Call-ID that is still kept, oldest first. The search lets calls have their turn. */
   async of(callId: string): Promise<readonly Step[]> {
-    const low = this.hash.wide(callId);
-    const { high } = this.hash;
-    this.lastCallId = '';
     const found: StepRecord[] = [];
     let searched = 0;
-    for (const records of this.ring.of(low, high)) {
+    for (const records of this.ring.of(this.markOf(callId))) {
       found.push(...records);
       if (found.length > STEPS_TOLD_MAX) found.splice(0, found.length - STEPS_TOLD_MAX);
       if (++searched % PAGES_A_TURN === 0) await new Promise<void>((go) => void this.clock.after(0, go));
@@ -290,7 +269,7 @@ export function marksOfBoth(first: RouteMarks, second: RouteMarks): RouteMarks {
   };
 }
 
-function textOrUri(ring: StepsRing, text: string | Uri): void {
+function tell(ring: StepsRing, text: string | Uri): void {
   if (typeof text === 'string') ring.add(text);
   else ring.addUri(text);
   ring.endText();
@@ -302,13 +281,13 @@ function digitsOf(result: string): number {
   return digit >= 0 && digit < 10 ? 8 + result.length * 16 + digit : 7;
 }
 
-function stepOf({ kind, code, atMs, number, flag, texts }: StepRecord): Step {
-  const [first = '', second = '', third = '', about = '', leads = ''] = texts;
+function stepOf({ kind, code, atMs, number, texts }: StepRecord): Step {
+  const [first = '', second = '', third = '', fourth = '', fifth = ''] = texts;
   if (kind === KINDS.branch)
-    return { kind: 'branch', atMs, target: first, status: number, timedOut: flag === 1 };
+    return { kind: 'branch', atMs, target: fourth, status: number, timedOut: code === 1 };
   if (kind === KINDS.service) {
     const tookMs = number === NOT_WAITED ? undefined : number / MICROSECONDS;
-    return { kind: 'service', atMs, service: first, inputs: second, result: third, tookMs };
+    return { kind: 'service', atMs, service: first, inputs: fourth, result: second || fifth, tookMs };
   }
   const route = ROUTE_KINDS[code] ?? 'request';
   return {
@@ -318,8 +297,8 @@ function stepOf({ kind, code, atMs, number, flag, texts }: StepRecord): Step {
     method: first,
     decision: second,
     at: third,
-    about,
-    leads,
+    about: fourth,
+    leads: fifth,
     generation: number,
   };
 }
