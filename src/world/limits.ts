@@ -14,6 +14,8 @@ export const limits = {
   /** Connections accepted in one look, and the pause when there is no room for one more. */
   acceptBatch: 64,
   acceptRestMs: 100,
+  /** The operator is told of that no more often than this. */
+  acceptComplaintMs: 10_000,
   /** How long a balancer may take to say whom it connects for, unless its listener says. */
   proxyHeaderMs: 10_000,
   /** What a PROXY header of version 2 may hold behind its fixed part. */

@@ -1,5 +1,5 @@
 import type { Endpoint } from '../base/endpoint.ts';
-import type { ByteStream, HostPort, Listener, StreamUser, Timer } from '../base/world.ts';
+import type { ByteStream, HostPort, Listener, Millis, StreamUser, Timer } from '../base/world.ts';
 import { EPOLLIN } from './epoll.ts';
 import { errno, systemError } from './kernel.ts';
 import { limits } from './limits.ts';
@@ -23,6 +23,7 @@ class BatchListener implements Listener, Watched {
   private readonly accept: Accept;
   private readonly id: number;
   private rest: Timer | undefined = undefined;
+  private complainedAt: Millis = Number.NEGATIVE_INFINITY;
   private closed = false;
 
   constructor(batch: TcpBatch, fd: number, accept: Accept) {
@@ -58,11 +59,18 @@ class BatchListener implements Listener, Watched {
   }
 
   private takeRest(reason: number): void {
-    const { message } = systemError(reason, 'accept', this.local.key);
-    this.batch.log.warn('a connection could not be accepted', { reason: message });
+    this.complain(reason);
     this.batch.rewatch(this.fd, this.id, 0);
     this.rest = this.batch.parts.clock.after(limits.acceptRestMs, () =>
       this.batch.rewatch(this.fd, this.id, EPOLLIN),
     );
+  }
+
+  private complain(reason: number): void {
+    const now = this.batch.parts.clock.now();
+    if (now - this.complainedAt < limits.acceptComplaintMs) return;
+    this.complainedAt = now;
+    const { message } = systemError(reason, 'accept', this.local.key);
+    this.batch.log.warn('a connection could not be accepted', { reason: message });
   }
 }
