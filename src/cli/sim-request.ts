@@ -11,6 +11,7 @@ import { buildRequest } from '../sip/build.ts';
 import type { SipRequest } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
 import { parseUri, type Uri } from '../sip/uri.ts';
+import { topVia } from '../sip/via.ts';
 import type { Database } from '../store/sqlite.ts';
 
 /** The words after `tandem sim`. */
@@ -145,13 +146,21 @@ function requestIn(file: string): SipRequest {
   return checked(lines.includes('\r\n\r\n') ? lines : `${lines.trimEnd()}\r\n\r\n`);
 }
 
+/** What would get no answer whatever the script says is refused: there is nothing to tell of it. */
 function checked(text: string): SipRequest {
   const message = parseMessage(text);
-  if (message.kind === 'request') return message;
-  throw new TandemError(
-    'INVALID',
-    message.kind === 'bad' ? message.why : 'a request expected, not a response',
-  );
+  if (message.kind === 'bad') throw new TandemError('INVALID', message.why);
+  if (message.kind === 'response') throw new TandemError('INVALID', 'a request expected, not a response');
+  if (topVia(message.headers) === undefined)
+    throw new TandemError(
+      'INVALID',
+      'Via is missing or malformed: nobody could be answered, so it would be dropped',
+    );
+  if (message.method === 'ACK')
+    throw new TandemError('INVALID', 'an ACK is never answered', {
+      hint: 'simulate the INVITE that it belongs to',
+    });
+  return message;
 }
 
 /** The URI of a From or To. */

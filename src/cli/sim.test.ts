@@ -318,6 +318,24 @@ for (const [what, words, exit, code] of [
   });
 }
 
+for (const [what, head, via, cause] of [
+  ['a request that says nowhere whom to answer', 'INVITE', '', /^Via is missing or malformed/],
+  ['an ACK', 'ACK', 'Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\n', /^an ACK is never answered$/],
+  ['a response', '', 'Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\n', /^a request expected, not a response$/],
+] as const) {
+  test(`${what} is not simulated, and the cause is told`, async () => {
+    const file = join(root, 'unanswered.txt');
+    const first = head === '' ? 'SIP/2.0 200 OK' : `${head} sip:bob@example.com SIP/2.0`;
+    const rest = 'From: <sip:a@example.com>;tag=1\nTo: <sip:bob@example.com>\nCall-ID: x\nCSeq: 1 INVITE\n';
+    writeFileSync(file, `${first}\n${via}${rest}`);
+
+    const said = await tandem('sim', '--invite', file, '--json');
+
+    assert.equal(said.status, 5, said.out);
+    assert.match((JSON.parse(said.out) as { error: { message: string } }).error.message, cause);
+  });
+}
+
 // ─── calls show --steps ──────────────────────────────────────────────────────────────────────────
 
 test('without an exchange a failed call is explained by its record, and steps are said to be gone', async () => {
