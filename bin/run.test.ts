@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -120,11 +121,58 @@ for (const [what, installed, calls] of installations) {
 }
 
 test('an installation that fails is shown whole', () => {
-  const said = launch(project(undefined, "console.error('no network'); process.exit(1);"), ['version']);
+  const folder = project(undefined, "console.error('no network'); process.exit(1);");
+
+  const said = launch(folder, ['version']);
 
   assert.equal(said.status, 1);
   assert.match(said.err, /error: npm ci failed\nno network\n {2}try it by hand/);
+  assert.match(launch(folder, ['version']).err, /error: npm ci failed/, 'and nobody waits for it');
 });
+
+/** Takes its time, as npm does. */
+const installsSlowly = `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);${installs}`;
+
+test('two that start at once install once, and both run', { timeout: 20_000 }, async () => {
+  const folder = project(undefined, installsSlowly);
+  const env = { ...process.env, npm_execpath: join(folder, 'npm.js') };
+  const both = [1, 2].map(() => spawn(process.execPath, [join(folder, 'bin/run.mjs'), 'version'], { env }));
+  const said = both.map(() => '');
+  for (const [place, { stderr }] of both.entries())
+    stderr.setEncoding('utf8').on('data', (text: string) => (said[place] += text));
+
+  const ends = await Promise.all(both.map((launcher) => once(launcher, 'close')));
+
+  assert.deepEqual(ends, [
+    [0, null],
+    [0, null],
+  ]);
+  assert.equal(readFileSync(join(folder, 'npm-was-called'), 'utf8').split('ci ').length, 2);
+  assert.deepEqual(said.toSorted(), [
+    'tandem: another one installs the packages: waiting for it\n',
+    'tandem: installing packages (npm ci), about ten seconds\n',
+  ]);
+  assert.equal(existsSync(join(folder, '.installing')), false);
+});
+
+for (const [who, pid, ageSeconds] of [
+  ['who died', String(spawnSync(process.execPath, ['--version']).pid), 0],
+  ['who never said his number', '', 601],
+  ['whose number somebody else has by now', String(process.pid), 601],
+] as const) {
+  test(`an installation of somebody ${who} is begun anew`, () => {
+    const folder = project(undefined);
+    const file = join(folder, '.installing');
+    write(file, pid);
+    const at = Date.now() / 1000 - ageSeconds;
+    utimesSync(file, at, at);
+
+    const said = launch(folder, ['version']);
+
+    assert.equal(said.status, 0, said.err);
+    assert.equal(existsSync(file), false);
+  });
+}
 
 test('its status is that of what it runs', () => {
   const folder = project(upToDate);
