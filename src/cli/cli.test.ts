@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { accountCommands } from '../server/control-accounts.ts';
-import { claimDataFolder } from '../server/control-claim.ts';
+import { CLAIM_LOOK_MS, claimDataFolder } from '../server/control-claim.ts';
 import { controlSocketPath } from '../server/control-lines.ts';
 import { ControlServer } from '../server/control.ts';
 import { databaseFile } from '../server/settings.ts';
@@ -203,15 +203,53 @@ test('beside a running exchange accounts are changed by it', async (t) => {
   assert.match(regs.out, /alice@example\.com {2}sip:a@192\.0\.2\.7/);
 });
 
-test('an exchange that is just starting keeps its accounts to itself', async () => {
+for (const by of ['exchange', 'command'] as const) {
+  test(`what another ${by} begins is waited for, but not for ever`, async () => {
+    const folder = newFolder();
+    const claim = claimDataFolder(folder, by);
+
+    const said = await tandem(folder, 'users add alice@example.com --password x');
+
+    assert.equal(said.status, 5);
+    assert.match(said.err, by === 'command' ? /a command \(pid \d+\)/ : /another exchange \(pid \d+\)/);
+    claim.release();
+  });
+}
+
+test('a user is added by the exchange that just starts', async (t) => {
   const folder = newFolder();
   const claim = claimDataFolder(folder);
+  const clock = new SimClock();
+  const subscribers = new Subscribers({ writer: new MemoryWriter(clock), clock });
+  const server = new ControlServer(controlSocketPath(folder), accountCommands(subscribers));
+  t.after(async () => {
+    await server.stop();
+    claim.release();
+  });
 
-  const said = await tandem(folder, 'users add alice@example.com --password x');
+  const adding = tandem(folder, 'users add alice@example.com --password x');
+  await new Promise((resolve) => setTimeout(resolve, 4 * CLAIM_LOOK_MS));
+  await server.start();
+  while (subscribers.count === 0) {
+    await new Promise(setImmediate);
+    await clock.run(1);
+  }
 
-  assert.equal(said.status, 5);
-  assert.match(said.err, /another exchange \(pid \d+\)/);
-  claim.release();
+  assert.equal((await adding).out, 'added alice@example.com\n');
+});
+
+test('commands that change something at once do it one after the other', async () => {
+  const folder = newFolder();
+
+  const said = await Promise.all(
+    ['alice', 'bob', 'carol'].map((name) => tandem(folder, `users add ${name}@example.com --password x`)),
+  );
+
+  assert.deepEqual(
+    said.map(({ status }) => status),
+    [0, 0, 0],
+    said.map(({ err }) => err).join(''),
+  );
 });
 
 /** A call of bob's two hours ago that found the callee busy, one of alice's just now that was answered. */

@@ -6,7 +6,7 @@
 import { silentLogger } from '../base/silent-logger.ts';
 import type { Clock } from '../base/world.ts';
 import { accountCommands } from '../server/control-accounts.ts';
-import { claimDataFolder } from '../server/control-claim.ts';
+import { CLAIM_LOOK_MS, CLAIM_WAIT_MS, claimDataFolder, FolderClaimed } from '../server/control-claim.ts';
 import { CONTROL_ANSWER_MS, ControlClient } from '../server/control-client.ts';
 import { controlSocketPath } from '../server/control-lines.ts';
 import { provisionCommands } from '../server/control-provisions.ts';
@@ -83,14 +83,22 @@ export class Commands {
     return result;
   }
 
-  /** Several changes of one kind, such as `users.import`, by one way: all by the exchange, or all without it. */
+  /**
+   * Several changes of one kind, such as `users.import`, by one way: all by the exchange, or all without it. One that
+   * just starts is waited for, and so is another command.
+   */
   async changes<T>(kind: string, use: (change: Change) => Promise<T>): Promise<T> {
-    const client = await ControlClient.open(controlSocketPath(this.settings.data.folder));
-    if (client === undefined) return this.changesWithoutExchange(kind, use);
-    try {
-      return await use((command, args) => client.ask(command, args, CHANGE_ANSWER_MS));
-    } finally {
-      client.close();
+    const { clock } = this;
+    const until = clock.now() + CLAIM_WAIT_MS;
+    for (;;) {
+      const client = await ControlClient.open(controlSocketPath(this.settings.data.folder));
+      if (client !== undefined) return changesByExchange(client, use);
+      try {
+        return await this.changesWithoutExchange(kind, use);
+      } catch (error) {
+        if (!(error instanceof FolderClaimed) || clock.now() > until) throw error;
+      }
+      await new Promise<void>((go) => void clock.after(CLAIM_LOOK_MS, go));
     }
   }
 
@@ -106,7 +114,7 @@ export class Commands {
    * that no exchange starts with accounts that change under it.
    */
   async write<T>(use: (writer: Writer, db: Database) => Promise<T>): Promise<T> {
-    const claim = claimDataFolder(this.settings.data.folder);
+    const claim = claimDataFolder(this.settings.data.folder, 'command');
     try {
       const db = await openDatabase(this.place);
       const writer = openWriter(this.place, { clock: this.clock, log: logLines({ level: 'error' }) });
@@ -129,6 +137,14 @@ export class Commands {
   /** Real time. */
   get clock(): Clock {
     return nodeWorld({ log: logLines({ level: 'error' }), udp: 'dgram' }).clock;
+  }
+}
+
+async function changesByExchange<T>(client: ControlClient, use: (change: Change) => Promise<T>): Promise<T> {
+  try {
+    return await use((command, args) => client.ask(command, args, CHANGE_ANSWER_MS));
+  } finally {
+    client.close();
   }
 }
 

@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { claimant, claimDataFolder } from './control-claim.ts';
+import { SimClock } from '../testing/sim-clock.ts';
+import { CLAIM_WAIT_MS, claimant, claimDataFolder, claimForExchange } from './control-claim.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tandem-claim-'));
 after(() => rmSync(root, { recursive: true }));
@@ -38,6 +39,46 @@ test('a second exchange is refused with the pid of the first', () => {
   assert.throws(() => claimDataFolder(folder), new RegExp(`another exchange \\(pid ${process.pid}\\)`));
   claim.release();
 });
+
+test('an exchange waits for a command that is about to be done', async () => {
+  const folder = join(root, 'command');
+  const clock = new SimClock();
+  const command = claimDataFolder(folder, 'command');
+
+  const claiming = claimForExchange(folder, clock);
+  await clock.run(CLAIM_WAIT_MS / 2);
+  command.release();
+  await clock.run(CLAIM_WAIT_MS / 2);
+
+  (await claiming).release();
+  assert.equal(claimant(folder), undefined);
+});
+
+for (const [by, waitMs, message] of [
+  ['command', CLAIM_WAIT_MS, /^a command \(pid \d+\) changes what is in the data folder/],
+  ['exchange', 0, /^another exchange \(pid \d+\) has the data folder/],
+] as const) {
+  test(`an exchange is refused after ${waitMs} ms by a living ${by}`, async () => {
+    const folder = join(root, `living ${by}`);
+    const clock = new SimClock();
+    const other = claimDataFolder(folder, by);
+    let isRefused = false;
+
+    const claiming = claimForExchange(folder, clock).catch((error: unknown) => {
+      isRefused = true;
+      throw error;
+    });
+    const refused = assert.rejects(claiming, { code: 'CONFLICT', message });
+    if (waitMs > 0) {
+      await clock.run(waitMs - 1_000);
+      assert.equal(isRefused, false);
+      await clock.run(2_000);
+    }
+
+    await refused;
+    other.release();
+  });
+}
 
 for (const [what, pid, startedAt] of [
   ['of a process that is gone', `${PID_NEVER_USED}\n`, '1\n'],

@@ -5,6 +5,7 @@ import { readUnfinishedCalls } from '../billing/call-list.ts';
 import { NODES_MAX } from '../billing/call-number.ts';
 import { CallRecords } from '../billing/call-records.ts';
 import { assert } from '../base/assert.ts';
+import { silentLogger } from '../base/silent-logger.ts';
 import type { TlsIdentity, World } from '../base/world.ts';
 import { Location } from '../location/location.ts';
 import type { EventBus } from '../route/events.ts';
@@ -24,7 +25,7 @@ import { nodeWorld } from '../world/node-world.ts';
 import { banCommands } from './bans-commands.ts';
 import { ControlServer } from './control.ts';
 import { accountCommands } from './control-accounts.ts';
-import { type Claim, claimDataFolder } from './control-claim.ts';
+import { type Claim, claimForExchange } from './control-claim.ts';
 import type { DatabaseDocument, StatusDocument } from './control-documents.ts';
 import { controlSocketPath } from './control-lines.ts';
 import { limitCommands } from './control-limits.ts';
@@ -90,7 +91,8 @@ export async function startServer(
   settings: Settings,
   readAgain: () => Settings = () => settings,
 ): Promise<RunningServer> {
-  const claim = claimDataFolder(settings.data.folder);
+  const { clock } = nodeWorld({ log: silentLogger, udp: 'dgram' });
+  const claim = await claimForExchange(settings.data.folder, clock);
   const server = new Server(settings, readAgain, claim);
   try {
     await server.start();
