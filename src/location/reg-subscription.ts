@@ -89,7 +89,7 @@ export class RegSubscription implements RegSubscriptionPart, DialogUser {
     const routes = isFirst ? recordRoutes(request.headers) : [];
     const headers: (readonly [string, string])[] = [
       ...routes.map((route) => ['Record-Route', route] as const),
-      ['Contact', contactFor(server.flow)],
+      ['Contact', contactFor(server.flow, undefined, this.dialog.secure)],
       ['Expires', String(asked)],
     ];
     if (!isFirst) this.dialog.refreshTarget(request.headers, server.flow);
@@ -201,7 +201,7 @@ export class RegSubscription implements RegSubscriptionPart, DialogUser {
     const draft = { method: 'NOTIFY', uri: within.uri, headers, body, contentType: REG_INFO, contact: true };
     const nextCSeq = (): number => dialog.nextCSeq();
     const { way: flow, asker, order } = dialog;
-    const options = { next: within.next, flow, asker, order, nextCSeq };
+    const options = { next: within.next, flow, asker, order, nextCSeq, isSips: dialog.secure };
     new OutgoingRequest(this.core, draft, options, { ended }).send();
   }
 

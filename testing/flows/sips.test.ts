@@ -86,6 +86,27 @@ test('a sip call between the same phones has sip routes, and the caller may hang
   t.stop();
 });
 
+for (const scheme of ['sip', 'sips'] as const) {
+  test(`whoever watches a ${scheme} address by TLS has a ${scheme} Contact of ours`, async () => {
+    const t = await town(
+      script(({ location }) => new Router().subscribe((c) => location.watch(c))),
+      { people: { alice: { transport: 'tls' }, bob: {} } },
+    );
+    const alice = t.phone('alice');
+    const headers = [
+      ['Event', 'reg'],
+      ['Contact', `<${scheme}:alice@192.0.2.77:5061;transport=tcp>`],
+    ] as const;
+
+    assert.equal(await alice.request('SUBSCRIBE', `${scheme}:bob@example.com`, { headers }), 200);
+    await t.run(1_000);
+
+    const contact = alice.received.find(({ method }) => method === 'NOTIFY')?.headers.get('Contact') ?? '';
+    assert.ok(contact.startsWith(`<${scheme}:`), contact);
+    t.stop();
+  });
+}
+
 const UDP_BOB: Target = { uri: parseUri('sip:bob@192.0.2.12:5060') };
 const UDP_HOP: Hop = { transport: 'udp', host: '192.0.2.12', port: 5060 };
 
