@@ -13,7 +13,7 @@
  *   return app;
  * });
  */
-export { parseUri, printUri } from './sip/uri.ts';
+export { printUri } from './sip/uri.ts';
 export { byPreference, parallel, type Plan, serial, type Target } from './proxy/plan.ts';
 export {
   BranchContext,
@@ -55,6 +55,7 @@ export type {
   TrunkEvent,
 } from './route/events.ts';
 export { RouteError } from './route/route-error.ts';
+export { parseUri } from './route/script-uri.ts';
 export {
   type BranchRoute,
   type ErrorRoute,

@@ -203,6 +203,18 @@ test('phrases that have no number are kept as texts', () => {
   assert.ok(told.every(({ kind, code, number }) => kind === 1 && code === 2 && number === -4));
 });
 
+test('of an endless method the beginning is kept, and all that was decided', () => {
+  const ring = new StepsRing();
+
+  ring.open(ONE, 3.5, 0, 0, 1, 'M'.repeat(2_500), 'reply 404', 'route.ts:12');
+  ring.text('about');
+  ring.close();
+
+  const [told] = [...ring.of(ONE)].flat();
+  const method = 'M'.repeat(PHRASE_CHARACTERS_MAX);
+  assert.deepEqual(told?.texts, [method, 'reply 404', 'route.ts:12', 'about']);
+});
+
 test('its memory grows up to the limit and no further; then the oldest goes first', () => {
   const ring = new StepsRing(PAGES * PAGE_BYTES);
   assert.equal(ring.bytes, 0);

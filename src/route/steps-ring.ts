@@ -20,7 +20,7 @@
 import { offHeap } from '../base/off-heap.ts';
 import type { Millis } from '../base/world.ts';
 import type { Uri } from '../sip/uri.ts';
-import { Phrase, PhraseBook } from './steps-phrases.ts';
+import { Phrase, PHRASE_CHARACTERS_MAX, PhraseBook } from './steps-phrases.ts';
 import { addPlainUri, type Pieces } from './steps-texts.ts';
 
 /** All pages of one ring together. */
@@ -144,9 +144,8 @@ export class StepsRing implements Pieces {
     const phrase = this.phrases.of(kind, code, first, second, third);
     words[start >> 2] = phrase === undefined ? BARE | (code << CODE_SHIFT) | kind : phrase.number;
     if (phrase !== undefined) return;
-    this.text(first);
-    this.text(second);
-    this.text(third);
+    // A stranger's endless method shall leave room for what was decided.
+    for (const text of [first, second, third]) this.text(text.slice(0, PHRASE_CHARACTERS_MAX));
   }
 
   text(text: string): void {

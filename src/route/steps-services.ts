@@ -43,7 +43,7 @@ type AnyMiddleware = (c: never, next: Next<object>) => Awaitable<RequestDecision
 
 /** Asked all the time, and their answers explain nothing. */
 const UNSEEN = new Set(['clock', 'metrics']);
-/** What a middleware is asked. */
+/** What a middleware is asked, and what cannot be told. */
 const NOTHING: readonly unknown[] = [];
 
 /** Takes nothing down: `told` alone is told. */
@@ -129,10 +129,14 @@ function observedMethod(service: ObservedService, method: AnyMethod, observer: S
 
 /** Until it is answered a script may change what it gave: that is printed now. A URI nobody changes. */
 function keptInputs(inputs: readonly unknown[], { inputs: shown }: Openness): readonly unknown[] {
-  if (inputs.length === 1 && isUri(inputs[0])) return inputs;
-  const asked = new Text();
-  printInputs(inputs, shown, asked);
-  return [asked.text];
+  try {
+    if (inputs.length === 1 && isUri(inputs[0])) return inputs;
+    const asked = new Text();
+    printInputs(inputs, shown, asked);
+    return [asked.text];
+  } catch {
+    return NOTHING; // See StepRecorder.served.
+  }
 }
 
 function observedPromise(

@@ -123,9 +123,10 @@ export function printPlainUri(uri: Uri): string {
 export function addPlainUri({ scheme, user, host, port }: Uri, to: Pieces): void {
   to.add(scheme);
   to.add(':');
-  if (user !== undefined) to.add(user);
+  const hasUser = typeof user === 'string'; // From JSON it may be null.
+  if (hasUser) to.add(user);
   if (scheme === 'tel') return;
-  if (user !== undefined) to.add('@');
+  if (hasUser) to.add('@');
   if (host.includes(':')) to.add(`[${host}]`);
   else to.add(host);
   if (port !== undefined) to.add(`:${port}`);
@@ -173,5 +174,5 @@ function printList(values: readonly unknown[], shown: Shown): string {
 export function isUri(value: unknown): value is Uri {
   if (typeof value !== 'object' || value === null) return false;
   const { scheme, host } = value as Partial<Uri>; // To ask whether they are there takes many times as long.
-  return scheme !== undefined && host !== undefined;
+  return typeof scheme === 'string' && typeof host === 'string';
 }

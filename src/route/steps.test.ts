@@ -273,6 +273,37 @@ test('no password, no body, no preference and no text of a service that nobody k
   ]);
 });
 
+const nasty = new Proxy({}, { get: () => assert.fail('do not look') });
+
+for (const [what, asked, told] of [
+  [
+    'a user that is null',
+    { scheme: 'sip', user: null, host: 'example.com', params: {} },
+    ['sip:example.com'],
+  ],
+  ['a host that is a number', { scheme: 'sip', user: 'bob', host: 5, params: {} }, ['']],
+  ['what throws when it is looked at', nasty, []],
+] as const) {
+  test(`${what} is no mistake of the recorder's`, async () => {
+    const numbers = { ...fakes().numbers, isEmergency: () => true, later: () => Promise.resolve(7) };
+    const { recorder, services } = recorded({ numbers });
+    const { isEmergency, later } = services.numbers as unknown as Record<string, (uri: unknown) => unknown>;
+    let waiting: unknown;
+
+    within(recorder, 'x', () => {
+      assert.equal(isEmergency?.(asked), true);
+      waiting = later?.(asked);
+    });
+
+    assert.equal(await waiting, 7);
+    const steps = (await recorder.of('x')).filter((step) => step.kind === 'service');
+    assert.deepEqual(
+      steps.filter(({ service }) => service === 'numbers.isEmergency').map(({ inputs }) => inputs),
+      told,
+    );
+  });
+}
+
 test('what a service throws is told by its code, and thrown all the same', async () => {
   const domains = {
     openInbound: true,

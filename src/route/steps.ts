@@ -179,7 +179,7 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
   }
 
   served(
-    { name, inputs, result: shown }: ObservedService,
+    service: ObservedService,
     asked: readonly unknown[],
     result: unknown,
     tookMs: Millis | undefined,
@@ -187,6 +187,20 @@ export class StepRecorder implements RouteMarks, ServiceObserver {
     const run = this.current;
     if (run === undefined) return;
     if (tookMs !== undefined) this.time = this.clock.now();
+    try {
+      this.takeDown(run, service, asked, result, tookMs);
+    } catch {
+      // What a script gives to a service may throw when it is looked at: its route decides as it would without us.
+    }
+  }
+
+  private takeDown(
+    run: Run,
+    { name, inputs, result: shown }: ObservedService,
+    asked: readonly unknown[],
+    result: unknown,
+    tookMs: Millis | undefined,
+  ): void {
     const uri = plainUriOf(result);
     const answer = uri === undefined ? printValue(result, shown) : '';
     const way = uri === undefined ? ANSWERS.indexOf(answer) : -1;

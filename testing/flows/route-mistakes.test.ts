@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  parseUri,
   type RequestContext,
   type RequestDecision,
   RouteError,
@@ -97,6 +98,34 @@ const mistakes: readonly [
     484,
     /Too Short.*"line":\d/,
     'request throws',
+  ],
+  [
+    'parses what is no URI',
+    (c) => c.relay({ uri: parseUri('bob at home') }),
+    500,
+    /parseUri: a text such as .* expected, not 'bob at home'.*"line":\d/,
+    'request throws',
+  ],
+  [
+    'parses what is no text',
+    (c) => c.relay({ uri: parseUri(undefined as unknown as string) }),
+    500,
+    /parseUri: a text .*"line":\d/,
+    'request throws',
+  ],
+  [
+    'parses what is no SIP, later',
+    async (c) => c.relay({ uri: parseUri(await Promise.resolve('https://pbx.example.com')) }),
+    500,
+    /parseUri: a text .*"line":\d/,
+    'request throws',
+  ],
+  [
+    'has a failure route that parses what is no URI',
+    (c) => c.relay(at('bob'), { onFailure: (f) => f.relay({ uri: parseUri('mailbox') }) }),
+    500,
+    /"route":"failure".*parseUri.*"line":\d/,
+    'failure throws',
   ],
   ['answers nothing', () => nothing, 500, /returned nothing/, 'request throws'],
   ['answers nothing later', async () => nothing, 500, /returned nothing/, 'request throws'],
