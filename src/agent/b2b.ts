@@ -4,20 +4,16 @@
  */
 import { checkWait, checkWord, refused } from '../base/options.ts';
 import type { Millis, Timer } from '../base/world.ts';
-import type { HeaderLine } from '../dialog/dialog.ts';
-import { askForTimer } from '../dialog/session-timer.ts';
-import { FROM, MAX_FORWARDS, TO } from '../sip/header-table.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
-import { parseNameAddr, printNameAddr, splitList } from '../sip/name-addr.ts';
 import { COMPLETED_ELSEWHERE } from '../sip/reason.ts';
-import { printUri, type Uri } from '../sip/uri.ts';
-import { allowValue } from '../sip/words.ts';
+import type { Uri } from '../sip/uri.ts';
 import type { Asked } from './asked.ts';
-import { Bridge, type BridgeUser } from './bridge.ts';
+import { Bridge, type BridgeUser, type Given, type Taker } from './bridge.ts';
+import { type CalleeLegOptions, type CalleeParts, hopsLeft, inviteCallee } from './callee-leg.ts';
 import type { AgentCore } from './core.ts';
 import { type Credentials, DigestClient } from './digest-client.ts';
 import { type Callee, type CalleePlan, CALLEES_MAX, hunt, type HuntStep } from './hunt.ts';
-import { type AttemptUser, InviteAttempt } from './invite-attempt.ts';
+import type { AttemptUser, InviteAttempt } from './invite-attempt.ts';
 import type { LocalApp, LocalCall } from './local-call.ts';
 import { Passage, type PassageOptions, shownStatus } from './passage.ts';
 import { type RedirectOptions, Redirects } from './redirects.ts';
@@ -27,17 +23,9 @@ import { Session, type SessionEnd } from './session.ts';
 import { Transfer } from './transfer.ts';
 
 /** How a call of two legs is made. */
-export interface B2bOptions extends RedirectOptions, PassageOptions {
+export interface B2bOptions extends RedirectOptions, PassageOptions, CalleeLegOptions {
   /** Proves who we are to the callee's side. */
   readonly credentials?: Credentials;
-  /** The value of From on the callee's side, without a tag. Unless given: the caller's own. */
-  readonly from?: string;
-  /** More header fields for the callee. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** How long each callee may ring. Unless given: three minutes for the last one, else 30 s. */
-  readonly ringMs?: Millis;
-  /** How long each callee may say nothing. Default 5 s. */
-  readonly replyMs?: Millis;
   /** What the caller is told of a redirection that is not followed: 480 and no Contact (`hide`, the default), or it. */
   readonly redirects?: 'hide' | 'pass';
   /** The call is ended after so long: credit that is used up. */
@@ -53,10 +41,6 @@ export interface B2bOptions extends RedirectOptions, PassageOptions {
     refer: SipRequest,
   ) => CalleePlan | undefined | Promise<CalleePlan | undefined>;
 }
-
-const REPLY_MS = 5_000;
-const RING_MS = 180_000;
-const CALL_ID_BITS = 128;
 
 /** The application for `c.answer`: rings along the plan and joins who answers with the caller. Throws INVALID. */
 export function b2bTo(plan: CalleePlan | Uri, options: B2bOptions = {}): LocalApp {
@@ -85,6 +69,10 @@ export class B2bCall implements BridgeUser {
   private readonly redirects: Redirects;
   private best: { status: number; response: SipResponse | undefined } | undefined = undefined;
   private rung = 0;
+  /** See {@link Given}. */
+  private progress = 180;
+  /** Who gets whoever answers, since the caller has given the call away. */
+  private taker: Taker | undefined = undefined;
   private untagged: Session | undefined = undefined;
   private credit: Timer | undefined = undefined;
   /** The callee whose 2xx made the offer; its ACK carries the caller's answer. */
@@ -113,7 +101,9 @@ export class B2bCall implements BridgeUser {
     });
     call.invite.lasts = over; // Its record ends with the last leg, not with the one that a transfer took out.
     call.invite.user = {
-      cancelled: (reason) => this.cancelAll(reason),
+      cancelled: (reason) => {
+        if (this.taker === undefined) this.cancelAll(reason);
+      },
       acknowledged: (_session, ack) => this.acknowledged(ack),
     };
     if (call.request.headers.has('Replaces')) {
@@ -129,49 +119,10 @@ export class B2bCall implements BridgeUser {
     if (this.talking.size > 0) await over;
   }
 
-  /** Rings somebody for this call; `offer` false: who answers makes the offer. */
-  invite(
-    callee: Callee,
-    body: { body?: string; contentType?: string },
-    user: AttemptUser,
-    more: readonly HeaderLine[] = [],
-  ): InviteAttempt {
-    const { core, options } = this;
-    const { next, routes } = nextFor(callee);
-    const draft = {
-      method: 'INVITE',
-      uri: callee.uriText ?? printUri(callee.uri),
-      headers: [...routes, ...this.legHeaders(), ...more],
-      contact: true,
-      maxForwards: hopsLeft(this.call.request),
-      ...body,
-    };
-    let cseq = 0;
-    const attempt = new InviteAttempt(
-      core,
-      {
-        draft,
-        digest: this.digest,
-        options: {
-          next,
-          get flow() {
-            return callee.hop && core.flowTo(callee.hop);
-          },
-          onlyByFlow: callee.hop !== undefined,
-          asker: this.call.invite.flow.remote.host,
-          isChosen: callee.isChosen,
-          isSips: this.call.invite.isSips,
-          digest: this.digest,
-          order: core.newOrder(),
-          nextCSeq: () => ++cseq,
-          replyMs: callee.replyMs ?? options.replyMs ?? REPLY_MS,
-        },
-      },
-      user,
-    );
-    attempt.ringFor(callee.ringMs ?? options.ringMs ?? RING_MS);
-    attempt.send();
-    return attempt;
+  /** Rings somebody for this call. */
+  invite(callee: Callee, parts: CalleeParts, user: AttemptUser): InviteAttempt {
+    const { core, call, digest, options } = this;
+    return inviteCallee({ core, invite: call.invite, digest, options }, callee, user, parts);
   }
 
   /** Two legs talk from now on; the call lasts as long as one of its legs. */
@@ -209,6 +160,10 @@ export class B2bCall implements BridgeUser {
   }
 
   pickUp(newcomer: LocalCall): Session | undefined {
+    if (this.taker !== undefined) {
+      newcomer.reject(491);
+      return undefined;
+    }
     const ringing = {
       invite: this.call.invite,
       bridge: this.bridge,
@@ -220,10 +175,30 @@ export class B2bCall implements BridgeUser {
     return pickUp(ringing, newcomer);
   }
 
+  giveAway(taker: Taker): Given | undefined {
+    if (this.taker !== undefined || !this.call.invite.pending || this.talking.size > 0) return undefined;
+    this.taker = taker;
+    const giveUp = (): void => {
+      this.taker = undefined;
+      this.call.invite.refuse(487); // First: once nobody waits, nobody else of the plan is rung.
+      this.cancelAll();
+    };
+    return { progress: this.progress, giveUp };
+  }
+
+  ringsForTaker(leg: Session): boolean {
+    return this.taker !== undefined && leg.dialog.state === 'early';
+  }
+
   // ─── ringing ─────────────────────────────────────────────────────────────────────────────────
 
+  /** Whether somebody waits for a callee. */
+  private get isWanted(): boolean {
+    return this.call.invite.pending || this.taker !== undefined;
+  }
+
   private ring(callee: Callee): Promise<HuntStep> {
-    if (!this.call.invite.pending) return Promise.resolve('stop');
+    if (!this.isWanted) return Promise.resolve('stop');
     if (++this.rung > CALLEES_MAX) return Promise.resolve('stop');
     const { promise, resolve } = Promise.withResolvers<HuntStep>();
     const { request } = this.call;
@@ -232,12 +207,11 @@ export class B2bCall implements BridgeUser {
     let attempt: InviteAttempt | undefined = undefined;
     attempt = this.invite(
       callee,
-      this.passage.content(request),
+      { ...this.passage.content(request), headers: this.passage.headers(request.headers) },
       {
         provisional: (response, session, reliable) => this.provisional(response, session, reliable),
         answered: (answered, session, response) => {
-          this.answered(answered, session, response);
-          resolve('stop');
+          this.answered(answered, session, response, () => resolve('stop'));
         },
         failed: (status, response) => {
           if (attempt !== undefined) this.attempts.delete(attempt);
@@ -245,14 +219,12 @@ export class B2bCall implements BridgeUser {
           const other = callee.others?.[0];
           if (other !== undefined && isFlowGone(status, response) && attempt?.cancelled !== true)
             return void this.ring(other).then(resolve);
-          const elsewhere =
-            response && this.call.invite.pending ? this.redirects.planFor(response) : undefined;
+          const elsewhere = response && this.isWanted ? this.redirects.planFor(response) : undefined;
           if (elsewhere !== undefined) return void hunt(elsewhere, (other) => this.ring(other)).then(resolve);
           this.failed(status, response);
-          resolve(status >= 600 || !this.call.invite.pending ? 'stop' : 'next');
+          resolve(status >= 600 || !this.isWanted ? 'stop' : 'next');
         },
       },
-      this.passage.headers(request.headers),
     );
     if (attempt.pending) this.attempts.add(attempt);
     return promise;
@@ -260,6 +232,12 @@ export class B2bCall implements BridgeUser {
 
   private provisional(response: SipResponse, session: Session | undefined, reliable: boolean): void {
     const { invite } = this.call;
+    this.progress = response.status;
+    this.taker?.rings(response.status);
+    if (!invite.pending) {
+      if (reliable) void session?.prack();
+      return;
+    }
     // All responses without a tag share one early dialog: a callee must not make us keep more of them.
     const here = session === undefined ? (this.untagged ??= invite.open()) : (session.peer ?? invite.open());
     if (here === undefined) return;
@@ -269,14 +247,41 @@ export class B2bCall implements BridgeUser {
     if (reliable && !invite.takesReliable) void session?.prack();
   }
 
-  private answered(attempt: InviteAttempt, session: Session, response: SipResponse): void {
-    const { invite, request } = this.call;
+  private answered(attempt: InviteAttempt, session: Session, response: SipResponse, done: () => void): void {
     this.attempts.delete(attempt);
     this.cancelAll(COMPLETED_ELSEWHERE);
-    const here = session.peer ?? (invite.pending ? invite.open() : undefined);
-    const offered = request.body !== '';
+    if (this.taker !== undefined) return this.taken(this.taker, attempt, session, response, done);
+    const here = this.callersLegFor(session);
+    const offered = this.call.request.body !== '';
     if (offered || here === undefined) attempt.acknowledge(session);
     else this.awaitsAnswer = { attempt, session };
+    this.talk(here, session, response);
+    done();
+  }
+
+  /** What a transfer makes of who answered; he has been acknowledged by it. */
+  private taken(
+    taker: Taker,
+    attempt: InviteAttempt,
+    session: Session,
+    response: SipResponse,
+    done: () => void,
+  ): void {
+    taker.answered(attempt, session, response, (isJoined) => {
+      this.taker = undefined;
+      if (isJoined) this.call.invite.refuse(487);
+      else if (!session.isOver) this.talk(this.callersLegFor(session), session, response);
+      done();
+    });
+  }
+
+  private callersLegFor(callee: Session): Session | undefined {
+    const { invite } = this.call;
+    return callee.peer ?? (invite.pending ? invite.open() : undefined);
+  }
+
+  private talk(here: Session | undefined, session: Session, response: SipResponse): void {
+    const { invite } = this.call;
     if (here === undefined || !invite.pending) {
       session.hangUp();
       return;
@@ -302,6 +307,7 @@ export class B2bCall implements BridgeUser {
   private refuse(): void {
     const { status, response } = this.best ?? { status: 480, response: undefined };
     const { invite } = this.call;
+    this.taker?.failed(status);
     if (response === undefined) invite.refuse(shownStatus(status));
     else if (status < 400 && this.options.redirects === 'pass')
       invite.refuse(status, this.passage.redirection(response));
@@ -311,43 +317,9 @@ export class B2bCall implements BridgeUser {
   private cancelAll(reason = ''): void {
     for (const attempt of this.attempts) attempt.cancel(reason);
   }
-
-  private legHeaders(): HeaderLine[] {
-    const { core, options, call } = this;
-    const { headers } = call.request;
-    const supported = ['timer', 'replaces'];
-    if (call.invite.takesReliable) supported.push('100rel');
-    return [
-      ['From', `${options.from ?? withoutParams(headers.raw(FROM))};tag=${core.dialogs.newTag()}`],
-      ['To', withoutParams(headers.raw(TO))],
-      ['Call-ID', core.world.random.token(CALL_ID_BITS)],
-      ['Allow', allowValue],
-      ['Supported', supported.join(', ')],
-      ...askForTimer(core.limits.sessionTimer),
-      ...Object.entries(options.headers ?? {}),
-    ];
-  }
 }
 
 /** Whether nobody has had the call by this flow: then another one of the same device may lead there. RFC 5626 §7 */
 function isFlowGone(status: number, response: SipResponse | undefined): boolean {
   return response === undefined ? status === 408 || status === 480 : status === 430;
-}
-
-/** Name and URI, without the tag of another dialog. */
-function withoutParams(value = ''): string {
-  const { name, uri } = parseNameAddr(value);
-  return printNameAddr({ name, uri, params: {} });
-}
-
-/** A call that goes round and round through us ends as one through a proxy does. RFC 3261 §16.3 */
-function hopsLeft(request: SipRequest): number {
-  const hops = Number(request.headers.raw(MAX_FORWARDS) ?? 70);
-  return (Number.isInteger(hops) ? hops : 70) - 1;
-}
-
-function nextFor(callee: Callee): { next: Uri; routes: HeaderLine[] } {
-  if (callee.path === undefined) return { next: callee.uri, routes: [] };
-  const [first = callee.path] = splitList(callee.path);
-  return { next: parseNameAddr(first).uri, routes: [['Route', callee.path]] };
 }

@@ -23,6 +23,29 @@ const TARGET_REFRESHING = new Set(['REFER', 'SUBSCRIBE', 'NOTIFY']);
 /** RFC 3261 §8.1.3.1: what somebody is told when the far end said nothing. */
 const NO_ANSWER = 408;
 
+/** Who takes over a call that rings, in place of its caller: the far end of a transfer. RFC 5589 §7 */
+export interface Taker {
+  /** Somebody rings. */
+  rings(status: number): void;
+  /** Somebody has answered. `done` is told once whether he talks with the taker; else he is the caller's again. */
+  answered(
+    attempt: InviteAttempt,
+    session: Session,
+    response: SipResponse,
+    done: (isJoined: boolean) => void,
+  ): void;
+  /** Nobody has. */
+  failed(status: number): void;
+}
+
+/** A call that rings, for whoever took it over. */
+export interface Given {
+  /** The last 1xx of a callee. */
+  readonly progress: number;
+  /** Ends it, for its caller too. */
+  giveUp(): void;
+}
+
 /** What a call of two legs does beyond passing on. */
 export interface BridgeUser {
   /** A REFER; true when it was taken, false passes it to the far end. */
@@ -33,6 +56,10 @@ export interface BridgeUser {
   left(session: Session): void;
   /** Somebody takes the call in place of who rings: the new leg, undefined when that was refused. RFC 3891 §3 */
   pickUp(newcomer: LocalCall): Session | undefined;
+  /** Gives a call that rings away. Undefined: it does not ring, or somebody has it already. */
+  giveAway(taker: Taker): Given | undefined;
+  /** Whether a leg that rings does so for somebody else than its peer. */
+  ringsForTaker(leg: Session): boolean;
 }
 
 /** Passes between the two legs of each pair. */
@@ -58,6 +85,11 @@ export class Bridge implements SessionUser {
   /** See {@link BridgeUser.pickUp}. */
   pickUp(newcomer: LocalCall): Session | undefined {
     return this.user.pickUp(newcomer);
+  }
+
+  /** See {@link BridgeUser.giveAway}. */
+  giveAway(taker: Taker): Given | undefined {
+    return this.user.giveAway(taker);
   }
 
   private take(session: Session): void {
@@ -92,6 +124,7 @@ export class Bridge implements SessionUser {
       peer.peer = undefined;
       // An early dialog of one callee among several goes away quietly; the INVITE is answered when all have ended.
       if (peer.dialog.state === 'early' && !peer.caller) peer.forgotten();
+      else if (this.user.ringsForTaker(peer)) void peer.prack(); // Who would have done it is gone.
       else if (peer.moving === undefined) peer.hangUp(reasonOf(bye));
     }
     this.user.ended(session, end);

@@ -5,6 +5,7 @@
  *   referrer A ── us ── B        REFER to C             A told by NOTIFY, then hung up
  *                       C        blind: we ring C       B ── us ── C
  *   attended: A ── us ── C is a call of ours already, named by Replaces; B and C are joined, both legs of A end.
+ *   C may still ring: it rings on for B, whatever A does, and is joined when it answers. RFC 5589 §7
  */
 import type { HeaderLine } from '../dialog/dialog.ts';
 import { SipError } from '../base/errors.ts';
@@ -15,6 +16,7 @@ import { COMPLETED_ELSEWHERE } from '../sip/reason.ts';
 import { reasonPhrase } from '../sip/words.ts';
 import type { Asked } from './asked.ts';
 import type { B2bCall } from './b2b.ts';
+import { Bridge, type Given, type Taker } from './bridge.ts';
 import { type Callee, type CalleePlan, hunt, type HuntStep } from './hunt.ts';
 import type { AttemptUser, InviteAttempt } from './invite-attempt.ts';
 import { parseReplaces, replacedSession, replacesIn } from './replaces.ts';
@@ -35,6 +37,8 @@ export class Transfer {
   private told = Promise.resolve();
   /** Those who ring for it. */
   private readonly ringing = new Set<InviteAttempt>();
+  /** The call of the referrer's that rings for it. */
+  private given: Given | undefined = undefined;
 
   constructor(b2b: B2bCall, referrer: Session, asked: Asked) {
     this.b2b = b2b;
@@ -63,6 +67,7 @@ export class Transfer {
       return this.asked.reply(403, { reason: 'No Such Call Of Yours' });
     }
     if (target.moving !== undefined) return this.asked.reply(491);
+    if (target.caller && target.dialog.state === 'early') return this.early(far, consulting);
     // Its tags are known to nobody but its ends: who names it is one of them, or was told by one.
     this.accept(far, target);
     this.connect(
@@ -79,6 +84,51 @@ export class Transfer {
         this.release(far, target);
       },
     );
+  }
+
+  /** Who rings for the referrer rings for the far end from now on. */
+  private early(far: Session, consulting: Session): void {
+    const { user } = consulting;
+    const taker: Taker = {
+      rings: (status) => this.notify(status, false),
+      answered: (attempt, session, response, done) => this.take(far, attempt, session, response, done),
+      failed: (status) => {
+        this.notify(status, true);
+        this.release(far);
+      },
+    };
+    this.given = user instanceof Bridge ? user.giveAway(taker) : undefined;
+    if (this.given === undefined) return this.asked.reply(491);
+    this.accept(far);
+    this.notify(this.given.progress, false);
+  }
+
+  /** Who has answered is asked for an offer, unless that was one. */
+  private take(
+    far: Session,
+    attempt: InviteAttempt,
+    session: Session,
+    response: SipResponse,
+    done: (isJoined: boolean) => void,
+  ): void {
+    this.given = undefined;
+    session.moving = this;
+    const joined = (): void => {
+      this.joined(far, session);
+      this.release(session);
+      done(true);
+    };
+    const failed = (status: number): void => {
+      session.moving = undefined;
+      this.notify(status, true);
+      done(false);
+      this.release(far);
+    };
+    if (session.localBody === '' && response.body !== '') {
+      return this.offer(far, attempt, session, response, joined, failed);
+    }
+    attempt.acknowledge(session);
+    this.connect(far, (user) => session.reinvite({}, user), joined, failed);
   }
 
   /** The route says whom to ring, perhaps after it has looked for him. */
@@ -119,7 +169,7 @@ export class Transfer {
       if (far.moving !== this || far.isOver) return Promise.resolve('stop');
       const attempt = this.connect(
         far,
-        (user) => this.b2b.invite(callee, {}, user, this.referredBy()),
+        (user) => this.b2b.invite(callee, { headers: this.referredBy() }, user),
         (session) => {
           this.joined(far, session);
           resolve('stop');
@@ -142,6 +192,7 @@ export class Transfer {
   /** The far end has hung up: nobody need ring for it any more. */
   lost(): void {
     for (const attempt of this.ringing) attempt.cancel();
+    this.given?.giveUp();
   }
 
   /** The new party makes the offer, the far end answers it. RFC 3725 §4.1 draws this flow. */
@@ -184,7 +235,9 @@ export class Transfer {
       answered(accepted, _far, answer) {
         accepted.acknowledge(far);
         answered.acknowledge(session, passage.content(answer));
-        joined(session);
+        if (!far.isOver && !session.isOver) return joined(session);
+        if (session.peer === undefined) session.hangUp();
+        failed(487); // One of the two has hung up meanwhile.
       },
       failed: giveUp,
     });
