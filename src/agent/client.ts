@@ -9,6 +9,7 @@ import type { Hop } from '../transport/transports.ts';
 import type { AgentCore } from './core.ts';
 import { type Credentials, DigestClient } from './digest-client.ts';
 import { type NoResponse, OutgoingRequest } from './outgoing.ts';
+import type { LedBy } from './ways.ts';
 
 /** What to ask, and whom. */
 export interface ClientRequest {
@@ -31,6 +32,12 @@ export interface ClientRequest {
   readonly credentials?: Credentials | undefined;
   /** Longest wait for the first response at each address. Unless given 32 s, RFC 3261 §17.1.2.2. */
   readonly replyMs?: Millis | undefined;
+}
+
+/** What one request has of its own, among those of the same Call-ID. */
+export interface ClientAside extends Pick<LedBy, 'asker'> {
+  /** Proves who we are, in place of the usual one. */
+  readonly digest?: DigestClient | undefined;
 }
 
 /** How it ended; 408, 503 or 403 when there is no response. */
@@ -65,7 +72,7 @@ export class Client {
   }
 
   /** Settles with its end; never rejects. */
-  ask(request: ClientRequest): Promise<ClientOutcome> {
+  ask(request: ClientRequest, { asker, digest = this.digest }: ClientAside = {}): Promise<ClientOutcome> {
     const { core } = this;
     const { promise, resolve } = Promise.withResolvers<ClientOutcome>();
     const { method, body, contentType, contact, contactUser, hop, route } = request;
@@ -95,7 +102,8 @@ export class Client {
           return hop && core.flowTo(hop); // Another one each time, if the last has ended.
         },
         onlyByFlow: hop !== undefined,
-        digest: this.digest,
+        asker,
+        digest,
         order: this.order,
         nextCSeq: () => ++this.cseq,
         replyMs: request.replyMs,

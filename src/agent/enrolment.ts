@@ -9,8 +9,9 @@ import type { Flow } from '../transport/flow.ts';
 import type { Hop } from '../transport/transports.ts';
 import { Client, type ClientOutcome } from './client.ts';
 import type { AgentCore } from './core.ts';
-import type { Credentials } from './digest-client.ts';
+import { type Credentials, DigestClient } from './digest-client.ts';
 import { enrolmentMachine, type EnrolmentPart, type EnrolmentState } from './enrolment-machine.ts';
+import { EnrolmentRound, type Place, type RoundEnd } from './enrolment-round.ts';
 import { contactFor } from './ways.ts';
 
 /** Who enrols, and where. */
@@ -23,10 +24,10 @@ export interface EnrolmentOptions {
   /** The user in our Contact; the one of the address-of-record unless given. */
   readonly contactUser?: string;
   readonly expiresSeconds?: number;
-  /** Where the requests go, when that is not where the registrar's domain lives. */
+  /** Where the requests go, when that is not where the registrar's domain lives; not those that it redirects. */
   readonly hop?: Hop | undefined;
-  /** Told of each change, with the last status. */
-  readonly told?: (state: EnrolmentState, status: number) => void;
+  /** Told of each change, with the last status and where we are registered. */
+  readonly told?: (state: EnrolmentState, status: number, at: Uri | undefined) => void;
 }
 
 const EXPIRES_SECONDS = 3600;
@@ -52,6 +53,9 @@ export class Enrolment implements EnrolmentPart {
   private readonly core: AgentCore;
   private readonly options: EnrolmentOptions;
   private readonly client: Client;
+  private readonly registrar: Place;
+  /** Who has our binding: the registrar, or whoever it has sent us to. */
+  private place: Place | undefined = undefined;
   private readonly contactUser: string | undefined;
   private expiresSeconds: number;
   private failures = 0;
@@ -62,9 +66,15 @@ export class Enrolment implements EnrolmentPart {
   constructor(core: AgentCore, options: EnrolmentOptions) {
     this.core = core;
     this.options = options;
-    this.client = new Client(core, options.credentials);
+    this.client = new Client(core);
+    this.registrar = { uri: options.registrar, hop: options.hop, digest: this.newDigest() };
     this.contactUser = options.contactUser ?? parseUri(options.aor).user;
     this.expiresSeconds = options.expiresSeconds ?? EXPIRES_SECONDS;
+  }
+
+  /** Where we are registered: another place than the registrar when that has redirected us. */
+  get registeredAt(): Uri | undefined {
+    return this.place?.uri;
   }
 
   start(): void {
@@ -81,7 +91,7 @@ export class Enrolment implements EnrolmentPart {
   // ─── what the figure asks for ────────────────────────────────────────────────────────────────
 
   ask(): void {
-    void this.register(true);
+    void this.register();
   }
 
   rest(): void {
@@ -105,7 +115,7 @@ export class Enrolment implements EnrolmentPart {
   }
 
   tell(): void {
-    this.options.told?.(this.state, this.status);
+    this.options.told?.(this.state, this.status, this.registeredAt);
   }
 
   private wake(ms: Millis): void {
@@ -115,41 +125,63 @@ export class Enrolment implements EnrolmentPart {
 
   // ─── asking ──────────────────────────────────────────────────────────────────────────────────
 
-  private async register(mayAskForLonger: boolean): Promise<void> {
-    const outcome = await this.send(this.expiresSeconds);
-    this.status = outcome.status;
-    const { response } = outcome;
+  private async register(): Promise<void> {
+    const { place, outcome } = await this.round(
+      (asked) => this.sendForLong(asked),
+      () => this.state === 'asking',
+    );
+    const { status, response, flow } = outcome;
+    this.status = status;
     this.retryAfterMs = secondsIn(response, 'Retry-After') * 1000;
-    if (response !== undefined && outcome.status === 423 && mayAskForLonger) {
-      this.expiresSeconds = Math.max(this.expiresSeconds, secondsIn(response, 'Min-Expires'));
-      return this.register(false); // RFC 3261 §10.2.8
-    }
-    if (response === undefined || outcome.status >= 300) return step(enrolmentMachine, 'failed', this);
-    this.grantedSeconds = grantedBy(response, outcome.flow, this.contactUser) ?? this.expiresSeconds;
-    if (this.grantedSeconds <= 0) return step(enrolmentMachine, 'failed', this);
-    step(enrolmentMachine, 'accepted', this);
-    return undefined;
+    const isTaken = response !== undefined && status < 300;
+    if (isTaken) this.grantedSeconds = grantedBy(response, flow, this.contactUser) ?? this.expiresSeconds;
+    this.place = isTaken && this.grantedSeconds > 0 ? place : undefined;
+    step(enrolmentMachine, this.place === undefined ? 'failed' : 'accepted', this);
   }
 
   private async unregister(): Promise<void> {
-    const { status } = await this.send(0);
-    this.status = status;
+    const { outcome } = await this.round(
+      (asked) => this.send(asked, 0),
+      () => true,
+    );
+    this.status = outcome.status;
     this.grantedSeconds = 0;
+    this.place = undefined;
     if (this.state === 'stopped') this.tell();
   }
 
-  private send(expires: number): Promise<ClientOutcome> {
-    const { registrar, aor, hop } = this.options;
-    return this.client.ask({
+  /** Begins where our binding is; the registrar knows when that place is gone. */
+  private round(ask: (place: Place) => Promise<ClientOutcome>, isWanted: () => boolean): Promise<RoundEnd> {
+    const round = new EnrolmentRound({ ask, isWanted, newDigest: () => this.newDigest() });
+    return round.run(this.place ?? this.registrar, this.registrar);
+  }
+
+  private newDigest(): DigestClient | undefined {
+    const { credentials } = this.options;
+    return credentials && new DigestClient(credentials, this.core.world.random);
+  }
+
+  /** Once more where it has to be for longer. RFC 3261 §10.2.8 */
+  private async sendForLong(place: Place): Promise<ClientOutcome> {
+    const outcome = await this.send(place, this.expiresSeconds);
+    if (outcome.status !== 423) return outcome;
+    this.expiresSeconds = Math.max(this.expiresSeconds, secondsIn(outcome.response, 'Min-Expires'));
+    return this.send(place, this.expiresSeconds);
+  }
+
+  private send({ uri, hop, digest, asker }: Place, expires: number): Promise<ClientOutcome> {
+    const { aor } = this.options;
+    const request = {
       method: 'REGISTER',
-      uri: registrar,
+      uri,
       from: `<${aor}>`,
       to: `<${aor}>`,
-      headers: [['Expires', expires]],
+      headers: [['Expires', expires]] as const,
       contact: true,
       contactUser: this.contactUser,
       hop,
-    });
+    };
+    return this.client.ask(request, { digest, asker });
   }
 }
 
