@@ -65,9 +65,9 @@ export class AgentCore {
     return this.transports.flowTo(hop);
   }
 
-  /** Whether a URI leads to us. */
-  isOwn(uri: Uri): boolean {
-    return uri.scheme !== 'tel' && this.transports.isOwn(uri.host, uri.port);
+  /** Whether a URI leads to us, whoever says it. */
+  isOwn({ scheme, host, port }: Uri): boolean {
+    return scheme !== 'tel' && !this.transports.isAmbiguous(host) && this.transports.isOwn(host, port);
   }
 
   /** A request of ours as the local routes leave it; undefined when they keep it back. */

@@ -260,8 +260,9 @@ export class Proxy {
     this.guard.refreshed(mark, refresh);
   }
 
-  /** Whether a URI leads to us: its host, and its maddr, which overrides that. RFC 3261 §19.1.1 */
-  isOwn(uri: Uri): boolean {
+  /** Whether a URI leads to us, by host and maddr (RFC 3261 §19.1.1); `forAll`: on whichever machine it is read. */
+  isOwn(uri: Uri, forAll = false): boolean {
+    if (forAll && this.transports.isAmbiguous(uri.host)) return false;
     if (uri.scheme === 'tel' || !this.transports.isOwn(uri.host, uri.port)) return false;
     const { maddr } = uri.params;
     return typeof maddr !== 'string' || this.isOwnMaddr(maddr, uri.port);

@@ -303,7 +303,7 @@ export class Performer {
     const { proxy } = this.parts;
     const mayFollow: RecursionOptions['mayFollow'] =
       mayRecurse === undefined
-        ? (uri) => proxy.isOwn(uri)
+        ? (uri) => proxy.isOwn(uri, true)
         : (uri) =>
             this.guard.run('mayRecurse', incoming, c, generation, false, () =>
               checkedYesOrNo(mayRecurse(uri)),

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { Router, serial } from '../../src/index.ts';
+import { test } from 'node:test';
+import { b2bTo } from '../../src/agent/b2b.ts';
+import { parseUri, Router, script, serial } from '../../src/index.ts';
+import { town } from '../../src/testing/town.ts';
 import { at, flow, relayTo } from './flow.ts';
 import { stepFlow } from './steps.ts';
 
@@ -119,3 +122,29 @@ flow(
     );
   },
 );
+
+const relayed = script(() => new Router().invite((c) => c.relay(at('bob'), { recurse: true })));
+const b2b = script(() =>
+  new Router().invite((c) => c.answer(b2bTo(parseUri('sip:bob@192.0.2.12:5060'), { recurse: true }))),
+);
+for (const [kind, routes] of [
+  ['proxied', relayed],
+  ['of two legs', b2b],
+] as const) {
+  for (const where of ['127.0.0.1', '127.0.0.1:5060', '[::1]', '127.9.9.9'])
+    test(`a callee redirects a call ${kind} to ${where}: nobody on this machine hears of it`, async () => {
+      const t = await town(routes, { people: { alice: {}, bob: { host: '192.0.2.12' } } });
+      t.phone('bob').answers = leadsTo(`<sip:x@${where}>`);
+
+      const call = t.phone('alice').dial(BOB);
+      await t.run(3_000);
+
+      assert.ok(call.status === 302 || call.status === 480, String(call.status));
+      const hosts = t.net.trace.entries.map(({ toHost }) => toHost);
+      assert.deepEqual(
+        hosts.filter((host) => host === '::1' || host.startsWith('127.')),
+        [],
+      );
+      t.stop();
+    });
+}
