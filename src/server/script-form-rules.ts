@@ -3,7 +3,7 @@ import { builtinModules } from 'node:module';
 import { decisionAt } from './script-decisions.ts';
 import type { ScriptProblem } from './script-forms.ts';
 import { ScriptNames } from './script-names.ts';
-import { changesAt, stateAt } from './script-state.ts';
+import { changesAt, isChanged, stateAt } from './script-state.ts';
 import type { Token } from './script-tokens.ts';
 
 /** What is wrong at a place; undefined where nothing is. */
@@ -34,7 +34,15 @@ const HARMLESS_MODULES = new Set(
 );
 const BUILTINS: ReadonlySet<string> = new Set(builtinModules);
 
-const RULES = [timeAt, globalAt, moduleAt, loopAt, decisionAt] as const;
+const EVERYBODYS = 'it is the whole exchange’s, and outlives the script: write a function';
+/** What the language and Node bring: classes and tables of functions. */
+const BUILT_IN: ReadonlySet<string> = new Set(
+  Object.getOwnPropertyNames(globalThis).filter((name) => /^[A-Z]/.test(name)),
+);
+/** Of Object and Reflect: they change what they are given first. */
+const CHANGERS = new Set(['assign', 'defineProperty', 'defineProperties', 'setPrototypeOf', 'set']);
+
+const RULES = [timeAt, globalAt, builtInAt, moduleAt, loopAt, decisionAt] as const;
 
 /** Everything that is wrong with a module, in its order. */
 export function formsIn(tokens: readonly Token[]): Omit<ScriptProblem, 'file'>[] {
@@ -79,9 +87,29 @@ function globalAt(names: ScriptNames, at: number): Found {
   if (hint !== undefined) return inScript(text, hint);
   if (names.isGlobalObject(at) && after !== '.' && after !== '?.') return inScript(text, SERVICES);
   if (text === 'Function' && after === '(') return inScript(text, WRITTEN);
+  if (names.isGlobalObject(at) && !BUILT_IN.has(member) && isChanged(names, at))
+    return inScript(`${text}.${member} =`, SERVICES);
   if (text === 'Math' && member === 'random') return inScript('Math.random', CHANCE);
   if (text === 'Atomics' && member === 'wait') return inScript('Atomics.wait', STANDS);
   return undefined;
+}
+
+/** `String.prototype.trim = …`, `Object.assign(Math, …)`, and `f.constructor('…')`: Function by another name. */
+function builtInAt(names: ScriptNames, at: number): Found {
+  const text = names.text(at);
+  if (text === 'constructor' && names.isMember(at) && names.text(at + 1) === '(')
+    return { message: 'a call of constructor in a script', hint: WRITTEN };
+  const isGiven = names.text(at - 1) === '(' && CHANGERS.has(names.text(at - 2)) && isOfObject(names, at - 4);
+  if (!isBuiltIn(names, at) || !(isGiven || isChanged(names, at))) return undefined;
+  return { message: `${text} is changed in a script`, hint: EVERYBODYS };
+}
+
+function isBuiltIn(names: ScriptNames, at: number): boolean {
+  return BUILT_IN.has(names.text(at)) && names.isName(at) && names.meaning(at) === undefined;
+}
+
+function isOfObject(names: ScriptNames, at: number): boolean {
+  return ['Object', 'Reflect'].includes(names.text(at)) && names.text(at + 1) === '.';
 }
 
 function moduleAt(names: ScriptNames, at: number): Found {

@@ -49,10 +49,11 @@ export function checkForms(file: string): ScriptForms {
       problems.push(read);
       continue;
     }
-    problems.push(...formsIn(read.tokens).map((found) => ({ file: path, ...found })));
-    for (const found of importedFiles(path, read.tokens)) {
-      const isKnown = imports.some((known) => known.path === found.path);
-      if (!isKnown && imports.length < SCRIPT_FILES_MAX) imports.push(found);
+    const found = [...read.unchecked, ...formsIn(read.tokens)];
+    problems.push(...found.map((problem) => ({ file: path, ...problem })));
+    for (const other of importedFiles(path, read.tokens)) {
+      const isKnown = imports.some((known) => known.path === other.path);
+      if (!isKnown && imports.length < SCRIPT_FILES_MAX) imports.push(other);
     }
   }
   return { parses, problems, sources };
@@ -64,16 +65,22 @@ interface Import {
   readonly from: { readonly file: string; readonly token: Token } | undefined;
 }
 
+interface ReadModule {
+  readonly tokens: readonly Token[];
+  readonly unchecked: Omit<ScriptProblem, 'file'>[];
+}
+
 function readModule(
   file: string,
   from: Import['from'],
   sources: Map<string, string>,
-): { readonly tokens: readonly Token[] } | ScriptProblem | undefined {
+): ReadModule | ScriptProblem | undefined {
   try {
     const source = readFileSync(file);
     sources.set(realpathSync(file), sourceHash(source));
     if (BESIDE.test(file)) return undefined;
-    return { tokens: tokensOf(stripTypeScriptTypes(source.toString(), { mode: 'strip' })) };
+    const text = source.toString();
+    return { tokens: tokensOf(stripTypeScriptTypes(text, { mode: 'strip' })), unchecked: uncheckedIn(text) };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const code = 'code' in error ? error.code : undefined;
@@ -84,6 +91,16 @@ function readModule(
       : 'mend the syntax';
     return { file, ...markedPlace(error.stack ?? ''), message: error.message, hint };
   }
+}
+
+/** The comment that turns types off, before any code. */
+const UNCHECKED = /^(?:\s|\/\*[^]*?\*\/|\/\/(?!\s*@ts-nocheck).*\n)*\/\/\s*@ts-nocheck/;
+
+function uncheckedIn(text: string): Omit<ScriptProblem, 'file'>[] {
+  const [before] = UNCHECKED.exec(text) ?? [];
+  if (before === undefined) return [];
+  const hint = 'a decision that is missing would not be found: mend the types, or @ts-expect-error one line';
+  return [{ line: before.split('\n').length, column: 1, message: '@ts-nocheck in a script', hint }];
 }
 
 function missing(file: string, from: Import['from']): ScriptProblem {

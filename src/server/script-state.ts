@@ -57,7 +57,7 @@ function isToldAlready(names: ScriptNames, at: number): boolean {
 }
 
 /** `o.n++`, `delete o[k]`, `o.list.push(…)` */
-function isChanged(names: ScriptNames, at: number): boolean {
+export function isChanged(names: ScriptNames, at: number): boolean {
   let end = at + 1;
   let last = '';
   for (;;) {
