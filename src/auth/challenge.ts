@@ -171,15 +171,19 @@ export class DigestAuth {
 
   /**
    * Credentials made for another Request-URI are not for this request. RFC 7616 §3.4.6
+   * It is the one that was received that counts (RFC 3261 §22.4), before we took our maddr off it. Where a strict
+   * router wrote over it on the way it is the one that we put back.
    * Departs from it for clients that name the registrar by its address or domain alone when they register: there the
    * Request-URI says no more either. `hostOnlyUri` allows it for every method; the nonce count keeps such an answer
    * from being used twice, and a URI that leads elsewhere, or to another user, is still refused.
    */
   private isUriOf(given: Credentials, request: SipRequest): boolean {
-    if (given.uri === request.uriText) return true;
+    const { uriText, uriReceived } = request;
+    if (given.uri === uriText || given.uri === uriReceived) return true;
     try {
       const uri = this.uriOf(given);
       if (sameUri(uri, request.uri)) return true;
+      if (uriReceived !== undefined && sameUri(uri, parseUri(uriReceived))) return true;
       if (uri.user !== undefined || !this.options.isOurs(uri.host)) return false;
       if (this.options.hostOnlyUri === true) return true;
       return request.method === 'REGISTER' && request.uri.user === undefined;

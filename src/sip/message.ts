@@ -33,14 +33,17 @@ export class SipRequest {
   readonly method: Method;
   readonly headers: Headers;
   private parsedUri: Uri | undefined;
+  /** The first Request-URI, once another has taken its place. */
+  private firstUri: string | undefined;
 
   constructor(method: Method, headers: Headers) {
     this.method = method;
     this.headers = headers;
     this.parsedUri = undefined;
+    this.firstUri = undefined;
   }
 
-  /** The Request-URI as it came. */
+  /** The Request-URI as it is written. */
   get uriText(): string {
     const { text, startsAt } = this.headers;
     return text.substring(this.method.length + 1, uriEnd(text, startsAt));
@@ -49,8 +52,14 @@ export class SipRequest {
   set uriText(uri: string) {
     const { text, startsAt } = this.headers;
     const value = checkedValue('Request-URI', uri);
+    this.firstUri ??= this.uriText;
     this.headers.splice(this.method.length + 1, uriEnd(text, startsAt), value);
     this.parsedUri = undefined;
+  }
+
+  /** The Request-URI as it came, whatever it has become since; undefined when it is still the one. */
+  get uriReceived(): string | undefined {
+    return this.firstUri;
   }
 
   /** Throws SipError 400 or 416 when it is malformed or of a scheme we do not know. */
@@ -121,6 +130,7 @@ export class SipRequest {
   copy(): SipRequest {
     const copy = new SipRequest(this.method, this.headers.copy());
     copy.parsedUri = this.parsedUri;
+    copy.firstUri = this.firstUri;
     return copy;
   }
 }
