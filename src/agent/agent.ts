@@ -3,6 +3,7 @@ import { SipError } from '../base/errors.ts';
 import { answerTimer } from '../dialog/session-timer.ts';
 import { replyTo } from '../sip/build.ts';
 import type { SipRequest } from '../sip/message.ts';
+import type { CleanMessage } from '../transaction/client-transaction.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import { ask, type ClientOutcome, type ClientRequest } from './client.ts';
 import { AgentCore, type AgentParts } from './core.ts';
@@ -44,16 +45,20 @@ export class Agent {
     return probe;
   }
 
-  /** Gives an INVITE to an application. `isSips`: it came to a sips URI. */
+  /**
+   * Gives an INVITE to an application. `isSips`: it came to a sips URI. `clean`: takes out of what comes within the
+   * call, from either side, what may not go on.
+   */
   answer(
     server: ServerTransaction,
     request: SipRequest,
     app: LocalApp,
     watch: AnswerWatch,
-    isSips?: boolean,
+    { isSips, clean }: { isSips?: boolean; clean?: CleanMessage | undefined } = {},
   ): void {
     if (request.method !== 'INVITE') throw new SipError('BAD_MESSAGE', 405, 'only an INVITE begins a call');
     const invite = new InviteAnswer(this.core, server, request, undefined, isSips);
+    invite.clean = clean;
     invite.watch = watch;
     const unknown = unknownOptions(request);
     if (unknown !== '') return invite.refuse(420, { headers: [['Unsupported', unknown]] });
@@ -73,7 +78,10 @@ export class Agent {
     const refuse = (status: number): void => server.respond(status, replyTo(request, status));
     if (dialog?.user === undefined) refuse(481);
     else if (!dialog.takesCSeq(request.cseq)) refuse(500);
-    else dialog.user.receive(server, request);
+    else {
+      dialog.clean?.(request.headers, server.flow);
+      dialog.user.receive(server, request);
+    }
   }
 
   /** The ACK for a 2xx of ours; false when it is for somebody else. */

@@ -72,6 +72,7 @@ export function inviteCallee(
     asker: invite.flow.remote.host,
     isChosen: callee.isChosen,
     isSips: invite.isSips,
+    clean: invite.clean,
     digest,
     order: core.newOrder(),
     nextCSeq: () => ++cseq,

@@ -6,6 +6,7 @@ import { answerTimer, hasOption } from '../dialog/session-timer.ts';
 import { replyTo } from '../sip/build.ts';
 import type { SipRequest } from '../sip/message.ts';
 import { allowValue } from '../sip/words.ts';
+import type { CleanMessage } from '../transaction/client-transaction.ts';
 import type { ServerTransaction, ServerUser } from '../transaction/server-transaction.ts';
 import { SIXTY_FOUR_T1, T1, T2 } from '../transaction/timers.ts';
 import type { Flow } from '../transport/flow.ts';
@@ -56,6 +57,8 @@ export class InviteAnswer implements ServerUser, AnswerPart {
   /** Who is told; set by whoever takes the call. */
   user: AnswerUser = nobody;
   watch: AnswerWatch | undefined = undefined;
+  /** For what is said within the call that it begins. */
+  clean: CleanMessage | undefined = undefined;
   /** The final status we gave, 0 before. */
   status = 0;
   private readonly core: AgentCore;
@@ -115,7 +118,7 @@ export class InviteAnswer implements ServerUser, AnswerPart {
     if (this.within !== undefined) return this.within;
     const { dialogs, world } = this.core;
     const parts = calledDialog(this.request, dialogs.newTag(), this.flow, this.server.order);
-    const dialog = dialogs.open(parts);
+    const dialog = dialogs.open({ ...parts, clean: this.clean });
     if (dialog === undefined) return undefined;
     const session = new Session(this.core, dialog, { caller: false, requestHeaders: this.request.headers });
     session.answering = this;

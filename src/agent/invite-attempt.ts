@@ -243,7 +243,7 @@ export class InviteAttempt {
       const { flow: last } = this.request;
       const flow = last?.reliable === true ? last : options.flow;
       const parts = callingDialog(response, uri, flow, options.order, last?.remote.host);
-      return this.core.dialogs.open({ ...parts, isSips: options.isSips });
+      return this.core.dialogs.open({ ...parts, isSips: options.isSips, clean: options.clean });
     } catch (error) {
       if (error instanceof SipError) return undefined; // A route set that nobody can follow.
       throw error;

@@ -8,7 +8,7 @@ import { asBytes, checkedValue } from '../sip/headers.ts';
 import type { Method, SipResponse } from '../sip/message.ts';
 import { retryAfterMs } from '../sip/retry-after.ts';
 import type { Uri } from '../sip/uri.ts';
-import type { ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
+import type { CleanMessage, ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
 import { type Flow, isSecure } from '../transport/flow.ts';
 import { DATAGRAM_BYTES_MAX } from '../transport/large-requests.ts';
 import type { AgentCore } from './core.ts';
@@ -39,6 +39,8 @@ export interface OutgoingOptions extends LedBy {
   /** By TLS or not at all, whatever `next` says: it is part of a call to a sips URI. RFC 5630 §5.3 */
   readonly isSips?: boolean | undefined;
   readonly digest?: DigestClient | undefined;
+  /** What each response goes through first. */
+  readonly clean?: CleanMessage | undefined;
   readonly order: number;
   readonly nextCSeq: () => number;
   /** Longest wait for the first response at each address. */
@@ -134,6 +136,7 @@ export class OutgoingRequest implements ClientUser {
     const success = status >= 200 && status < 300 && this.draft.method === 'INVITE';
     // A try that we gave up may still be answered, and then somebody waits for the ACK.
     if (client !== this.live && !success) return;
+    this.options.clean?.(response.headers, client.flow);
     this.flow = client.flow; // Another one than it began with, when its connection ended meanwhile.
     if (!this.heard) this.ways?.answered();
     this.heard = true;

@@ -368,16 +368,9 @@ export class Session implements DialogUser {
   }
 
   private options(next: Uri): OutgoingOptions {
-    const { dialog } = this;
-    return {
-      next,
-      flow: dialog.way,
-      asker: dialog.asker,
-      isSips: dialog.secure,
-      digest: this.digest,
-      order: dialog.order,
-      nextCSeq: () => dialog.nextCSeq(),
-    };
+    const { dialog, digest } = this;
+    const { way: flow, asker, secure: isSips, clean, order } = dialog;
+    return { next, flow, asker, isSips, clean, digest, order, nextCSeq: () => dialog.nextCSeq() };
   }
 
   private send(draft: Draft, ended: (end: SipResponse | NoResponse) => void): void {

@@ -9,11 +9,13 @@
  *   to a trusted peer     the identity that the caller has proved is asserted
  *   to anybody else       with `Privacy: id` no asserted identity leaves (§7)
  *
- * What a peer answers is treated like what it asks (§5), also when it answers late or once more.
+ * What a peer answers is treated like what it asks (§5), also when it answers late or once more. So is what both sides
+ * of a call that we answer ourselves say within it: of that the script hears nothing.
  */
 import { SipError } from '../base/errors.ts';
 import type { BranchContext, FailureContext, RequestContext } from '../route/context.ts';
 import {
+  type Answer,
   type Awaitable,
   type Drop,
   type FailureDecision,
@@ -31,7 +33,7 @@ import { parseNameAddr, printNameAddr } from '../sip/name-addr.ts';
 import { hidesIdentity } from '../sip/privacy.ts';
 import { aorOf, NO_PARAMS } from '../sip/uri.ts';
 import { forgetPlaces } from '../subscriber/diversion.ts';
-import type { CleanResponse } from '../transaction/client-transaction.ts';
+import type { CleanMessage } from '../transaction/client-transaction.ts';
 import type { TrustedPeers } from './trusted.ts';
 
 const ASSERTED = 'P-Asserted-Identity';
@@ -64,7 +66,7 @@ type ShapeBranch = (c: BranchContext<never>) => void;
 /** What is done to the branches of a request, and to what answers them. */
 interface Shapes {
   readonly branch: ShapeBranch | undefined;
-  readonly reply: CleanResponse;
+  readonly reply: CleanMessage;
 }
 
 /** The middleware: cleans what came, and sees to it that each peer is told no more than it may know. */
@@ -103,7 +105,7 @@ function shapeBranch(
  * an answer is says the flow that it came by: a target names whom we called, and anybody may name a trusted peer in
  * his Contact, and be the next hop himself.
  */
-function cleanReplies(trusted: TrustedPeers, hears: boolean): CleanResponse {
+function cleanReplies(trusted: TrustedPeers, hears: boolean): CleanMessage {
   return (headers, came) => {
     if (!mayAssert(headers)) return;
     const isTrusted = trusted.hasSent(came);
@@ -186,13 +188,17 @@ function preferredOf(value: string | undefined, own: string): string | undefined
 }
 
 /** What relays again after a failure is shaped too. */
-function shapedRelay<T extends RequestDecision | FailureDecision>(decision: T, shapes: Shapes): T | Relay {
+function shapedRelay<T extends RequestDecision | FailureDecision>(
+  decision: T,
+  shapes: Shapes,
+): T | Relay | Answer {
+  if (decision.do === 'answer') return { ...decision, clean: inTurn(shapes.reply, decision.clean) };
   if (decision.do !== 'relay') return decision;
   const { cleanReply, onBranch, onFailure } = decision.options;
   const { branch, reply } = shapes;
   const options: RelayOptions<never> = {
     ...decision.options,
-    cleanReply: cleanReply === undefined ? reply : inTurn(reply, cleanReply),
+    cleanReply: inTurn(reply, cleanReply),
     ...(branch && {
       onBranch: (c: BranchContext<never>): Pass | Drop => {
         branch(c);
@@ -212,7 +218,8 @@ function shapedRelay<T extends RequestDecision | FailureDecision>(decision: T, s
 }
 
 /** Made where nothing of a request is at hand: what a function holds is held with it. */
-function inTurn(first: CleanResponse, second: CleanResponse): CleanResponse {
+function inTurn(first: CleanMessage, second: CleanMessage | undefined): CleanMessage {
+  if (second === undefined) return first;
   return (headers, came) => {
     first(headers, came);
     second(headers, came);

@@ -7,6 +7,7 @@ import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { parseNameAddr, splitList } from '../sip/name-addr.ts';
 import { NO_PARAMS, parseUri, printUri, type Uri } from '../sip/uri.ts';
 import { topVia } from '../sip/via.ts';
+import type { CleanMessage } from '../transaction/client-transaction.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import { type Flow, isSecure } from '../transport/flow.ts';
 import { dialogMachine, type DialogPart, type DialogState } from './dialog-machine.ts';
@@ -44,6 +45,8 @@ export interface DialogParts {
   readonly asker?: string | undefined;
   /** It began by a request to a sips URI, which came by TLS. */
   readonly isSips?: boolean | undefined;
+  /** Takes out of what the peer asks and answers within it what he may not say. */
+  readonly clean?: CleanMessage | undefined;
 }
 
 /** Where a request within the dialog goes, and the fields by which it belongs there. */
@@ -67,6 +70,7 @@ export class Dialog implements DialogPart {
   readonly asker: string | undefined;
   /** Only by TLS: its first request was to a sips URI, and came or went by TLS. RFC 3261 §12.1.1 */
   readonly secure: boolean;
+  readonly clean: CleanMessage | undefined;
   remoteTarget: string;
   flow: Flow | undefined;
   user: DialogUser | undefined = undefined;
@@ -85,6 +89,7 @@ export class Dialog implements DialogPart {
     this.asker = parts.asker;
     this.remoteTarget = parts.remoteTarget;
     this.secure = parts.isSips === true;
+    this.clean = parts.clean;
     this.flow = parts.flow;
     this.routes = parts.routes;
     this.localCSeq = parts.localCSeq;

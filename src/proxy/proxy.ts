@@ -7,7 +7,7 @@ import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { parseMessage } from '../sip/parse.ts';
 import type { Uri } from '../sip/uri.ts';
 import { responseAddress, topVia } from '../sip/via.ts';
-import type { ClientTransaction, ClientUser, CleanResponse } from '../transaction/client-transaction.ts';
+import type { ClientTransaction, ClientUser, CleanMessage } from '../transaction/client-transaction.ts';
 import { LOOP_MARK_AT, type TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import { type Flow, isSecure } from '../transport/flow.ts';
@@ -318,7 +318,7 @@ export class Proxy {
   answerLate(
     client: ClientTransaction | undefined,
     server: ServerTransaction,
-    clean: CleanResponse | undefined,
+    clean: CleanMessage | undefined,
     first?: EditedAnswer,
   ): void {
     if (client?.isInvite !== true) return;

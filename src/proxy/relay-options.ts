@@ -1,7 +1,7 @@
 /** What whoever relays a request may set, see and change. */
 import type { Millis } from '../base/world.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
-import type { CleanResponse } from '../transaction/client-transaction.ts';
+import type { CleanMessage } from '../transaction/client-transaction.ts';
 import type { DialogFlow } from './flow-routes.ts';
 import type { RouteView } from './loose-route.ts';
 import type { Target } from './plan.ts';
@@ -74,7 +74,7 @@ export interface RelayOptions {
   /** Whether redirections are followed; passed to the caller unless told. */
   readonly recurse?: RecursionOptions | undefined;
   /** What each response goes through before a hook sees it, also a 2xx that comes too late for any hook. */
-  readonly cleanReply?: CleanResponse | undefined;
+  readonly cleanReply?: CleanMessage | undefined;
   /** What whoever is told of the ends of branches has left with the request, so that it need not look for its call. */
   readonly callMark?: object | undefined;
   readonly hooks: RelayHooks;

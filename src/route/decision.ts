@@ -3,7 +3,7 @@ import type { LocalApp } from '../agent/local-call.ts';
 import type { Millis } from '../base/world.ts';
 import type { Plan, Target } from '../proxy/plan.ts';
 import type { SipRequest } from '../sip/message.ts';
-import type { CleanResponse } from '../transaction/client-transaction.ts';
+import type { CleanMessage } from '../transaction/client-transaction.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { Hop } from '../transport/transports.ts';
@@ -45,6 +45,8 @@ export interface Forward {
 export interface Answer {
   readonly do: 'answer';
   readonly app: LocalApp;
+  /** Edits what both sides say within the call, as `cleanReply` does what answers a relayed request. */
+  readonly clean?: CleanMessage | undefined;
 }
 
 /** A part of ours takes the request and its transaction: a subscription that we notify of. */
@@ -94,7 +96,7 @@ export interface RelayOptions<V> {
    * Edits each response before any reply route sees it, and a 2xx that comes late or again, which none sees. It is kept
    * as long as one may come: a function that all requests share, and that holds nothing of any.
    */
-  readonly cleanReply?: CleanResponse;
+  readonly cleanReply?: CleanMessage;
   readonly onBranch?: BranchRoute<V>;
   readonly onReply?: ReplyRoute<V>;
   readonly onFailure?: FailureRoute<V>;

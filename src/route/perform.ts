@@ -167,7 +167,7 @@ export class Performer {
     if (server !== undefined) serve(server, c.req);
   }
 
-  private answer({ app }: Answer, incoming: Incoming, c: RequestContext<never>): void {
+  private answer({ app, clean }: Answer, incoming: Incoming, c: RequestContext<never>): void {
     const { request } = incoming;
     const server = incoming.open();
     if (server === undefined) return;
@@ -184,7 +184,7 @@ export class Performer {
         this.parts.appFailed(incoming, app.name, error);
       },
     };
-    agent.answer(server, c.req, app, watch, incoming.isSips);
+    agent.answer(server, c.req, app, watch, { isSips: incoming.isSips, clean });
   }
 
   private hooks(

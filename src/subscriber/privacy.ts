@@ -10,8 +10,10 @@ import { b2bTo } from '../agent/b2b.ts';
 import type { Plan, Target } from '../proxy/plan.ts';
 import type { RequestContext } from '../route/context.ts';
 import type { Answer, Relay, RequestDecision } from '../route/decision.ts';
+import type { Headers } from '../sip/headers.ts';
 import type { SipRequest } from '../sip/message.ts';
 import type { NameAddr } from '../sip/name-addr.ts';
+import type { CleanMessage } from '../transaction/client-transaction.ts';
 
 /** RFC 3323 §4.1.1.3 */
 const ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>';
@@ -68,7 +70,7 @@ export function hidden(
 }
 
 function twoLegs({ req }: RequestContext<never>, { plan, options }: Relay): Answer {
-  for (const name of TELLING) req.headers.remove(name);
+  forgetCaller(req.headers);
   req.headers.set('Privacy', 'none'); // Done: nobody need do it again. §5
   const { ringMs, replyMs } = options;
   const app = b2bTo(plan, {
@@ -76,7 +78,20 @@ function twoLegs({ req }: RequestContext<never>, { plan, options }: Relay): Answ
     ...(ringMs === undefined ? {} : { ringMs }),
     ...(replyMs === undefined ? {} : { replyMs }),
   });
-  return { do: 'answer', app };
+  return { do: 'answer', app, clean: hidingClean(options.cleanReply) };
+}
+
+function forgetCaller(headers: Headers): void {
+  for (const name of TELLING) if (headers.has(name)) headers.remove(name);
+}
+
+/** What is said within the call must not tell either. Of the callee it tells no more then: both sides' is cleaned. */
+function hidingClean(also: CleanMessage | undefined): CleanMessage {
+  if (also === undefined) return forgetCaller;
+  return (headers, came) => {
+    also(headers, came);
+    forgetCaller(headers);
+  };
 }
 
 function everyTarget(plan: Plan, is: (target: Target) => boolean): boolean {

@@ -22,8 +22,8 @@ export interface ClientUser {
   released?(): void;
 }
 
-/** Takes out of a response what may not go on, by the flow that it came by: who got the request has answered it. */
-export type CleanResponse = (headers: Headers, came: Flow) => void;
+/** Takes out of a message what may not go on, by the flow that it came by: who got a request has answered it. */
+export type CleanMessage = (headers: Headers, came: Flow) => void;
 
 /** What a response must be of. RFC 3261 §17.1.3 */
 export interface Asked {
@@ -52,7 +52,7 @@ export class ClientTransaction extends FlowWatcher implements InviteClientPart, 
   /** The dialog of the first 2xx that went there, 0 for none; see `proxy/call-dialogs.ts`. */
   upstreamDialog = 0;
   /** What such a 2xx goes through first. */
-  upstreamClean: CleanResponse | undefined = undefined;
+  upstreamClean: CleanMessage | undefined = undefined;
   /** The CANCEL sent for this INVITE shares its branch. §9.1 */
   cancelSlot = -1;
   cancelGeneration = 0;
