@@ -3,6 +3,7 @@ import type { Millis } from '../base/world.ts';
 import type { HeaderLine } from '../dialog/dialog.ts';
 import { askForTimer } from '../dialog/session-timer.ts';
 import { FROM, MAX_FORWARDS, TO } from '../sip/header-table.ts';
+import { MAX_FORWARDS_MOST } from '../sip/max-forwards.ts';
 import type { SipRequest } from '../sip/message.ts';
 import { parseNameAddr, printNameAddr, splitList } from '../sip/name-addr.ts';
 import { printUri, type Uri } from '../sip/uri.ts';
@@ -86,8 +87,8 @@ export function inviteCallee(
 
 /** A call that goes round and round through us ends as one through a proxy does. RFC 3261 §16.3 */
 export function hopsLeft(request: SipRequest): number {
-  const hops = Number(request.headers.raw(MAX_FORWARDS) ?? 70);
-  return (Number.isInteger(hops) ? hops : 70) - 1;
+  const hops = Number(request.headers.raw(MAX_FORWARDS) ?? MAX_FORWARDS_MOST);
+  return Math.min((Number.isInteger(hops) ? hops : MAX_FORWARDS_MOST) - 1, MAX_FORWARDS_MOST);
 }
 
 function legHeaders(core: AgentCore, invite: InviteAnswer, options: CalleeLegOptions): HeaderLine[] {

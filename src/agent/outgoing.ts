@@ -5,6 +5,7 @@
 import type { Millis, Timer } from '../base/world.ts';
 import type { HeaderLine } from '../dialog/dialog.ts';
 import { asBytes, checkedValue } from '../sip/headers.ts';
+import { MAX_FORWARDS_MOST } from '../sip/max-forwards.ts';
 import type { Method, SipResponse } from '../sip/message.ts';
 import { retryAfterMs } from '../sip/retry-after.ts';
 import type { Uri } from '../sip/uri.ts';
@@ -59,7 +60,6 @@ export interface OutgoingUser {
   ended(end: SipResponse | NoResponse): void;
 }
 
-const MAX_FORWARDS_DEFAULT = 70;
 /**
  * How often one request is tried with credentials: for two realms on its way, and for a nonce that was too old. Whoever
  * wants more would have us ask for ever. RFC 3261 §22.2
@@ -246,7 +246,7 @@ export class OutgoingRequest implements ClientUser {
 
   private write(via: string, flow: Flow): string {
     const { method, uri, headers, body = '', contentType, contact, maxForwards } = this.draft;
-    let out = `${method} ${uri} SIP/2.0\r\n${via}Max-Forwards: ${maxForwards ?? MAX_FORWARDS_DEFAULT}\r\n`;
+    let out = `${method} ${uri} SIP/2.0\r\n${via}Max-Forwards: ${maxForwards ?? MAX_FORWARDS_MOST}\r\n`;
     for (const [name, value] of headers) out += `${name}: ${checkedValue(name, String(value))}\r\n`;
     out += `CSeq: ${this.cseq} ${method}\r\n`;
     if (contact === true)

@@ -37,6 +37,8 @@ const cases: readonly [string, string[], string[]][] = [
   ['Max-Forwards is one less', ['X: 1', 'Max-Forwards: 70', 'Y: 2'], ['X: 1', 'Max-Forwards: 69', 'Y: 2']],
   ['Max-Forwards is the first field', ['Max-Forwards: 10', 'Y: 2'], ['Max-Forwards: 9', 'Y: 2']],
   ['Max-Forwards is written oddly', ['X: 1', 'max-forwards :1'], ['X: 1', 'max-forwards :0']],
+  ['Max-Forwards 71 is one less', ['Max-Forwards: 71'], ['Max-Forwards: 70']],
+  ['Max-Forwards of more than 70 leaves as 70', ['X: 1', 'Max-Forwards: 255'], ['X: 1', 'Max-Forwards: 70']],
   ['a request without it gets 70', ['X: 1'], ['Max-Forwards: 70', 'X: 1']],
   [
     'our Route above Max-Forwards is left out',

@@ -4,14 +4,13 @@ import { bytesOf } from '../base/bytes.ts';
 import { CALL_ID, MAX_FORWARDS, ROUTE } from '../sip/header-table.ts';
 import { HEADER_LINES_MAX } from '../sip/header-index.ts';
 import { type Headers } from '../sip/headers.ts';
+import { MAX_FORWARDS_MOST } from '../sip/max-forwards.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import type { ClientTransaction } from '../transaction/client-transaction.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { RouteView } from './loose-route.ts';
 import { isStrict, strictCopy } from './strict-route.ts';
 
-/** Put in when a request has no Max-Forwards. §16.6 step 3. */
-const MAX_FORWARDS_DEFAULT = 70;
 /** What a request may have that is sent on: Via, two of Record-Route, Route and Max-Forwards go in here. */
 const LINES_MAX = HEADER_LINES_MAX - 5;
 
@@ -63,14 +62,14 @@ function spliced(request: SipRequest, parts: ForwardParts): string {
   const { cutFrom, cutTo } = parts.route;
   const place = headers.find(MAX_FORWARDS);
   if (place < 0) {
-    out += `Max-Forwards: ${MAX_FORWARDS_DEFAULT}\r\n`;
+    out += `Max-Forwards: ${MAX_FORWARDS_MOST}\r\n`;
     return cutTo === 0
       ? out + text.substring(startsAt)
       : out + text.substring(startsAt, cutFrom) + text.substring(cutTo);
   }
   const from = headers.valueStart(place);
   const to = headers.valueEnd(place);
-  const hops = numberIn(text, from, to) - 1;
+  const hops = Math.min(numberIn(text, from, to) - 1, MAX_FORWARDS_MOST);
   if (cutTo === 0) return out + text.substring(startsAt, from) + hops + text.substring(to);
   return cutFrom < from
     ? out + text.substring(startsAt, cutFrom) + text.substring(cutTo, from) + hops + text.substring(to)

@@ -213,7 +213,7 @@ const hops: readonly [sent: string, arrives: string | undefined, status: number]
   ['Max-Forwards: 00\r\n', undefined, 483],
   ['Max-Forwards: 1\r\n', '0', 200],
   ['Max-Forwards: 070\r\n', '69', 200],
-  ['Max-Forwards: 255\r\n', '254', 200],
+  ['Max-Forwards: 255\r\n', '70', 200],
   ['', '70', 200],
   ['Max-Forwards: 256\r\n', undefined, 400],
   ['Max-Forwards: -1\r\n', undefined, 400],

@@ -127,14 +127,13 @@ export class Hand {
   }
 
   private send(method: string, uri: string, lines: Lines, body: string): void {
-    const from: Lines = lines.some(([name]) => name === 'From')
-      ? []
-      : [['From', `<sip:hand@${this.host}>;tag=from`]];
+    const unlessSaid = (name: string, value: string): Lines =>
+      lines.some(([said]) => said === name) ? [] : [[name, value]];
     const fields: Lines = [
       ['Via', `SIP/2.0/UDP ${this.host}:5060;branch=z9hG4bK${this.host}-${++this.branches}`],
-      ['Max-Forwards', '70'],
-      ...from,
-      ...(lines.some(([name]) => name === 'Call-ID') ? [] : ([['Call-ID', 'by-hand']] as const)),
+      ...unlessSaid('Max-Forwards', '70'),
+      ...unlessSaid('From', `<sip:hand@${this.host}>;tag=from`),
+      ...unlessSaid('Call-ID', 'by-hand'),
       ['Contact', this.contact],
       ...lines,
       ['Content-Length', String(body.length)],

@@ -308,3 +308,12 @@ test('a local route is asked for what we begin, and what it writes goes out; not
   );
   t.stop();
 });
+
+test('whatever number of hops the caller allows, the second leg gets 70 at most', async () => {
+  const { t, caller, one } = await townOf(at(ONE));
+  caller.ask('INVITE', BOB, [['Max-Forwards', '255']]);
+  await t.run(50);
+
+  assert.equal(one.got('INVITE').headers.get('Max-Forwards'), '70');
+  t.stop();
+});
