@@ -4,6 +4,8 @@ import { groupsByQ } from '../sip/redirection.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { Hop } from '../transport/transports.ts';
 
+export { BRANCHES_MAX } from '../sip/breadth.ts';
+
 /** One branch's destination. */
 export interface Target {
   readonly uri: Uri;
@@ -33,9 +35,6 @@ export interface Target {
 
 /** A fork of any depth: `serial(parallel(desk, mobile), home)`. */
 export type Plan = Target | { readonly parallel: readonly Plan[] } | { readonly serial: readonly Plan[] };
-
-/** Branches that one request may have in all. */
-export const BRANCHES_MAX = 32;
 
 /** All at once. */
 export function parallel(...plans: Plan[]): Plan {

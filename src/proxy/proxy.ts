@@ -1,6 +1,7 @@
 /** The stateful proxy: relays a request along a plan and brings one answer back. RFC 3261 §16. */
 import { nineDigits } from '../base/digits.ts';
 import type { World } from '../base/world.ts';
+import { breadthShare, maxBreadth } from '../sip/breadth.ts';
 import { VIA } from '../sip/header-table.ts';
 import type { Headers } from '../sip/headers.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
@@ -8,15 +9,16 @@ import { parseMessage } from '../sip/parse.ts';
 import type { Uri } from '../sip/uri.ts';
 import { responseAddress, topVia } from '../sip/via.ts';
 import type { ClientTransaction, ClientUser, CleanMessage } from '../transaction/client-transaction.ts';
-import { LOOP_MARK_AT, type TransactionLayer } from '../transaction/layer.ts';
+import type { TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import type { Stem } from '../transaction/stem.ts';
 import { type Flow, isSecure } from '../transport/flow.ts';
 import { withoutBrackets } from '../transport/flow-bound.ts';
 import type { FlowTokens } from '../transport/flow-token.ts';
 import { mayUseTcp, TcpFirst } from '../transport/large-requests.ts';
 import type { Hops, Located, Locator } from '../transport/locate.ts';
 import type { Hop, Transports } from '../transport/transports.ts';
-import { maxBreadth, breadthShare } from './breadth.ts';
+import { stemOf } from './came-back.ts';
 import { CallDialogs } from './call-dialogs.ts';
 import { DialogGuard, type Refresh } from './dialog-guard.ts';
 import { type EditedAnswer, EditedAnswers } from './edited-answers.ts';
@@ -207,14 +209,9 @@ export class Proxy {
     }
   }
 
-  /** Whether this request has been here before and nothing was changed since. §16.3 step 4, RFC 5393 §4.2 */
-  isLooping(request: SipRequest, loopMark: number): boolean {
-    const { text, startsAt } = request.headers;
-    const { branchPrefix } = this.layer;
-    for (let at = text.indexOf(branchPrefix, startsAt); at >= 0; at = text.indexOf(branchPrefix, at + 1)) {
-      if (text.startsWith(nineDigits(loopMark), at + branchPrefix.length + LOOP_MARK_AT)) return true;
-    }
-    return false;
+  /** See {@link stemOf}. */
+  stemOf(request: SipRequest, loopMark: number): Stem | undefined {
+    return stemOf(request, loopMark, this.layer);
   }
 
   /** The Route values of a request; `seen`, when it was looked at before and not edited since. */
@@ -299,7 +296,7 @@ export class Proxy {
     server: ServerTransaction,
     user: ClientUser,
   ): ClientTransaction | undefined {
-    const client = this.layer.openClient(flow, request, server.order, user);
+    const client = this.layer.openClient(flow, request, server.order, user, server);
     if (client === undefined) return undefined;
     client.isRelayed = true;
     this.layer.charge(client, server);

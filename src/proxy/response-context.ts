@@ -6,6 +6,7 @@
  *                        └─ …            best failure so far
  */
 import type { Millis } from '../base/world.ts';
+import { breadthShare, maxBreadth } from '../sip/breadth.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { COMPLETED_ELSEWHERE } from '../sip/reason.ts';
 import { redirectedTo } from '../sip/redirection.ts';
@@ -17,7 +18,6 @@ import { DATAGRAM_BYTES_MAX } from '../transport/large-requests.ts';
 import type { Hops } from '../transport/locate.ts';
 import type { Hop } from '../transport/transports.ts';
 import { BestFailure } from './best.ts';
-import { breadthShare, maxBreadth } from './breadth.ts';
 import { Branch, planFailure, RING_MS } from './branch.ts';
 import { branchRequest, isBarred, nextUri, recordRoute } from './branch-request.ts';
 import { BranchWaits } from './branch-waits.ts';

@@ -9,6 +9,7 @@ import type { ViaSpan } from '../sip/via.ts';
 import type { TransactionKey } from '../transaction/key.ts';
 import type { TransactionLayer } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import type { Stem } from '../transaction/stem.ts';
 import type { DialogFlow } from '../proxy/flow-routes.ts';
 import type { RouteView } from '../proxy/loose-route.ts';
 import type { ResponseContext } from '../proxy/response-context.ts';
@@ -47,6 +48,8 @@ export class Incoming {
   bound: DialogFlow | undefined = undefined;
   /** `loopHash` of the request as it came, before any edit. */
   loopMark = 0;
+  /** What it stems from, when it has come back to us. */
+  private stem: Stem | undefined = undefined;
   /** How often it was relayed: more than once when a failure route did. */
   relays = 0;
   /** The relay that failed last: a failure route goes on from it. */
@@ -90,6 +93,7 @@ export class Incoming {
     this.route = admitted.route;
     this.bound = admitted.bound;
     this.loopMark = admitted.loopMark;
+    this.stem = admitted.stem;
     this.noHopsLeft = admitted.noHopsLeft;
     this.asksUs = admitted.asksUs;
     this.router = router;
@@ -98,7 +102,7 @@ export class Incoming {
   /** Opens the server transaction, once. Undefined when there is no room: the request has been answered 503. */
   open(): ServerTransaction | undefined {
     if (this.server !== undefined) return this.server;
-    this.server = this.layer.openServer(this.key, this.request, this.flowBack, this.order);
+    this.server = this.layer.openServer(this.key, this.request, this.flowBack, this.order, this.stem);
     if (this.server === undefined) this.replyStateless(503, undefined, [['Retry-After', '5']]);
     else this.generation = this.server.generation;
     return this.server;

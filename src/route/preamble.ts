@@ -8,6 +8,7 @@ import { loopHash, maxForwards } from '../proxy/forward.ts';
 import type { RouteView } from '../proxy/loose-route.ts';
 import type { RouteMark } from '../proxy/route-signer.ts';
 import type { Proxy } from '../proxy/proxy.ts';
+import type { Stem } from '../transaction/stem.ts';
 
 /** Option tags that we understand where `Require` is meant for us; of a REGISTER the registrar looks at it. */
 const REGISTRAR_OPTIONS: ReadonlySet<string> = new Set(registrarOptions);
@@ -26,6 +27,8 @@ export interface Admitted {
   readonly bound: DialogFlow | undefined;
   /** Tells the request from others when it comes back to us. */
   readonly loopMark: number;
+  /** What it stems from, when it has come back to us. */
+  readonly stem: Stem | undefined;
   /** It must not be sent on, only answered. */
   readonly noHopsLeft: boolean;
   /** An OPTIONS that asks what we can ourselves. RFC 3261 §11 */
@@ -38,8 +41,7 @@ export function admit(request: SipRequest, order: number, proxy: Proxy): Admitte
   // It may still be for us, if it asks what we answer ourselves: RFC 3261 §16.3 step 3, §10.3, §11.
   if (isLastHop && !(ENDS_HERE.has(request.method) && proxy.isOwn(request.uri))) throw noHopsLeft();
   const loopMark = loopHash(request, order);
-  if (proxy.isLooping(request, loopMark))
-    throw new SipError('BAD_HEADER', 482, 'the request came back unchanged');
+  const stem = proxy.stemOf(request, loopMark);
   refuseUnknown(request, PROXY_REQUIRE, NO_OPTIONS);
   const asksUs = asksOurselves(request, proxy);
   if (asksUs) refuseUnknown(request, REQUIRE, REGISTRAR_OPTIONS);
@@ -49,12 +51,12 @@ export function admit(request: SipRequest, order: number, proxy: Proxy): Admitte
     // RFC 3261 §16.4 lets us pop our own value; one that leads elsewhere would make us a stranger's relay.
     if (route.next !== undefined) throw new SipError('BAD_HEADER', 403, 'a preloaded route leads elsewhere');
     if (request.uri.params['maddr'] !== undefined) takeMaddr(request, proxy);
-    return { mark: undefined, route, bound: undefined, loopMark, noHopsLeft: isLastHop, asksUs };
+    return { mark: undefined, route, bound: undefined, loopMark, stem, noHopsLeft: isLastHop, asksUs };
   }
   const mark = proxy.verifyRoute(request, route);
   if (mark === undefined) throw new SipError('BAD_HEADER', 481, 'a To tag without a route set of ours');
   const bound = proxy.dialogFlow(request, mark);
-  return { mark, route, bound, loopMark, noHopsLeft: isLastHop, asksUs };
+  return { mark, route, bound, loopMark, stem, noHopsLeft: isLastHop, asksUs };
 }
 
 /** Within a dialog the Request-URI may be our Record-Route: what came so is for the far end. RFC 3261 §16.4 */

@@ -308,3 +308,18 @@ function transportName(text: string, from: number, to: number): string {
   }
   return text.substring(from, to).toUpperCase();
 }
+
+/**
+ * Whether the topmost Via carried `rport`; `stampReceived` has given it its value by now. Grammar allows what few
+ * write: `; rport = 5060`, `;RPORT=5060`.
+ */
+export function hasRport(text: string, via: ViaSpan): boolean {
+  if (via.rportEnd > 0) return true;
+  for (let at = text.indexOf(';', via.sentByEnd); at >= 0 && at < via.valueEnd; at = text.indexOf(';', at)) {
+    at++;
+    while (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9) at++;
+    if ((text.charCodeAt(at) | 32) === 114 && text.substring(at, at + 5).toLowerCase() === 'rport')
+      return true;
+  }
+  return false;
+}

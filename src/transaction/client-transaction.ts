@@ -9,6 +9,7 @@ import { type Flow, FlowWatcher } from '../transport/flow.ts';
 import { inviteClient, type InviteClientPart, type InviteClientState } from './invite-client.ts';
 import type { TransactionLayer } from './layer.ts';
 import { requestClient, type RequestClientPart, type RequestClientState } from './request-client.ts';
+import type { Stem } from './stem.ts';
 import { clientTimer } from './timer-codes.ts';
 import { SIXTY_FOUR_T1 } from './timers.ts';
 
@@ -32,7 +33,7 @@ export interface Asked {
 }
 
 /** A request of ours on its way. */
-export class ClientTransaction extends FlowWatcher implements InviteClientPart, RequestClientPart {
+export class ClientTransaction extends FlowWatcher implements InviteClientPart, RequestClientPart, Stem {
   readonly slot: number;
   private readonly layer: TransactionLayer;
   generation = 0;
@@ -58,6 +59,8 @@ export class ClientTransaction extends FlowWatcher implements InviteClientPart, 
   cancelGeneration = 0;
   /** For the layer: where it counts what the source holds for which this was sent; -1 when it is our own. */
   source = -1;
+  stemSlot = -1;
+  stemGeneration = 0;
   private cancelWanted = false;
   /** Whether a second connection has been tried. */
   private wentAgain = false;

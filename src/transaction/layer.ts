@@ -8,13 +8,14 @@ import { nineDigits } from '../base/digits.ts';
 import { Slab } from '../base/slab.ts';
 import type { Millis, World } from '../base/world.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
-import { hasMagicCookie, topVia, type ViaSpan } from '../sip/via.ts';
+import { hasMagicCookie, hasRport, topVia, type ViaSpan } from '../sip/via.ts';
 import type { Flow } from '../transport/flow.ts';
 import { type Asked, ClientTransaction, type ClientUser } from './client-transaction.ts';
 import type { TransactionKey } from './key.ts';
 import { KeyTable } from './key-table.ts';
 import { ServerTransaction } from './server-transaction.ts';
 import { SourceLoad } from './source-load.ts';
+import { CAUSED_MAX, keptStem, type Stem } from './stem.ts';
 import { serverTimer } from './timer-codes.ts';
 import { TimerRings, TRYING_AFTER } from './timers.ts';
 
@@ -142,12 +143,15 @@ export class TransactionLayer {
     return slot < 0 ? undefined : this.servers[slot];
   }
 
-  /** Undefined when a limit is reached: the request is answered 503 without a transaction. */
+  /**
+   * Undefined when a limit is reached: the request is answered 503 without a transaction. `stem`: it came back to us.
+   */
   openServer(
     key: TransactionKey,
     request: SipRequest,
     flowBack: Flow,
     order: number,
+    stem?: Stem,
   ): ServerTransaction | undefined {
     const source = this.sources.placeOf(flowBack.remote);
     if (this.sources.heldAt(source) >= this.sourceMax && this.isCrowding(request, flowBack, source))
@@ -163,6 +167,9 @@ export class TransactionLayer {
     server.generation = this.nextGeneration();
     server.begin(request, flowBack, order);
     server.source = source;
+    server.stemSlot = stem?.stemSlot ?? slot;
+    server.stemGeneration = stem?.stemGeneration ?? server.generation;
+    server.caused = 0;
     this.sources.take(source);
     return server;
   }
@@ -229,9 +236,18 @@ export class TransactionLayer {
 
   // ─── client transactions ─────────────────────────────────────────────────────────────────────
 
-  /** Undefined when a limit is reached. The caller builds the request with `via(…)`, then calls `begin`. */
-  openClient(flow: Flow, asked: Asked, order: number, user: ClientUser): ClientTransaction | undefined {
-    if (this.count >= this.transactionsMax) {
+  /**
+   * Undefined when a limit is reached. The caller builds the request with `via(…)`, then calls `begin`. `stem`: what it
+   * is sent for.
+   */
+  openClient(
+    flow: Flow,
+    asked: Asked,
+    order: number,
+    user: ClientUser,
+    stem?: Stem,
+  ): ClientTransaction | undefined {
+    if (this.count >= this.transactionsMax || (stem !== undefined && !this.mayCause(stem))) {
       this.counters.refused++;
       return undefined;
     }
@@ -240,7 +256,27 @@ export class TransactionLayer {
     client.generation = this.nextGeneration();
     client.proof = PROOF_BASE + this.world.random.below(GENERATION_MAX - PROOF_BASE);
     client.reserve(flow, asked, order, user);
+    client.stemSlot = stem?.stemSlot ?? -1;
+    client.stemGeneration = stem?.stemGeneration ?? 0;
     return client;
+  }
+
+  /** Whether one more request may stem from this one. */
+  private mayCause({ stemSlot, stemGeneration }: Stem): boolean {
+    const stem = this.serverAt(stemSlot, stemGeneration);
+    if (stem === undefined) return false; // It was answered: nobody waits for what stems from it.
+    if (++stem.caused <= CAUSED_MAX) return true;
+    if (stem.caused === CAUSED_MAX + 1) {
+      const facts = { from: stem.flow.remote.key, limit: CAUSED_MAX };
+      this.world.log.warn('a request comes back to us again and again', facts);
+    }
+    return false;
+  }
+
+  /** What the request stems from whose branch, one of ours, stands there; undefined once that is over. */
+  stemAt(text: string, branchStart: number): Stem | undefined {
+    const client = this.clientAt(text, branchStart);
+    return client === undefined || client.stemSlot < 0 ? undefined : keptStem(client);
   }
 
   /** What is sent on for a request is held by its source too. */
@@ -312,19 +348,22 @@ export class TransactionLayer {
     const via = topVia(response.headers);
     if (via === undefined) return undefined;
     const { text } = response.headers;
-    const { branchPrefix } = this;
-    if (!text.startsWith(branchPrefix, via.branchStart)) return undefined;
-    const slotStart = via.branchStart + branchPrefix.length;
-    const slot = digits(text, slotStart, 8) - SLOT_BASE;
-    const generation = digits(text, slotStart + 9, 9);
-    const client = this.clients[slot];
-    if (client === undefined || client.generation !== generation) return undefined;
-    if (digits(text, slotStart + 19, 9) !== client.proof) return undefined;
+    if (!text.startsWith(this.branchPrefix, via.branchStart)) return undefined;
+    const client = this.clientAt(text, via.branchStart);
+    if (client === undefined) return undefined;
     // RFC 3261 §17.1.3: branch and method; a response with another number is of another request.
     if (response.answers(client.method, client.cseq)) return client.awaits(response) ? client : undefined;
     if (!client.isInvite || !response.answers('CANCEL', client.cseq)) return undefined;
     const cancel = this.clients[client.cancelSlot];
     return cancel?.generation === client.cancelGeneration ? cancel : undefined;
+  }
+
+  /** Whose branch, one of ours, stands there. */
+  private clientAt(text: string, branchStart: number): ClientTransaction | undefined {
+    const slotStart = branchStart + this.branchPrefix.length;
+    const client = this.clients[digits(text, slotStart, 8) - SLOT_BASE];
+    if (client === undefined || client.generation !== digits(text, slotStart + 9, 9)) return undefined;
+    return digits(text, slotStart + 19, 9) === client.proof ? client : undefined;
   }
 
   /** Never throws: a mistake of ours ends one transaction, and leaves the other timers running. */
@@ -353,21 +392,6 @@ function digits(text: string, from: number, count: number): number {
     value = value * 10 + digit;
   }
   return value;
-}
-
-/**
- * Whether the topmost Via carried `rport`; `stampReceived` has given it its value by now. Grammar allows what few
- * write: `; rport = 5060`, `;RPORT=5060`.
- */
-function hasRport(text: string, via: ViaSpan): boolean {
-  if (via.rportEnd > 0) return true;
-  for (let at = text.indexOf(';', via.sentByEnd); at >= 0 && at < via.valueEnd; at = text.indexOf(';', at)) {
-    at++;
-    while (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9) at++;
-    if ((text.charCodeAt(at) | 32) === 114 && text.substring(at, at + 5).toLowerCase() === 'rport')
-      return true;
-  }
-  return false;
 }
 
 /** The answer to a CANCEL tells us nothing: the INVITE's own final response does. §9.1 */

@@ -8,6 +8,7 @@ import { parseMessage } from '../sip/parse.ts';
 import type { Flow } from '../transport/flow.ts';
 import { inviteServer, type InviteServerPart, type InviteServerState } from './invite-server.ts';
 import { requestServer, type RequestServerPart, type RequestServerState } from './request-server.ts';
+import type { Stem } from './stem.ts';
 import { serverTimer } from './timer-codes.ts';
 import type { TransactionLayer } from './layer.ts';
 
@@ -18,7 +19,7 @@ export interface ServerUser {
 }
 
 /** A request that came, until nothing of it can come again. */
-export class ServerTransaction implements InviteServerPart, RequestServerPart {
+export class ServerTransaction implements InviteServerPart, RequestServerPart, Stem {
   readonly slot: number;
   private readonly layer: TransactionLayer;
   generation = 0;
@@ -36,6 +37,11 @@ export class ServerTransaction implements InviteServerPart, RequestServerPart {
   cancelled = false;
   /** For the layer: where it counts what this one's source holds. */
   source = 0;
+  /** Its own slot and generation, or those of what it stems from. */
+  stemSlot = -1;
+  stemGeneration = 0;
+  /** Requests that stem from it. */
+  caused = 0;
   private flowBack: Flow | undefined = undefined;
   private requestHere: SipRequest | undefined = undefined;
   private requestKept = NO_TEXT;

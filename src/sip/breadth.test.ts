@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SipRequest } from '../sip/message.ts';
-import { parseMessage } from '../sip/parse.ts';
 import { breadthShare, maxBreadth, widthOf } from './breadth.ts';
-import { parallel, type Plan, serial } from './plan.ts';
+import type { SipRequest } from './message.ts';
+import { parseMessage } from './parse.ts';
 
+type Plan = Parameters<typeof widthOf>[0];
+const parallel = (...plans: Plan[]): Plan => ({ parallel: plans });
+const serial = (...plans: Plan[]): Plan => ({ serial: plans });
 const one: Plan = { uri: { scheme: 'sip', host: 'h', params: {} } };
 const many = (count: number): Plan => parallel(...Array.from({ length: count }, () => one));
 
@@ -41,6 +43,10 @@ const shares: readonly [string, Plan, number | undefined, number | undefined][] 
   ['just enough', many(3), 3, 1],
   ['not enough', many(3), 2, 0],
   ['nothing left for one', one, 0, 0],
+  ['sixty are the most: one branch gets no more', one, 61, 60],
+  ['sixty may stay', one, 60, undefined],
+  ['serial branches get no more either', serial(one, one), 2_000_000_000, 60],
+  ['sixty are the most that are shared', many(10), 2_000_000_000, 6],
   ['more than 32 branches are never opened', many(80), undefined, 1],
   ['nobody to ring', parallel(), 5, undefined],
 ];
