@@ -4,6 +4,8 @@
  */
 import { checkWait, checkWord, refused } from '../base/options.ts';
 import type { Millis, Timer } from '../base/world.ts';
+import type { HeaderLine } from '../dialog/dialog.ts';
+import { breadthShare, maxBreadth } from '../sip/breadth.ts';
 import type { SipRequest, SipResponse } from '../sip/message.ts';
 import { COMPLETED_ELSEWHERE } from '../sip/reason.ts';
 import type { Uri } from '../sip/uri.ts';
@@ -73,6 +75,8 @@ export class B2bCall implements BridgeUser {
   private progress = 180;
   /** Who gets whoever answers, since the caller has given the call away. */
   private taker: Taker | undefined = undefined;
+  /** What each callee gets of the caller's; undefined: the caller named none, and it is not divided. */
+  private breadth: number | undefined;
   private untagged: Session | undefined = undefined;
   private credit: Timer | undefined = undefined;
   /** The callee whose 2xx made the offer; its ACK carries the caller's answer. */
@@ -87,6 +91,7 @@ export class B2bCall implements BridgeUser {
     this.options = options;
     this.passage = new Passage(options);
     this.bridge = new Bridge(this, this.passage);
+    this.breadth = maxBreadth(call.request);
     this.redirects = new Redirects(options, (uri) => call.core.isOwn(uri));
     this.digest =
       options.credentials === undefined
@@ -114,6 +119,7 @@ export class B2bCall implements BridgeUser {
       return;
     }
     if (hopsLeft(call.request) <= 0) return call.reject(483);
+    if (!this.shares(plan)) return call.reject(440);
     const step = await hunt(plan, (callee) => this.ring(callee));
     if (step === 'next' || this.talking.size === 0) this.refuse();
     if (this.talking.size > 0) await over;
@@ -207,7 +213,10 @@ export class B2bCall implements BridgeUser {
     let attempt: InviteAttempt | undefined = undefined;
     attempt = this.invite(
       callee,
-      { ...this.passage.content(request), headers: this.passage.headers(request.headers) },
+      {
+        ...this.passage.content(request),
+        headers: [...this.passage.headers(request.headers), ...this.breadthLine],
+      },
       {
         provisional: (response, session, reliable) => this.provisional(response, session, reliable),
         answered: (answered, session, response) => {
@@ -220,7 +229,8 @@ export class B2bCall implements BridgeUser {
           if (other !== undefined && isFlowGone(status, response) && attempt?.cancelled !== true)
             return void this.ring(other).then(resolve);
           const elsewhere = response && this.isWanted ? this.redirects.planFor(response) : undefined;
-          if (elsewhere !== undefined) return void hunt(elsewhere, (other) => this.ring(other)).then(resolve);
+          if (elsewhere !== undefined && this.shares(elsewhere))
+            return void hunt(elsewhere, (other) => this.ring(other)).then(resolve);
           this.failed(status, response);
           resolve(status >= 600 || !this.isWanted ? 'stop' : 'next');
         },
@@ -228,6 +238,18 @@ export class B2bCall implements BridgeUser {
     );
     if (attempt.pending) this.attempts.add(attempt);
     return promise;
+  }
+
+  /** Whether there is breadth enough for all who are rung at once. RFC 5393 §5.3.3 */
+  private shares(plan: CalleePlan): boolean {
+    const share = breadthShare(plan, this.breadth);
+    this.breadth = share ?? this.breadth;
+    return share !== 0;
+  }
+
+  /** A call of two legs is as wide as one through a proxy. */
+  private get breadthLine(): HeaderLine[] {
+    return this.breadth === undefined ? [] : [['Max-Breadth', this.breadth]];
   }
 
   private provisional(response: SipResponse, session: Session | undefined, reliable: boolean): void {

@@ -76,6 +76,8 @@ export function inviteCallee(
     clean: invite.clean,
     digest,
     order: core.newOrder(),
+    // A transfer begins something new: its caller was answered.
+    stem: invite.pending ? invite.stem : undefined,
     nextCSeq: () => ++cseq,
     replyMs: callee.replyMs ?? options.replyMs ?? REPLY_MS,
   };

@@ -1,5 +1,6 @@
 /** Rings along a plan: parallel parts at once, serial parts one after the other. */
 import type { Millis } from '../base/world.ts';
+import { BRANCHES_MAX } from '../sip/breadth.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { Hop } from '../transport/transports.ts';
 
@@ -26,7 +27,7 @@ export type CalleePlan =
   | { readonly serial: readonly CalleePlan[] };
 
 /** Callees that one call may ring in all. */
-export const CALLEES_MAX = 32;
+export const CALLEES_MAX = BRANCHES_MAX;
 
 /** What a callee's end means for those who come after. */
 export type HuntStep = 'next' | 'stop';

@@ -8,6 +8,7 @@ import type { SipRequest } from '../sip/message.ts';
 import { allowValue } from '../sip/words.ts';
 import type { CleanMessage } from '../transaction/client-transaction.ts';
 import type { ServerTransaction, ServerUser } from '../transaction/server-transaction.ts';
+import { keptStem, type Stem } from '../transaction/stem.ts';
 import { SIXTY_FOUR_T1, T1, T2 } from '../transaction/timers.ts';
 import type { Flow } from '../transport/flow.ts';
 import type { AgentCore } from './core.ts';
@@ -67,6 +68,7 @@ export class InviteAnswer implements ServerUser, AnswerPart {
   /** The path that the INVITE came by, and whether to a sips URI, before a script changed it. */
   readonly flow: Flow;
   readonly isSips: boolean;
+  readonly stem: Stem;
   /** Set by an application whose call goes on when the session that was accepted is over: settles when it is. */
   lasts: Promise<SessionEnd> | undefined = undefined;
   /** Of a re-INVITE: the session it is within. */
@@ -91,6 +93,7 @@ export class InviteAnswer implements ServerUser, AnswerPart {
     this.server = server;
     this.generation = server.generation;
     this.flow = server.flow;
+    this.stem = keptStem(server);
     this.request = request;
     this.within = within;
     server.user = this;

@@ -10,6 +10,7 @@ import type { Method, SipResponse } from '../sip/message.ts';
 import { retryAfterMs } from '../sip/retry-after.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { CleanMessage, ClientTransaction, ClientUser } from '../transaction/client-transaction.ts';
+import type { Stem } from '../transaction/stem.ts';
 import { type Flow, isSecure } from '../transport/flow.ts';
 import { DATAGRAM_BYTES_MAX } from '../transport/large-requests.ts';
 import type { AgentCore } from './core.ts';
@@ -44,6 +45,8 @@ export interface OutgoingOptions extends LedBy {
   readonly clean?: CleanMessage | undefined;
   readonly order: number;
   readonly nextCSeq: () => number;
+  /** What it is sent for. */
+  readonly stem?: Stem | undefined;
   /** Longest wait for the first response at each address. */
   readonly replyMs?: Millis | undefined;
 }
@@ -201,7 +204,7 @@ export class OutgoingRequest implements ClientUser {
     this.flow = flow;
     this.heard = false;
     const asked = { method: this.draft.method, cseq };
-    const client = this.core.layer.openClient(flow, asked, this.options.order, this);
+    const client = this.core.layer.openClient(flow, asked, this.options.order, this, this.options.stem);
     if (client === undefined) {
       this.end('overload');
       return;

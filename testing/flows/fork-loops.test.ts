@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import registrarProxy from '../../examples/registrar-proxy.ts';
+import { b2bTo } from '../../src/agent/b2b.ts';
 import { byPreference, Router, type Script, script } from '../../src/index.ts';
 import { assertQuiet } from '../../src/testing/quiet.ts';
 import { EXCHANGE, type Town, town } from '../../src/testing/town.ts';
@@ -11,6 +12,15 @@ import { CALLER, hands } from './by-hand.ts';
 const CONTACTS = 10;
 const U0 = 'sip:u0@example.com';
 
+/** Rings who is registered by calls of two legs. */
+const twoLegs = script(({ location }) =>
+  new Router()
+    .register((c) => location.save(c))
+    .invite(async (c) => {
+      const places = await location.lookup(c.uri);
+      return places.length > 0 ? c.answer(b2bTo(byPreference(places))) : c.reply(480);
+    }),
+);
 /** Where u0 has failed, he is asked for again, under another name. */
 const again = script(({ location }) => {
   const app = new Router();
@@ -45,6 +55,8 @@ const circles: readonly [what: string, script: Script, q: (i: number) => string]
   ['one after the other', registrarProxy, inTurn],
   ['two at a time', registrarProxy, inPairs],
   ['by failure routes', again, inPairs],
+  ['at once, by calls of two legs', twoLegs, atOnce],
+  ['one after the other, by calls of two legs', twoLegs, inTurn],
 ];
 
 for (const [what, script, q] of circles) {
@@ -84,3 +96,36 @@ for (const [came, left] of branches) {
     t.stop();
   });
 }
+
+const shares: readonly [callees: number, came: string | undefined, left: string | undefined][] = [
+  [1, undefined, undefined],
+  [1, '7', '7'],
+  [1, '2000000000', '60'],
+  [3, undefined, '20'],
+  [3, '7', '2'],
+];
+
+for (const [callees, came, left] of shares) {
+  test(`a call of two legs to ${callees} at once, Max-Breadth ${came}: each gets ${left}`, async () => {
+    const t = await town(twoLegs, { people: { bob: { host: '192.0.2.12' } } });
+    const contacts = Array.from({ length: callees }, (_, i) => `<sip:bob@192.0.2.12:5060;x=${i}>`);
+    assert.equal(await t.phone('bob').register({ contacts }), 200);
+    const [caller] = await hands(t, CALLER);
+    caller!.ask('INVITE', 'sip:bob@example.com', came === undefined ? [] : [['Max-Breadth', came]]);
+    await t.run(100);
+
+    const rung = t.phone('bob').incoming.map(({ invite }) => invite.headers.get('Max-Breadth'));
+    assert.deepEqual(rung, Array<string | undefined>(callees).fill(left));
+    t.stop();
+  });
+}
+
+test('a call of two legs that may not ring as many at once as it must is refused with 440', async () => {
+  const t = await circle(twoLegs, atOnce);
+  const [caller] = await hands(t, CALLER);
+  caller!.ask('INVITE', U0, [['Max-Breadth', String(CONTACTS - 1)]]);
+  await t.run(100);
+
+  assert.deepEqual([caller!.statuses.at(-1), invites(t)], [440, 0]);
+  t.stop();
+});
