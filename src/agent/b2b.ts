@@ -2,7 +2,7 @@
  * A back-to-back user agent: two dialogs as one call. Neither side sees of the other what routes its messages: each
  * leg has its own Call-ID, tags, Via, Contact and route set.
  */
-import { checkWait, checkWord, refused } from '../base/options.ts';
+import { checkWait, checkWord } from '../base/options.ts';
 import type { Millis, Timer } from '../base/world.ts';
 import type { HeaderLine } from '../dialog/dialog.ts';
 import { breadthShare, maxBreadth } from '../sip/breadth.ts';
@@ -14,7 +14,7 @@ import { Bridge, type BridgeUser, type Given, type Taker } from './bridge.ts';
 import { type CalleeLegOptions, type CalleeParts, hopsLeft, inviteCallee } from './callee-leg.ts';
 import type { AgentCore } from './core.ts';
 import { type Credentials, DigestClient } from './digest-client.ts';
-import { type Callee, type CalleePlan, CALLEES_MAX, hunt, type HuntStep } from './hunt.ts';
+import { type Callee, type CalleePlan, CALLEES_MAX, checkCallees, hunt, type HuntStep } from './hunt.ts';
 import type { AttemptUser, InviteAttempt } from './invite-attempt.ts';
 import type { LocalApp, LocalCall } from './local-call.ts';
 import { Passage, type PassageOptions, shownStatus } from './passage.ts';
@@ -52,9 +52,9 @@ export function b2bTo(plan: CalleePlan | Uri, options: B2bOptions = {}): LocalAp
   checkWait('talkMsMax of b2b.to', talkMsMax);
   checkWord('redirects of b2b.to', redirects, ['hide', 'pass']);
   checkWord('refer of b2b.to', refer, ['ours', 'pass']);
-  if (typeof plan !== 'object' || plan === null)
-    throw refused('the plan of b2b.to', 'a URI or targets', plan);
-  const callees: CalleePlan = 'scheme' in plan ? { uri: plan } : plan;
+  const isUri = typeof plan === 'object' && plan !== null && 'scheme' in plan;
+  const callees: CalleePlan = isUri ? { uri: plan } : plan;
+  checkCallees('the plan of b2b.to', callees);
   return { name: 'b2b', run: (call) => new B2bCall(call, options).run(callees) };
 }
 

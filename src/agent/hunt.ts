@@ -1,6 +1,8 @@
 /** Rings along a plan: parallel parts at once, serial parts one after the other. */
+import { refused } from '../base/options.ts';
 import type { Millis } from '../base/world.ts';
 import { BRANCHES_MAX } from '../sip/breadth.ts';
+import { checkPrintable, checkUriText } from '../sip/checked-uri.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { Hop } from '../transport/transports.ts';
 
@@ -31,6 +33,17 @@ export const CALLEES_MAX = BRANCHES_MAX;
 
 /** What a callee's end means for those who come after. */
 export type HuntStep = 'next' | 'stop';
+
+/** Throws INVALID unless everybody in it can be rung. */
+export function checkCallees(what: string, plan: CalleePlan): void {
+  if (typeof plan !== 'object' || plan === null) throw refused(what, 'a URI or targets', plan);
+  if ('parallel' in plan) plan.parallel.forEach((part) => checkCallees(what, part));
+  else if ('serial' in plan) plan.serial.forEach((part) => checkCallees(what, part));
+  else {
+    checkPrintable(what, plan.uri);
+    if (plan.uriText !== undefined) checkUriText(what, plan.uriText);
+  }
+}
 
 /** Answers `next` when everybody was rung and nobody settled it. `ring` settles when its callee has ended. */
 export async function hunt(plan: CalleePlan, ring: (callee: Callee) => Promise<HuntStep>): Promise<HuntStep> {

@@ -17,7 +17,7 @@ import { reasonPhrase } from '../sip/words.ts';
 import type { Asked } from './asked.ts';
 import type { B2bCall } from './b2b.ts';
 import { Bridge, type Given, type Taker } from './bridge.ts';
-import { type Callee, type CalleePlan, hunt, type HuntStep } from './hunt.ts';
+import { type Callee, type CalleePlan, checkCallees, hunt, type HuntStep } from './hunt.ts';
 import type { AttemptUser, InviteAttempt } from './invite-attempt.ts';
 import { parseReplaces, replacedSession, replacesIn } from './replaces.ts';
 import type { Session } from './session.ts';
@@ -136,8 +136,11 @@ export class Transfer {
     const { asked, b2b } = this;
     const { clock, log } = b2b.core.world;
     const late = clock.after(PLAN_MS, () => asked.reply(500));
-    const asks = async (): Promise<CalleePlan | undefined> =>
-      b2b.options.transfer?.({ ...to, headers: undefined }, asked.request);
+    const asks = async (): Promise<CalleePlan | undefined> => {
+      const plan = await b2b.options.transfer?.({ ...to, headers: undefined }, asked.request);
+      if (plan !== undefined) checkCallees('the plan of a transfer', plan);
+      return plan;
+    };
     asks().then(
       (plan) => {
         late.cancel();

@@ -1,12 +1,12 @@
 /** What a script gives to a decision is looked at where it says so: a mistake is told with its line. */
 import { inspect } from 'node:util';
-import { checkNames, checkUri, checkWait, checkWord, refused } from '../base/options.ts';
+import { checkNames, checkWait, checkWord, refused } from '../base/options.ts';
 import type { Plan, Target } from '../proxy/plan.ts';
+import { checkPrintable, checkUriText } from '../sip/checked-uri.ts';
 import { checkedName, checkedValue } from '../sip/headers.ts';
+import { PORT_MAX } from '../sip/host.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { RelayOptions } from './decision.ts';
-
-const PORT_MAX = 65_535;
 
 /** A decision ends the request: a 1xx would leave its sender waiting for good. */
 export function checkedStatus(status: number, from: number): number {
@@ -24,8 +24,16 @@ export function checkedProgress(status: number): number {
 /** Where a redirection leads. */
 export function checkContact(contact: Uri | Target): void {
   const isTarget = typeof contact === 'object' && contact !== null && 'uri' in contact;
-  checkUri('where c.redirect leads', isTarget ? contact.uri : contact);
-  if (isTarget) checkedQ(contact.q ?? 1);
+  if (isTarget) {
+    checkPlace('where c.redirect leads', contact);
+    checkedQ(contact.q ?? 1);
+  } else checkPrintable('where c.redirect leads', contact);
+}
+
+/** The text is what leaves, where there is one, and the URI what is resolved. */
+function checkPlace(what: string, { uri, uriText }: Target): void {
+  checkPrintable(what, uri);
+  if (uriText !== undefined) checkUriText(what, uriText);
 }
 
 /** How much a contact is preferred. RFC 3261 §20.10 */
@@ -100,9 +108,9 @@ function checkPlan(plan: Plan): void {
   else throw new TypeError(`a target with a uri expected, not ${shown(plan)}`);
 }
 
-function checkTarget({ uri, hop, waitMs, replyMs, ringMs }: Target): void {
-  checkUri('the uri of a target', uri);
-  checkPort(uri.port);
+function checkTarget(target: Target): void {
+  const { hop, waitMs, replyMs, ringMs } = target;
+  checkPlace('the uri of a target', target);
   if (hop !== undefined) checkPort(hop.port);
   checkWait('waitMs', waitMs, 0);
   checkWait('replyMs', replyMs);

@@ -7,7 +7,8 @@ const DOT = 46;
 const COLON = 58;
 const OPEN = 91;
 const CLOSE = 93;
-const PORT_MAX = 65_535;
+/** The highest port there is. */
+export const PORT_MAX = 65_535;
 
 /** The underscore is in no host name of RFC 3261, but in many that phones are given. */
 const LABEL = charSet(`${ALPHANUMERIC}-_`);
@@ -26,6 +27,20 @@ export function hostEndAt(text: string, from: number, to: number): number {
     label = at + 1;
   }
   return at > from ? at : -1;
+}
+
+/** Whether it is a host as a Uri has it: an IPv6 address without its brackets. */
+export function isHost(host: string): boolean {
+  if (host.includes(':')) return hostEndAt(`[${host}]`, 0, host.length + 2) === host.length + 2;
+  let label = 0;
+  for (let at = 0; at < host.length; at++) {
+    const c = host.charCodeAt(at);
+    if (c !== DOT && LABEL[c] !== 1) return false;
+    if (c !== DOT) continue;
+    if (at === label) return false;
+    label = at + 1;
+  }
+  return host !== '';
 }
 
 /** Where the digits of a port that begins at `from` end; -1 when it is no number from 1 to 65,535. */

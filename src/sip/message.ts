@@ -2,6 +2,7 @@
 import { bytesOf } from '../base/bytes.ts';
 import { SipError } from '../base/errors.ts';
 import { replaceBody } from './body.ts';
+import { checkPrintable } from './checked-uri.ts';
 import { CALL_ID, CSEQ, FROM, TO, VIA } from './header-table.ts';
 import { checkedValue, type Headers } from './headers.ts';
 import { type NameAddr, parseNameAddr } from './name-addr.ts';
@@ -68,6 +69,7 @@ export class SipRequest {
   }
 
   set uri(uri: Uri) {
+    checkPrintable('the Request-URI', uri);
     this.uriText = printUri(uri);
   }
 

@@ -4,6 +4,7 @@ import { SipError } from '../base/errors.ts';
 import { canonicalEscapes, UNRESERVED } from './escapes.ts';
 import { hostEndAt, portEndAt } from './host.ts';
 import { charSet, isDigit, isHex, isLetter } from './scan.ts';
+import { HEADERS, isTelDigit, PARAM_NAME, PARAM_VALUE, SEPARATORS, USER } from './uri-characters.ts';
 import { UsualWords, usualNames, usualParamTexts, usualValues } from './usual-words.ts';
 
 export { escapeUser, unescapeUser } from './escapes.ts';
@@ -33,9 +34,7 @@ export function emptyParams(): Record<string, string | true> {
 /** What everything without parameters shares. */
 export const NO_PARAMS: Params = Object.freeze(emptyParams());
 
-const HASH = 35;
 const PERCENT = 37;
-const STAR = 42;
 const PLUS = 43;
 const DOT = 46;
 const COLON = 58;
@@ -45,14 +44,7 @@ const QUESTION = 63;
 const SIGN = 64;
 const OPEN = 91;
 
-/** `#` must be escaped, but phones dial `#31#…` unescaped. */
-const USER = charSet(`${UNRESERVED}&=+$,;?/#`);
-const PARAM_NAME = charSet(`${UNRESERVED}[]/:&+$`);
-/** With `=`, for peers that put unescaped base64 into a Route. */
-const PARAM_VALUE = charSet(`${UNRESERVED}[]/:&+$=`);
-const HEADERS = charSet(`${UNRESERVED}[]/?:+$&=`);
 const URI = charSet(`${UNRESERVED};/?:@&=+$,[]`);
-const SEPARATORS = charSet('-.()');
 
 /** Throws SipError: 416 for a scheme we do not know, 400 when the URI is malformed. */
 export function parseUri(text: string): Uri {
@@ -207,9 +199,17 @@ function readParams(text: string, from: number, to: number): Params {
 }
 
 /** All that most URIs have of parameters: whoever brings them shares one record, for to fill one is dear. */
-const usualParams = new UsualWords<Params>(
-  usualParamTexts.map((text) => [text, Object.freeze(readParams(text, 0, text.length))]),
-);
+const sharedParams: readonly (readonly [string, Params])[] = usualParamTexts.map((text) => [
+  text,
+  Object.freeze(readParams(text, 0, text.length)),
+]);
+const usualParams = new UsualWords<Params>(sharedParams);
+const shared = new Set<Params>([NO_PARAMS, ...sharedParams.map(([, params]) => params)]);
+
+/** Whether it is a record that many URIs share: nobody can have changed it. */
+export function isShared(params: Params): boolean {
+  return shared.has(params);
+}
 
 function paramName(text: string, from: number, to: number): string {
   return canonicalEscapes(text.substring(from, to)).toLowerCase();
@@ -240,7 +240,7 @@ function parseTelUri(text: string, from: number, to: number): Uri {
   let digits = 0;
   for (; at < to; at++) {
     const c = bytes[at]!;
-    if (isHex(c) || c === STAR || c === HASH) digits++;
+    if (isTelDigit(c)) digits++;
     else if (SEPARATORS[c] !== 1 && !(c === PLUS && at === from)) break;
   }
   if (digits === 0) throw malformed('no digits');

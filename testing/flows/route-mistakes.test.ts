@@ -10,6 +10,7 @@ import {
   script,
   serial,
 } from '../../src/index.ts';
+import { b2bTo } from '../../src/agent/b2b.ts';
 import { stepDocuments } from '../../src/server/control-steps.ts';
 import { whyItFailed } from '../../src/server/control-steps-verdict.ts';
 import type { Answers } from '../../src/testing/phone-incoming.ts';
@@ -252,6 +253,36 @@ const unsaid: readonly [string, (c: RequestContext) => RequestDecision | Promise
       'redirects to a text',
       (c) => c.redirect(anything('sip:bob@192.0.2.12')),
       /where c\.redirect leads: a Uri, .* expected, not 'sip:bob@192\.0\.2\.12'/,
+    ],
+    [
+      'relays to a number with blanks',
+      (c) => c.relay({ uri: { ...c.uri, user: '+49 30 123456' } }),
+      /the user in the uri of a target: .*numbers\.e164.* expected, not '\+49 30 123456'/,
+    ],
+    [
+      'relays to a text with blanks',
+      (c) => c.relay(target({ uriText: 'sip:a b@192.0.2.12' })),
+      /the uriText of the uri of a target: a URI as text expected, not 'sip:a b@192\.0\.2\.12'/,
+    ],
+    [
+      'redirects to two at once',
+      (c) => c.redirect({ ...c.uri, user: 'a>, <sip:evil' }),
+      /the user in where c\.redirect leads: .* expected, not 'a>, <sip:evil'/,
+    ],
+    [
+      'sets a Request-URI with a blank',
+      (c) => ((c.uri = { ...c.uri, user: 'a b' }), c.relay()),
+      /the user in the Request-URI: .* expected, not 'a b'/,
+    ],
+    [
+      'sets the Request-URI to a text',
+      (c) => ((c.uri = anything('sip:a@b')), c.relay()),
+      /the Request-URI: a Uri, as c\.uri is .* expected, not 'sip:a@b'/,
+    ],
+    [
+      'gives b2b.to what cannot be sent',
+      (c) => c.answer(b2bTo({ serial: [at('bob'), { uri: { ...c.uri, host: 'a b' } }] })),
+      /the host in the plan of b2b\.to: .* expected, not 'a b'/,
     ],
     [
       'has a failure route that drops',
