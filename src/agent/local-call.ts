@@ -1,5 +1,6 @@
 /** A call that a script gave to an application of ours: what the application may do with it. */
 import type { HeaderLine } from '../dialog/dialog.ts';
+import { checkAnswerLength } from '../sip/answer-limits.ts';
 import type { SipRequest } from '../sip/message.ts';
 import type { Asked } from './asked.ts';
 import type { AgentCore } from './core.ts';
@@ -79,6 +80,7 @@ export class LocalCall {
 
   /** Any final response but a 2xx. */
   reject(status: number, reason?: string, headers: readonly HeaderLine[] = []): void {
+    checkAnswerLength(this.request, { reason, headers });
     this.invite.refuse(status, { reason, headers });
   }
 

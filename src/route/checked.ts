@@ -2,10 +2,13 @@
 import { inspect } from 'node:util';
 import { checkNames, checkWait, checkWord, refused } from '../base/options.ts';
 import type { Plan, Target } from '../proxy/plan.ts';
+import { checkAnswerLength, reasonBytes } from '../sip/answer-limits.ts';
 import { checkPrintable, checkUriText } from '../sip/checked-uri.ts';
 import { checkedName, checkedValue } from '../sip/headers.ts';
 import { PORT_MAX } from '../sip/host.ts';
+import type { SipRequest } from '../sip/message.ts';
 import type { Uri } from '../sip/uri.ts';
+import { contactLine } from './contact-line.ts';
 import type { RelayOptions } from './decision.ts';
 
 /** A decision ends the request: a 1xx would leave its sender waiting for good. */
@@ -16,13 +19,23 @@ export function checkedStatus(status: number, from: number): number {
 }
 
 /** Of what is said before the answer. */
-export function checkedProgress(status: number): number {
+export function checkedProgress(status: number, reason: string | undefined): number {
+  checkReason(reason);
   if (Number.isInteger(status) && status >= 100 && status < 200) return status;
   throw new RangeError(`a status from 100 to 199 expected, not ${status}; c.reply() answers`);
 }
 
+/** More than any caller tries, and no longer than an answer may be. */
+export const CONTACTS_MAX = 100;
+
 /** Where a redirection leads. */
-export function checkContact(contact: Uri | Target): void {
+export function checkContacts(request: SipRequest, to: readonly (Uri | Target)[]): void {
+  if (to.length > CONTACTS_MAX) throw refused('c.redirect', `${CONTACTS_MAX} contacts at most`, to.length);
+  to.forEach(checkContact);
+  checkAnswerLength(request, { headers: [contactLine(to)] });
+}
+
+function checkContact(contact: Uri | Target): void {
   const isTarget = typeof contact === 'object' && contact !== null && 'uri' in contact;
   if (isTarget) {
     checkPlace('where c.redirect leads', contact);
@@ -42,16 +55,26 @@ function checkedQ(q: number): number {
   throw new RangeError(`a q from 0 to 1 expected, not ${q}`);
 }
 
-/** What an answer says beside its status must not begin a line of its own. */
+/** What an answer says beside its status must not begin a line of its own, and fit in a datagram. */
 export function checkedAnswer(
+  request: SipRequest,
   reason: string | undefined,
   headers: Readonly<Record<string, string>> | undefined,
+  body: string | undefined,
 ): [string, string][] | undefined {
-  if (reason !== undefined) checkedValue('the reason', reason);
-  if (headers === undefined) return undefined;
-  const lines = Object.entries(headers);
-  for (const [name, value] of lines) checkedValue(checkedName(name), value);
+  if (reason === undefined && headers === undefined && body === undefined) return undefined;
+  checkReason(reason);
+  const lines = headers && Object.entries(headers);
+  for (const [name, value] of lines ?? []) checkedValue(checkedName(name), value);
+  checkAnswerLength(request, { reason, headers: lines, body });
   return lines;
+}
+
+/** The same of an answer that says no more than its reason. */
+export function checkReason(reason: string | undefined): void {
+  if (reason === undefined) return;
+  reasonBytes(reason);
+  checkedValue('the reason', reason);
 }
 
 // ─── how to relay ────────────────────────────────────────────────────────────────────────────────

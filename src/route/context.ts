@@ -11,9 +11,10 @@ import type { Hop } from '../transport/transports.ts';
 import {
   checkedAnswer,
   checkedProgress,
-  checkContact,
+  checkContacts,
   checkedStatus,
   checkPort,
+  checkReason,
   checkRelay,
 } from './checked.ts';
 import {
@@ -110,12 +111,12 @@ export class RequestContext<V = {}> extends Context<V> {
 
   /** Sends a 1xx at once. */
   progress(status: number, reason?: string): void {
-    this.provisional(checkedProgress(status), reason);
+    this.provisional(checkedProgress(status, reason), reason);
   }
 
   reply(status: number, reason?: string, headers?: Readonly<Record<string, string>>, body?: string): Reply {
     checkedStatus(status, 200);
-    const lines = checkedAnswer(reason, headers);
+    const lines = checkedAnswer(this.req, reason, headers, body);
     this.decides('reply', status);
     return { do: 'reply', status, reason, headers: lines, body };
   }
@@ -136,7 +137,7 @@ export class RequestContext<V = {}> extends Context<V> {
 
   /** 302 with these contacts; a target's `q` tells how much it is preferred. RFC 3261 §8.3, §20.10 */
   redirect(...to: (Uri | Target)[]): Redirect {
-    to.forEach(checkContact);
+    checkContacts(this.req, to);
     this.decides('redirect');
     return { do: 'redirect', to };
   }
@@ -338,7 +339,7 @@ export class ErrorContext {
 
   /** Reaches the sender only if it was a request that says whom to answer. */
   reply(status: number, reason?: string): Reply {
-    checkedAnswer(reason, undefined);
+    checkReason(reason);
     return { do: 'reply', status: checkedStatus(status, 300), reason };
   }
 

@@ -6,13 +6,13 @@ import { SipError } from '../base/errors.ts';
 import { hasOption } from '../dialog/session-timer.ts';
 import type { Finisher, PlanFailure, RelayHooks, ResponseContext } from '../proxy/response-context.ts';
 import type { Proxy } from '../proxy/proxy.ts';
-import type { Target } from '../proxy/plan.ts';
 import { RECURSION_MAX, type RecursionOptions } from '../proxy/recursion.ts';
 import type { SipRequest } from '../sip/message.ts';
-import { printUri, type Uri } from '../sip/uri.ts';
+import type { Uri } from '../sip/uri.ts';
 import { isSecure } from '../transport/flow.ts';
 import type { CallObserver } from './call-observer.ts';
 import { checkedFailure, checkedYesOrNo, goesOn } from './checked.ts';
+import { contactLine } from './contact-line.ts';
 import { BranchContext, type Context, FailureContext, ReplyContext, RequestContext } from './context.ts';
 import type {
   Answer,
@@ -86,7 +86,7 @@ export class Performer {
         break;
       case 'redirect':
         if (decision.to.length === 0) return this.finish(incoming, 480); // RFC 3261 §8.3: a 302 has a Contact.
-        incoming.reply(302, undefined, [['Contact', decision.to.map(contactOf).join(', ')]]);
+        incoming.reply(302, undefined, [contactLine(decision.to)]);
         this.record(incoming, 302);
         break;
       case 'relay':
@@ -367,13 +367,6 @@ export class Performer {
     if (sent) incoming.server?.forget();
     else throw new SipError('BAD_HEADER', 500, `no listener speaks ${decision.to.transport}`);
   }
-}
-
-/** `<sip:bob@192.0.2.12>;q=0.5` RFC 3261 §20.10: three decimals at most. */
-function contactOf(to: Uri | Target): string {
-  if (!('uri' in to)) return `<${printUri(to)}>`;
-  const q = to.q === undefined ? '' : `;q=${Math.round(to.q * 1000) / 1000}`;
-  return `<${to.uriText ?? printUri(to.uri)}>${q}`;
 }
 
 /** A NOTIFY makes the dialog of its subscriber, whose route set is the one that it brings. RFC 6665 §4.3, §4.4.1 */

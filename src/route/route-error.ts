@@ -1,5 +1,6 @@
 /** What a script throws to refuse from wherever it is, also from a function that its routes call. */
 import { SipError } from '../base/errors.ts';
+import { linesBytes, reasonBytes } from '../sip/answer-limits.ts';
 import { checkedStatus } from './checked.ts';
 import type { Reply } from './decision.ts';
 
@@ -13,6 +14,8 @@ export class RouteError extends SipError {
   /** `reason` goes to the caller. */
   constructor(status: number, reason: string, headers: Readonly<Record<string, string>> = {}) {
     super('ROUTE_REFUSED', checkedStatus(status, 300), reason, headers);
+    reasonBytes(reason);
+    linesBytes(Object.entries(headers));
   }
 
   /** The decision that it comes to. */

@@ -1,6 +1,7 @@
 /** SipRequest and SipResponse: the text of a message and what is read from it when asked. RFC 3261 §7. */
 import { bytesOf } from '../base/bytes.ts';
 import { SipError } from '../base/errors.ts';
+import { reasonBytes } from './answer-limits.ts';
 import { replaceBody } from './body.ts';
 import { checkPrintable } from './checked-uri.ts';
 import { CALL_ID, CSEQ, FROM, TO, VIA } from './header-table.ts';
@@ -222,6 +223,7 @@ export class SipResponse {
 
   private setStatusLine(status: number, reason: string): void {
     const { headers } = this;
+    reasonBytes(reason);
     headers.splice(8, headers.startsAt - 2, `${status} ${checkedValue('the reason', reason)}`);
     this.code = status;
   }

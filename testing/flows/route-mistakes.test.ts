@@ -9,6 +9,7 @@ import {
   Router,
   script,
   serial,
+  type Uri,
 } from '../../src/index.ts';
 import { b2bTo } from '../../src/agent/b2b.ts';
 import { stepDocuments } from '../../src/server/control-steps.ts';
@@ -73,6 +74,7 @@ function throwing(thrown: unknown): () => never {
   };
 }
 
+const LONG = 'x'.repeat(70_000);
 const target = (more: object): never => anything({ ...at('bob'), ...more });
 
 // what, the route, status, what the log has, the last step
@@ -283,6 +285,37 @@ const unsaid: readonly [string, (c: RequestContext) => RequestDecision | Promise
       'gives b2b.to what cannot be sent',
       (c) => c.answer(b2bTo({ serial: [at('bob'), { uri: { ...c.uri, host: 'a b' } }] })),
       /the host in the plan of b2b\.to: .* expected, not 'a b'/,
+    ],
+    [
+      'answers with a body that is too long',
+      (c) => c.reply(480, 'No', { 'Content-Type': 'text/plain' }, LONG),
+      /the body of an answer: 49152 bytes at most expected, not 70000/,
+    ],
+    [
+      'answers with a reason that is too long',
+      (c) => c.reply(480, LONG),
+      /the reason of an answer: 4096 bytes/,
+    ],
+    ['rings with one', (c) => (c.progress(183, LONG), c.reply(404)), /the reason of an answer: 4096 bytes/],
+    [
+      'answers with fields that are too long',
+      (c) => c.reply(480, 'No', { X: LONG }),
+      /the header lines of an/,
+    ],
+    [
+      'redirects to more than anybody tries',
+      (c) => c.redirect(...Array<Uri>(3_000).fill(c.uri)),
+      /c\.redirect: 100 contacts at most expected, not 3000/,
+    ],
+    [
+      'redirects to too long URIs',
+      (c) => c.redirect(...Array<Uri>(100).fill({ ...c.uri, user: 'x'.repeat(200) })),
+      /the header lines of an answer: 16384 bytes at most/,
+    ],
+    [
+      'throws a long RouteError',
+      async () => Promise.reject(new RouteError(404, LONG)),
+      /the reason of an answer:/,
     ],
     [
       'has a failure route that drops',
