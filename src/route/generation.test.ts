@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fakes } from '../testing/fakes.ts';
 import { simWorld } from '../testing/sim-world.ts';
 import { EventBus } from './events.ts';
 import { Generation, Generations, KEEP_MS, START_MS } from './generation.ts';
 import { Router, script, TIMER_MS_MAX, TIMER_MS_MIN } from './router.ts';
+import { StartFault } from './start-fault.ts';
 
 /** A World, and how to start a script in it. */
 function opened() {
@@ -55,6 +57,25 @@ for (const [what, app, why] of [
     await assert.rejects(start(app), { code: 'SCRIPT_INVALID', message: why });
   });
 }
+
+test('the startup route that goes on is named by its line, whichever it is', async () => {
+  const { start } = opened();
+  const hangs = (): Promise<void> => new Promise(() => {});
+
+  const app = (router: Router): Router =>
+    router
+      .startup(() => {})
+      .startup(hangs)
+      .startup(() => {});
+
+  await assert.rejects(start(app), (error: unknown) => {
+    assert.ok(error instanceof StartFault && error.place !== undefined);
+    const named = readFileSync(import.meta.filename, 'utf8').split('\n')[error.place.line - 1];
+    assert.equal(named?.trim(), '.startup(hangs)');
+    assert.match(error.message, /: its startup route in generation\.test\.ts:\d+ goes on$/);
+    return true;
+  });
+});
 
 function fault(why: string): never {
   throw new Error(why);

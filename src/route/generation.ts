@@ -11,8 +11,9 @@ import type { Clock, Millis, Timer, World } from '../base/world.ts';
 import type { RequestContext } from './context.ts';
 import type { Awaitable, RequestDecision } from './decision.ts';
 import type { EventBus } from './events.ts';
-import { Router, type StartupRoute, type TimerRoute } from './router.ts';
-import { describeFault, errorText, scriptLineOf, shortLine } from './source-line.ts';
+import { type NamedStartup, Router, type StartupRoute, type TimerRoute } from './router.ts';
+import { describeFault, errorText, scriptLineOf, shortLine, type SourceLine } from './source-line.ts';
+import { StartFault } from './start-fault.ts';
 import type { RouteKind, RouteMarks } from './step.ts';
 
 /** How long the startup routes of a script may take together. */
@@ -59,7 +60,7 @@ export class Generation {
   static async start(parts: GenerationParts): Promise<Generation> {
     const generation = new Generation(parts);
     const { startups } = generation.router;
-    if (startups.length > 0) await inTime(parts.world.clock, generation.runStartups(startups));
+    if (startups.length > 0) await generation.startInTime(startups);
     return generation;
   }
 
@@ -98,8 +99,13 @@ export class Generation {
     for (const ending of this.endings.splice(0)) ending();
   }
 
-  private async runStartups(startups: readonly StartupRoute[]): Promise<void> {
-    for (const startup of startups) await this.marked('startup', startup);
+  /** Of the route that goes on for too long the place is told: those before it have ended. */
+  private async startInTime(startups: readonly NamedStartup[]): Promise<void> {
+    let running: NamedStartup | undefined;
+    const runAll = async (): Promise<void> => {
+      for (running of startups) await this.marked('startup', running.route);
+    };
+    await inTime(this.parts.world.clock, runAll(), () => running?.place);
   }
 
   private marked<T>(route: RouteKind, run: () => T): T {
@@ -228,15 +234,19 @@ function guarded(make: () => Router<never> | undefined): Router<never> {
   }
 }
 
-async function inTime(clock: Clock, work: Promise<void>, limitMs: Millis = START_MS): Promise<void> {
+async function inTime(
+  clock: Clock,
+  work: Promise<void>,
+  placeNow: () => SourceLine | undefined,
+  limitMs: Millis = START_MS,
+): Promise<void> {
   let timer: Timer | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = clock.after(limitMs, () => {
-      reject(
-        new TandemError('SCRIPT_INVALID', `the script had not started after ${limitMs / 1000} s`, {
-          hint: 'a startup route waits for something that does not come',
-        }),
-      );
+      const place = placeNow();
+      const where = place === undefined ? '' : `: its startup route in ${shortLine(place)} goes on`;
+      const message = `the script had not started after ${limitMs / 1000} s${where}`;
+      reject(new StartFault(message, 'a startup route waits for something that does not come', place));
     });
   });
   try {

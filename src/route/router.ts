@@ -37,6 +37,12 @@ export type ErrorRoute = (c: ErrorContext) => Reply | Drop;
 /** Runs before the first message of its generation. */
 export type StartupRoute = () => Awaitable<void>;
 
+/** A startup route, and where it was named. */
+export interface NamedStartup {
+  readonly route: StartupRoute;
+  readonly place: SourceLine | undefined;
+}
+
 /** A timer route, and how often it runs. */
 export interface TimerRoute {
   readonly everyMs: Millis;
@@ -95,7 +101,7 @@ export class Router<V = {}> {
   /** Where in the script each route was named: what is told of a mistake that has no line of its own. */
   private readonly places = new Map<string, SourceLine | undefined>();
   /** For the core: what runs before the first message, in this order. */
-  readonly startups: StartupRoute[] = [];
+  readonly startups: NamedStartup[] = [];
   /** For the core. */
   readonly timers: TimerRoute[] = [];
   /** For the core. */
@@ -155,7 +161,7 @@ export class Router<V = {}> {
 
   /** Before the first message of this generation; when it throws, the generation before it stays. */
   startup(route: StartupRoute): this {
-    this.startups.push(route);
+    this.startups.push({ route, place: callingPlace() });
     return this;
   }
 

@@ -203,7 +203,7 @@ for (const [what, body, expected] of [
       '  return app.use((c, next) => next());\n});',
     /^5: a middleware behind the route INVITE/,
   ],
-  ['has no default export', 'export const a = 1;', /^undefined: .*no default export/],
+  ['has no default export', 'export const a = 1;', /^2: .*no default export/],
   ['ends the process', 'process.exit(3);', /ended its thread/],
   ['makes no router', 'export default script((() => {}) as never);', /made no router/],
   ['makes another thing', 'export default script(() => ({}) as never);', /made no router/],

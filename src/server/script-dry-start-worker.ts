@@ -6,6 +6,7 @@ import { silentLogger } from '../base/silent-logger.ts';
 import type { World } from '../base/world.ts';
 import { Location } from '../location/location.ts';
 import { scriptLineOf, type SourceLine } from '../route/source-line.ts';
+import { StartFault } from '../route/start-fault.ts';
 import { strayText } from '../route/stray-faults.ts';
 import { MemoryWriter } from '../store/memory-writer.ts';
 import { Subscribers } from '../subscriber/subscribers.ts';
@@ -83,7 +84,7 @@ function emptyStores({ clock, random, log }: World, settings: Settings): Stores 
 
 function problemOf(error: unknown): Required<DryStarted>['problem'] {
   const cause = error instanceof TandemError && error.cause !== undefined ? error.cause : error;
-  const place: SourceLine | undefined = scriptLineOf(cause);
+  const place: SourceLine | undefined = error instanceof StartFault ? error.place : scriptLineOf(cause);
   const why = cause instanceof Error ? cause.message : String(cause);
   const said = hintOf(error) ?? hintOf(cause);
   if (place === undefined) return { message: why, hint: said ?? 'look at what it does as it starts' };

@@ -12,6 +12,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { TandemError } from '../base/errors.ts';
 import type { Clock, Millis, Timer } from '../base/world.ts';
 import type { Script } from '../route/router.ts';
+import type { SourceLine } from '../route/source-line.ts';
+import { StartFault } from '../route/start-fault.ts';
 
 /** How long the modules of a script may take to load: their top level may wait. */
 export const LOAD_MS = 10_000;
@@ -90,9 +92,9 @@ export class ScriptLoader {
     const url = this.marked(pathToFileURL(file).href, `${++this.loads}.${this.id}`);
     const loaded = await this.inTime(file, importDefault(file, url));
     if (typeof loaded !== 'function') {
-      throw new TandemError('SCRIPT_INVALID', `${file} has no default export made by script(…)`, {
-        hint: 'end it with: export default script(({ location }) => …)',
-      });
+      const message = `${file} has no default export made by script(…)`;
+      const hint = 'end it with: export default script(({ location }) => …)';
+      throw new StartFault(message, hint, lastLineOf(file));
     }
     return { script: loaded as Script, files: [...this.files] }; // What it makes is checked when it is called.
   }
@@ -136,6 +138,12 @@ export class ScriptLoader {
       timer?.cancel();
     }
   }
+}
+
+/** Where the hint is to be followed. */
+function lastLineOf(file: string): SourceLine {
+  const line = readFileSync(file, 'utf8').trimEnd().split('\n').length;
+  return { file, line, column: 1 };
 }
 
 /** What lies beside the script; packages and our own source are the same for every generation. */
