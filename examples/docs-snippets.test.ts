@@ -5,6 +5,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { printUri, type RequestContext, Router } from '../src/index.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const PAGE = readFileSync(join(ROOT, 'docs/script/from-opensips.md'), 'utf8');
@@ -101,3 +103,33 @@ test('every snippet of the tables compiles', () => {
   assert.ok(snippets.length > 100, String(snippets.length));
   assert.equal(said, '');
 });
+
+/** What the page shows for a function of theirs. */
+function shownFor(theirs: string): string {
+  const row = rows.find(([cell = '']) => cell.trim() === `\`${theirs}\``);
+  return snippetsOf(row?.[1] ?? '')[0] ?? '';
+}
+
+for (const [theirs, came, becomes] of [
+  ['prefix("0")', 'sip:30200@example.com', 'sip:030200@example.com'],
+  ['prefix("0")', 'sip:example.com', 'sip:0@example.com'],
+  ['strip(1)', 'sip:030200@example.com', 'sip:30200@example.com'],
+  ['strip(1)', 'sip:0@example.com', 'sip:example.com'],
+  ['strip(1)', 'sip:example.com', 'sip:example.com'],
+] as const) {
+  test(`what stands beside ${theirs} makes ${becomes} of ${came}`, async () => {
+    const file = join(folder, `${theirs.replace(/\W+/g, '-')}.mjs`);
+    writeFileSync(file, `export default (c) => { ${shownFor(theirs)}; };`);
+    const { default: edit } = (await import(pathToFileURL(file).href)) as {
+      default: (c: RequestContext) => void;
+    };
+    const app = new Router().invite((c) => {
+      edit(c);
+      return c.reply(404, printUri(c.uri));
+    });
+
+    const decision = await app.decide(`INVITE ${came} SIP/2.0`);
+
+    assert.equal(decision.do === 'reply' ? decision.reason : undefined, becomes);
+  });
+}
