@@ -80,6 +80,8 @@ export const limits = {
 
   /** libuv counts whole milliseconds of a clock that may lag by one: so much earlier a timer may fire. */
   timerGrainMs: 2,
+  /** The longest wait that Node counts; a longer one goes in pieces of this. */
+  timeoutMs: 2 ** 31 - 1,
   /** Random bytes made at once. */
   randomPoolBytes: 4_096,
   /** How long the list of our own addresses is believed. */

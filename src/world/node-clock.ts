@@ -44,13 +44,21 @@ export class NodeClock implements Clock {
 }
 
 class NodeTimer implements Timer {
-  private readonly timeout: NodeJS.Timeout;
+  private timeout: NodeJS.Timeout;
 
   constructor(delay: Millis, fire: () => void) {
-    this.timeout = setTimeout(fire, delay > 0 ? Math.ceil(delay) + limits.timerGrainMs : 0);
+    const waitMs = delay > 0 ? Math.ceil(delay) + limits.timerGrainMs : 0;
+    this.timeout = this.start(waitMs, fire);
   }
 
   cancel(): void {
     clearTimeout(this.timeout);
+  }
+
+  /** A wait that is too long for Node goes in pieces: it would make a millisecond of it. */
+  private start(waitMs: Millis, fire: () => void): NodeJS.Timeout {
+    if (waitMs <= limits.timeoutMs) return setTimeout(fire, waitMs);
+    const next = (): void => void (this.timeout = this.start(waitMs - limits.timeoutMs, fire));
+    return setTimeout(next, limits.timeoutMs);
   }
 }
