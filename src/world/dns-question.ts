@@ -14,7 +14,7 @@
  *       │    └────┬────┘
  *       │answered │ answered
  *      ┌▼─────────▼┐
- *      │   over    │◄── no server is left, from both
+ *      │   over    │◄── no server is left, or no place to ask from: from both
  *      └───────────┘
  */
 import { go, ignore, type Machine, stay, step } from '../base/machine.ts';
@@ -99,15 +99,18 @@ export const question: Machine<QuestionState, QuestionEvent, QuestionPart> = {
   over: { start: ignore, answered: ignore, truncated: ignore, trouble: ignore, exhausted: ignore },
 };
 
-/** Asks; settles in `servers × attempts × timeoutMs` at the latest, and never rejects. */
+/** Asks; settles in `servers × attempts × timeoutMs` at the latest, at once when aborted, and never rejects. */
 export function ask(
   parts: QuestionParts,
   plan: QuestionPlan,
   name: string,
   type: DnsType,
+  signal: AbortSignal,
 ): Promise<QuestionEnd> {
   const { promise, resolve } = Promise.withResolvers<QuestionEnd>();
-  step(question, 'start', new Question(parts, plan, name, type, resolve));
+  const made = new Question(parts, plan, name, type, resolve);
+  step(question, signal.aborted ? 'exhausted' : 'start', made);
+  signal.addEventListener('abort', () => step(question, 'exhausted', made));
   return promise;
 }
 

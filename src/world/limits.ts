@@ -90,8 +90,11 @@ export const limits = {
   /** How long one name server is waited for, and how often each is asked, unless the settings say otherwise. */
   dnsTimeoutMs: 1_000,
   dnsAttempts: 2,
-  /** Names being asked for at once; beyond it a name is as good as one whose servers are silent. */
-  dnsOutstanding: 256,
+  /** Names being asked for at once, a socket each; beyond it who has waited longest is asked for no longer. */
+  dnsOutstanding: 1_024,
+  /** So long a zone counts as silent that did not answer, and so many are remembered. */
+  dnsSilentMs: 60_000,
+  dnsSilentZones: 10_000,
   /** CNAME records followed for one name. */
   dnsAliases: 8,
   /** Records of one name and type that are kept. */

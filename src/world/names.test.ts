@@ -320,14 +320,38 @@ test('that there is no record any more ends the old one at once', async () => {
   assert.equal(await place.targets('a.example.com', 'A'), 'ENOTFOUND');
 });
 
-test(`no more than ${limits.dnsOutstanding} names are asked for at once`, async () => {
+test('for one name too many the one that has waited longest is asked for no longer', async () => {
   const place = new Place(undefined);
-  const asked = Array.from({ length: limits.dnsOutstanding + 1 }, (_, i) => place.outcome(`n${i}.test`, 'A'));
+  const asked = Array.from({ length: limits.dnsOutstanding }, (_, i) => place.outcome(`n${i}.test`, 'A'));
+  await place.clock.run(TIMEOUT_MS / 2);
+  assert.equal(place.open, limits.dnsOutstanding);
 
-  const codes = await place.clock.until(Promise.all(asked));
+  void place.outcome('one.more.test', 'A');
 
-  assert.equal(codes.filter((code) => code === 'EBUSY').length, 1);
-  assert.equal(codes[limits.dnsOutstanding], 'EBUSY');
+  assert.equal(await place.clock.until(asked[0]!), 'ETIMEOUT');
+  assert.equal(place.clock.now(), TIMEOUT_MS / 2);
+  assert.equal(place.open, limits.dnsOutstanding);
+  await place.clock.until(asked[1]!);
+  assert.equal(place.clock.now(), 2 * TIMEOUT_MS);
+});
+
+test('who is asked for no longer has his old records, and is asked for anew at once when he has none', async () => {
+  const place = new Place(zone());
+  await place.targets('a.example.com', 'A');
+  await place.clock.run(101_000);
+  place.servers[0] = undefined;
+
+  const old = place.outcome('a.example.com', 'A');
+  const young = place.outcome('b.example.com', 'A');
+  for (let i = 0; i < limits.dnsOutstanding; i++) void place.outcome(`n${i}.test`, 'A');
+
+  assert.equal((await place.clock.until(old)).length, 2);
+  assert.equal(await place.clock.until(young), 'ETIMEOUT');
+  assert.equal(place.clock.now(), 101_000 + TRIP_MS);
+  const before = place.sent.length;
+  void place.outcome('b.example.com', 'A');
+  await place.clock.run(1);
+  assert.equal(place.sent.length, before + 1);
 });
 
 test('a name of the hosts file has its addresses, no services, and nobody is asked', async () => {

@@ -6,6 +6,7 @@ import type { Clock, DnsRecord, DnsType, HostPort, Logger, Millis, Random } from
 import { type CacheEntry, DnsCache, type Learned } from './dns-cache.ts';
 import { type HostAddresses, type Hosts, readHosts, readServers } from './dns-config.ts';
 import { type DnsReply, rcode } from './dns-message.ts';
+import { type DnsPlace, DnsPlaces } from './dns-places.ts';
 import { ask, type DnsSockets, type QuestionPlan } from './dns-question.ts';
 import { labelsOf } from './dns-reader.ts';
 import { followAliases } from './dns-alias.ts';
@@ -40,6 +41,7 @@ const NOTHING: readonly DnsRecord[] = [];
 export class Names {
   private readonly parts: NameParts;
   private readonly cache: DnsCache;
+  private readonly places: DnsPlaces;
   /** Names being asked for: whoever wants the same waits with the first. */
   private readonly pending = new Map<string, Promise<CacheEntry | string>>();
   /** Names that nobody could tell, and until when we do not ask again. */
@@ -52,6 +54,7 @@ export class Names {
   constructor(parts: NameParts) {
     this.parts = parts;
     this.cache = new DnsCache(parts.clock);
+    this.places = new DnsPlaces(parts.clock);
     this.servers = parts.settings.servers ?? readServers('');
   }
 
@@ -86,14 +89,19 @@ export class Names {
     if (pending !== undefined) return pending;
     const failure = this.failures.get(key);
     if (failure !== undefined && failure.until > this.parts.clock.now()) return Promise.resolve(failure.code);
-    if (this.pending.size >= limits.dnsOutstanding) return Promise.resolve('EBUSY');
-    const asked = this.ask(name, type, key).finally(() => this.pending.delete(key));
+    const place = this.places.take(name);
+    const asked = this.ask(name, type, place).finally(() => {
+      this.pending.delete(key);
+      this.places.leave(place);
+    });
     this.pending.set(key, asked);
     return asked;
   }
 
-  private async ask(name: string, type: DnsType, key: string): Promise<CacheEntry | string> {
-    const learned = await this.learn(name, type);
+  private async ask(name: string, type: DnsType, place: DnsPlace): Promise<CacheEntry | string> {
+    const key = `${type} ${name}`;
+    const learned = await this.learn(name, type, place.signal);
+    this.places.learn(place, learned.kind !== 'failed');
     const entry = this.cache.learn(name, type, learned);
     if (learned.kind === 'failed') {
       this.parts.log.warn('no name server tells', {
@@ -102,17 +110,18 @@ export class Names {
         code: learned.code,
         stale: entry !== undefined,
       });
-      this.rememberFailure(key, learned.code);
+      // Who was asked for no longer might have been told of a moment later.
+      if (!place.signal.aborted) this.rememberFailure(key, learned.code);
     } else this.failures.delete(key);
     return entry ?? (learned.kind === 'failed' ? learned.code : 'ESERVFAIL');
   }
 
   /** Asks, and follows aliases, whether the server has done so or not. RFC 1034 §3.6.2 */
-  private async learn(name: string, type: DnsType): Promise<Learned> {
+  private async learn(name: string, type: DnsType, signal: AbortSignal): Promise<Learned> {
     let wanted = name;
     let leastMs = Infinity;
     for (let aliasesLeft: number = limits.dnsAliases; ;) {
-      const end = await ask(this.parts, this.plan(), wanted, type);
+      const end = await ask(this.parts, this.plan(), wanted, type, signal);
       if (end.reply === undefined) return { kind: 'failed', code: end.code };
       this.prefer(end.server);
       const chain = followAliases(end.reply.answers, wanted, aliasesLeft);
