@@ -103,6 +103,8 @@ export interface ListenOptions {
   readonly proxyProtocolFrom?: readonly string[];
   /** How long such a header may take. */
   readonly setupMs?: Millis;
+  /** How long a message of a WebSocket may take from its first byte to its last. */
+  readonly messageMs?: Millis;
 }
 
 /** How to connect. */

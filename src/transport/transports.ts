@@ -160,6 +160,7 @@ export class Transports {
       {
         kind,
         setupMs: limits.setupMs,
+        messageMs: limits.messageMs,
         ...(tls === undefined ? {} : { tls }),
         ...(origins === undefined ? {} : { origins }),
         admit: admit && ((token, remote) => admit(token, isSecure(kind), remote)),

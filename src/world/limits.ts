@@ -24,6 +24,8 @@ export const limits = {
   /** The longest message of a WebSocket, and the fragments it may come in. */
   webSocketMessageBytes: 65_535,
   webSocketFragments: 64,
+  /** How long one may take from its first byte to its last, unless its listener says. */
+  webSocketMessageMs: 10_000,
   /** Pings and pongs of the other side, from one of our own pings to the next. */
   webSocketControls: 1_000,
   /** The head of the HTTP request that asks for a WebSocket. */

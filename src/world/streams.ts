@@ -71,7 +71,9 @@ class StreamListener implements Listener {
     const identity = kind === 'wss' && tls !== undefined ? { ...tls, clients: 'none' as const } : tls;
     this.tls = secure && identity !== undefined ? new TlsAcceptor(identity) : undefined;
     this.webSocket =
-      kind === 'ws' || kind === 'wss' ? new WebSocketAcceptor(options.origins ?? []) : undefined;
+      kind === 'ws' || kind === 'wss'
+        ? new WebSocketAcceptor(options.origins ?? [], options.messageMs)
+        : undefined;
     this.server = createServer({ noDelay: true }, (socket) => this.arrive(socket));
   }
 

@@ -24,14 +24,14 @@ describe('WebSocket', { timeout: 10_000 }, () => {
     readonly streams: ByteStream[];
   }
 
-  async function open(origins: readonly string[] = []): Promise<Opened> {
+  async function open(origins: readonly string[] = [], messageMs = 10_000): Promise<Opened> {
     const far = new StreamTalk();
     const streams: ByteStream[] = [];
     const accept = (stream: ByteStream): StreamTalk => {
       streams.push(stream);
       return far;
     };
-    const listener = await net.listen(loopback, accept, { kind: 'ws', origins });
+    const listener = await net.listen(loopback, accept, { kind: 'ws', origins, messageMs });
     return { listener, far, streams };
   }
 
@@ -219,6 +219,37 @@ describe('WebSocket', { timeout: 10_000 }, () => {
     });
   }
 
+  const PING = [0x89, 0x80, 1, 2, 3, 4];
+  const BEGUN = [0x01, 0x82, 0, 0, 0, 0, 0x68, 0x69];
+  // oxfmt-ignore
+  const drips: readonly [name: string, first: number[], each: number[], ends: boolean][] = [
+    ['a frame that trickles in',              [0x81, 0xfd],          [0x0a], true],
+    ['a ping that trickles in',               [0x89, 0xfd],          [0x0a], true],
+    ['a message that never has a last part',  BEGUN,                 [0x00, 0x81, 0, 0, 0, 0, 0x0a], true],
+    ['the same with pings in between',        BEGUN,                 PING,   true],
+    ['pings alone',                           PING,                  PING,   false],
+    ['small messages alone',                  [0x81, 0x80, 1, 2, 3], [4, 0x81, 0x80, 1, 2, 3], false],
+  ];
+  for (const [name, first, each, ends] of drips) {
+    test(`${name} ${ends ? 'is cut when its time is over' : 'may go on'}`, async () => {
+      const { listener, far } = await open([], ends ? 40 : 200);
+      const socket = (await dialRaw(listener)).setNoDelay().on('error', () => {});
+      const cut = far.ended.promise.then(() => true);
+
+      socket.write(Buffer.from(first));
+      const drip = setInterval(() => socket.write(Buffer.from(each)), 4);
+      const whole = new Promise<boolean>(
+        (resolve) => void setTimeout(() => resolve(false), ends ? 2_000 : 300),
+      );
+      const wasCut = await Promise.race([cut, whole]);
+      clearInterval(drip);
+
+      assert.equal(wasCut, ends);
+      socket.destroy();
+      listener.close();
+    });
+  }
+
   test('who asks for a web page is told 426', async () => {
     const { listener, far } = await open();
     const socket = connect(listener.local.port, '127.0.0.1');
@@ -267,7 +298,7 @@ describe('WebSocket', { timeout: 10_000 }, () => {
   for (const answers of [true, false]) {
     test(`who ${answers ? 'answers pings stays' : 'does not answer pings is closed'}`, async () => {
       const far = new StreamTalk();
-      const acceptor = new WebSocketAcceptor([], 20);
+      const acceptor = new WebSocketAcceptor([], limits.webSocketMessageMs, 20);
       const listener = await listenWith(acceptor, far);
       const socket = new WebSocket(`ws://127.0.0.1:${listener.port}`, 'sip', { autoPong: answers });
       await outcome(socket);

@@ -9,6 +9,7 @@ import { limits } from './limits.ts';
 import { addressesOnly, type Carrier, SocketStream } from './tcp.ts';
 import { openTls, provenNames } from './tls.ts';
 import type { TLSSocket } from 'node:tls';
+import { FrameProgress } from './websocket-frames.ts';
 
 /** RFC 7118 §4.1 */
 const SUB_PROTOCOL = 'sip';
@@ -40,14 +41,20 @@ type Admit = (token: string) => TokenOwner | undefined;
 /** Makes WebSockets of connections that came in. */
 export class WebSocketAcceptor {
   private readonly origins: ReadonlySet<string>;
+  private readonly messageMs: Millis;
   private readonly pingMs: Millis;
   private readonly http: Server;
   private readonly upgrades: WebSocketServer;
   private readonly waiting = new WeakMap<object, Waiting>();
 
-  /** `origins`: the pages that may connect; empty: all. */
-  constructor(origins: readonly string[], pingMs: Millis = limits.webSocketPingMs) {
+  /** `origins`: the pages that may connect; empty: all. `messageMs`: see `ListenOptions`. */
+  constructor(
+    origins: readonly string[],
+    messageMs: Millis = limits.webSocketMessageMs,
+    pingMs: Millis = limits.webSocketPingMs,
+  ) {
     this.origins = new Set(origins);
+    this.messageMs = messageMs;
     this.pingMs = pingMs;
     this.upgrades = new WebSocketServer({
       ...socketLimits,
@@ -86,6 +93,7 @@ export class WebSocketAcceptor {
         return refuse(socket, '401 Unauthorized', INVALID_TOKEN);
       this.upgrades.handleUpgrade(request, socket, head, (webSocket) => {
         keepAlive(webSocket, this.pingMs);
+        cutLate(socket, this.messageMs);
         waiting.opened(carryMessages(webSocket, waiting.user), owner);
       });
     }
@@ -160,6 +168,22 @@ function keepAlive(webSocket: WebSocket, pingMs: Millis): void {
   });
   webSocket.on('message', () => (heard = true));
   webSocket.on('close', () => clearInterval(timer));
+}
+
+/** Who begins a message, or a frame, and does not end it in time is cut; control frames in between win him none. */
+function cutLate(socket: Socket, messageMs: Millis): void {
+  const frames = new FrameProgress();
+  let late: NodeJS.Timeout | undefined;
+  const relax = (): void => {
+    clearTimeout(late);
+    late = undefined;
+  };
+  socket.on('data', (bytes: Buffer) => {
+    frames.push(bytes);
+    if (late !== undefined && frames.ended) relax();
+    if (frames.waiting) late ??= setTimeout(() => socket.destroy(), messageMs);
+  });
+  socket.on('close', relax);
 }
 
 function offersSip(request: IncomingMessage): boolean {
