@@ -110,7 +110,8 @@ export class Connections implements ConnectionOwner {
 
   /**
    * RFC 3261 §18.2.2: to the address the request came from, at the port that its Via names. A browser cannot be
-   * connected to.
+   * connected to. Departs from RFC 3263 §5 because what failed there too goes nowhere: the servers of the sent-by name
+   * are not looked for, as a response waits for no name, and whoever sends a request chooses what stands in its Via.
    */
   answerElsewhere(gone: Connection, response: string): boolean {
     if (this.ended || (gone.transport !== 'tcp' && gone.transport !== 'tls')) return false;
