@@ -6,66 +6,24 @@ import {
   type RequestContext,
   type RequestDecision,
   RouteError,
-  Router,
-  script,
   serial,
   type Uri,
 } from '../../src/index.ts';
 import { b2bTo } from '../../src/agent/b2b.ts';
-import { stepDocuments } from '../../src/server/control-steps.ts';
-import { whyItFailed } from '../../src/server/control-steps-verdict.ts';
-import type { Answers } from '../../src/testing/phone-incoming.ts';
-import { assertQuiet } from '../../src/testing/quiet.ts';
-import { town } from '../../src/testing/town.ts';
 import { at } from './flow.ts';
-
-const BOB = 'sip:bob@example.com';
+import { outcome } from './route-outcome.ts';
 
 function fault(): never {
   throw new Error('a mistake in the script');
 }
 
-/** What a caller hears from a route, what the log says, and which steps were taken. */
-async function outcome(
-  route: (c: RequestContext) => RequestDecision | Promise<RequestDecision>,
-  runMs = 100,
-  answers: Answers = { afterMs: 0, status: 486 },
-) {
-  const t = await town(
-    script(() => new Router().invite(route)),
-    { people: { alice: { host: '192.0.2.11' }, bob: { host: '192.0.2.12' } } },
-  );
-  t.phone('bob').answers = answers;
-  const steps: string[] = [];
-  const { onStep } = t.exchange.dispatcher;
-  t.exchange.dispatcher.onStep = (step, subject) => {
-    steps.push(`${step.route} ${step.decision}`);
-    onStep?.(step, subject);
-  };
-  const call = t.phone('alice').dial(BOB);
-  await t.run(runMs);
-  const { status } = call;
-  const logged = t.world.logged.filter(({ level }) => level === 'error' || level === 'warn');
-  const { scriptErrors } = t.exchange.dispatcher.counters;
-  const { slowRoutes } = t.exchange.dispatcher;
-  const [record] = t.cdrs();
-  const taken = stepDocuments(await t.steps(call.callId), t.world.clock, 0);
-  const why = whyItFailed({ state: 'ended', status, answeredAt: null, endedBy: 'us', setupMs: 0 }, taken);
-  await t.run(40_000);
-  await assertQuiet(t);
-  t.stop();
-  const { status: recorded, endedBy } = record ?? {};
-  return { call, status, logged, steps, scriptErrors, slowRoutes, recorded, endedBy, why };
-}
-
-const never = new Promise<never>(() => {});
 const later = Promise.resolve();
 const nothing = undefined as unknown as RequestDecision; // As from a script whose types nobody checked.
 const nonsense = { do: 'fly' } as unknown as RequestDecision;
 /** What a script whose types nobody checked may do. */
 const anything = (value: unknown): never => value as never;
-/** A mistake that has no frame of the script is told with the line where the route was named, in this file. */
-const NAMED = /route-mistakes\.test\.ts","line":\d+/;
+/** A mistake that has no frame of the script is told with the line where the route was named. */
+const NAMED = /(?:route-mistakes\.test|route-outcome)\.ts","line":\d+/;
 
 function throwing(thrown: unknown): () => never {
   return () => {
@@ -338,79 +296,6 @@ for (const [what, route, why] of unsaid) {
     assert.match(JSON.stringify(seen.logged[0]), NAMED);
   });
 }
-
-for (const [what, options, why] of [
-  [
-    'waiting branch route',
-    { onBranch: anything(async () => ({ do: 'pass' })) },
-    /no decision here: a promise \(/,
-  ],
-  ['branch route without an answer', { onBranch: () => anything(null) }, /returned nothing: return c\.pass/],
-  [
-    'waiting reply route',
-    { onReply: anything(async () => ({ do: 'pass' })) },
-    /no decision here: a promise \(/,
-  ],
-  [
-    'waiting advanceOn',
-    { advanceOn: anything(async () => false) },
-    /yes or no is expected here, not a promise/,
-  ],
-] as const) {
-  test(`a ${what} is a mistake that is told with its line, and skips nobody`, async () => {
-    const seen = await outcome((c) => c.relay(at('bob'), options));
-
-    assert.deepEqual([seen.status, seen.scriptErrors], [486, 1]);
-    assert.match(JSON.stringify(seen.logged[0]), why);
-    assert.match(JSON.stringify(seen.logged[0]), NAMED);
-  });
-}
-
-test('a waiting mayRecurse follows nothing, and is told', async () => {
-  const elsewhere = (c: RequestContext): RequestDecision =>
-    c.relay(at('bob'), { recurse: true, mayRecurse: anything(async () => true) });
-
-  const seen = await outcome(elsewhere, 100, {
-    afterMs: 0,
-    status: 302,
-    headers: [['Contact', '<sip:x@192.0.2.9>']],
-  });
-
-  assert.deepEqual([seen.status, seen.scriptErrors], [302, 1]);
-  assert.match(JSON.stringify(seen.logged[0]), NAMED);
-});
-
-test('an application that throws is a mistake of the script: log, count, record and verdict say so', async () => {
-  const app = { name: 'mailbox', run: () => later.then(fault) };
-  const seen = await outcome((c) => c.answer(app));
-
-  assert.deepEqual([seen.status, seen.recorded, seen.endedBy, seen.scriptErrors], [500, 500, 'us', 1]);
-  assert.match(JSON.stringify(seen.logged[0]), /an application failed.*"app":"mailbox".*test\.ts","line":\d/);
-  assert.match(
-    seen.why ?? '',
-    /^The script failed at route-mistakes\.test\.ts:\d+: a mistake in the script\.$/,
-  );
-});
-
-for (const [what, route, kind] of [
-  ['request', () => never, 'request'],
-  ['failure', (c: RequestContext) => c.relay(at('bob'), { onFailure: () => never }), 'failure'],
-] as const) {
-  test(`a ${what} route that takes more than five seconds is answered 500, logged and counted`, async () => {
-    const seen = await outcome(route, 6_500);
-
-    assert.deepEqual([seen.status, seen.recorded, seen.slowRoutes, seen.scriptErrors], [500, 500, 1, 0]);
-    assert.equal(seen.steps.at(-1), `${kind} throws`);
-    assert.match(JSON.stringify(seen.logged), new RegExp(`"level":"warn".*"route":"${kind}"`));
-    assert.match(JSON.stringify(seen.logged), NAMED);
-  });
-}
-
-test('a branch and a reply route that throw are counted too', async () => {
-  const seen = await outcome((c) => c.relay(at('bob'), { onBranch: () => fault(), onReply: () => fault() }));
-
-  assert.deepEqual([seen.status, seen.scriptErrors], [486, 2]);
-});
 
 test('a redirection tells how much each contact is preferred, where that is known', async () => {
   const { call, recorded } = await outcome((c) =>
