@@ -6,19 +6,26 @@ import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import { contactFor } from './ways.ts';
 import type { AnswerParts } from './invite-answer.ts';
 
+/** What a 2xx does beside being sent. */
+interface OnSuccess {
+  /** Fields that it must carry. */
+  readonly headers: readonly HeaderLine[];
+  /** Called before it is sent. */
+  taken(): void;
+}
+
 /** INFO, UPDATE, REFER, PRACK, MESSAGE, NOTIFY: everything but INVITE and BYE. */
 export class Asked {
   readonly request: SipRequest;
   private readonly server: ServerTransaction;
   private readonly generation: number;
-  private readonly inSuccess: readonly HeaderLine[];
+  private readonly onSuccess: OnSuccess | undefined;
 
-  /** `inSuccess`: fields that a 2xx must carry. */
-  constructor(server: ServerTransaction, request: SipRequest, inSuccess: readonly HeaderLine[] = []) {
+  constructor(server: ServerTransaction, request: SipRequest, onSuccess?: OnSuccess) {
     this.server = server;
     this.generation = server.generation;
     this.request = request;
-    this.inSuccess = inSuccess;
+    this.onSuccess = onSuccess;
   }
 
   /** Whether somebody still waits for the answer. */
@@ -32,7 +39,8 @@ export class Asked {
     if (status < 300) {
       if (this.request.method !== 'INFO')
         headers.push(['Contact', contactFor(this.server.flow, undefined, this.request.isSips)]);
-      headers.push(...this.inSuccess);
+      headers.push(...(this.onSuccess?.headers ?? []));
+      this.onSuccess?.taken();
     }
     if (parts.contentType !== undefined) headers.push(['Content-Type', parts.contentType]);
     const text = replyTo(this.request, status, {

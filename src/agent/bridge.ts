@@ -10,7 +10,8 @@ import type { InviteAttempt } from './invite-attempt.ts';
 import type { LocalCall } from './local-call.ts';
 import { type Passage, shownStatus } from './passage.ts';
 import type { NoResponse } from './outgoing.ts';
-import type { Session, SessionEnd, SessionUser, WithinParts } from './session.ts';
+import type { Session, SessionEnd, WithinParts } from './session.ts';
+import type { SessionUser } from './session-user.ts';
 
 /** Fields without which the far end does not understand these requests. */
 const FIELDS_OF: Readonly<Record<string, readonly string[]>> = {

@@ -5,7 +5,8 @@ import type { SipRequest } from '../sip/message.ts';
 import type { Asked } from './asked.ts';
 import type { AgentCore } from './core.ts';
 import type { InviteAnswer } from './invite-answer.ts';
-import type { Session, SessionUser } from './session.ts';
+import type { Session } from './session.ts';
+import type { SessionUser } from './session-user.ts';
 
 /** What answers a call instead of a phone: voicemail, a conference, a back-to-back user agent. */
 export interface LocalApp {

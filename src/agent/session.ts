@@ -19,22 +19,13 @@ import { type AttemptUser, InviteAttempt } from './invite-attempt.ts';
 import { type Draft, endsCall, type NoResponse, type OutgoingOptions, OutgoingRequest } from './outgoing.ts';
 import type { ReliableProvisionals } from './reliable.ts';
 import { SessionRefresher } from './session-refresher.ts';
+import { refusesAll, type SessionUser } from './session-user.ts';
 
 /** RFC 3261 §14.2, RFC 3311 §5.2: what comes while we still owe an answer may come again within this, by chance. */
 const RETRY_AFTER_SECONDS_MAX = 10;
 
 /** How a session ended: `lapsed` nobody refreshed it, `gone` the peer knows nothing of it or never acknowledged. */
 export type SessionEnd = 'us' | 'them' | 'lapsed' | 'gone';
-
-/** Who uses a session. */
-export interface SessionUser {
-  /** A request of the peer that is for the application: INFO, UPDATE with a body, REFER, PRACK, … */
-  asked(session: Session, asked: Asked): void;
-  /** A re-INVITE. */
-  reinvited(session: Session, answer: InviteAnswer): void;
-  /** Called once; `bye` is the peer's, when it came. */
-  ended(session: Session, end: SessionEnd, bye: SipRequest | undefined): void;
-}
 
 /** What a request within the session says. */
 export interface WithinParts {
@@ -235,7 +226,10 @@ export class Session implements DialogUser {
     this.user.reinvited(this, this.answering);
   }
 
-  /** RFC 3311 §5.2. One without a body refreshes the session and the target, and is nobody else's business. */
+  /**
+   * RFC 3311 §5.2. One without a body is nobody else's business. Only our 2xx makes it refresh the session and the
+   * target: RFC 4028 §10, RFC 6141 §4.3.
+   */
   private receiveUpdate(
     server: ServerTransaction,
     request: SipRequest,
@@ -248,9 +242,11 @@ export class Session implements DialogUser {
       if (this.ourOfferWaits) return reply(491);
     }
     this.theyUpdate = true;
-    this.dialog.refreshTarget(request.headers, server.flow);
-    const asked = new Asked(server, request, timer.headers);
-    if (this.dialog.state === 'confirmed') this.timer.start(timer.interval);
+    const taken = (): void => {
+      this.dialog.refreshTarget(request.headers, server.flow);
+      if (this.dialog.state === 'confirmed') this.timer.start(timer.interval);
+    };
+    const asked = new Asked(server, request, { headers: timer.headers, taken });
     if (request.body === '') asked.reply(200);
     else {
       this.asking = asked;
@@ -385,9 +381,3 @@ export class Session implements DialogUser {
     }).send();
   }
 }
-
-const refusesAll: SessionUser = {
-  asked: (_session, asked) => asked.reply(481),
-  reinvited: (_session, answer) => answer.refuse(481),
-  ended() {},
-};

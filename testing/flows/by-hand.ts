@@ -134,7 +134,7 @@ export class Hand {
       ...unlessSaid('Max-Forwards', '70'),
       ...unlessSaid('From', `<sip:hand@${this.host}>;tag=from`),
       ...unlessSaid('Call-ID', 'by-hand'),
-      ['Contact', this.contact],
+      ...unlessSaid('Contact', this.contact),
       ...lines,
       ['Content-Length', String(body.length)],
     ];

@@ -202,6 +202,20 @@ for (const method of ['INVITE', 'UPDATE'] as const) {
   });
 }
 
+test('a change by UPDATE that was refused refreshes nothing, and the caller is still where he was', async () => {
+  const { t, caller, one, answer } = await talking(TIMER);
+  await t.run(20_000);
+  caller.askWithin(answer, 'UPDATE', 2, [['Contact', '<sip:moved@192.0.2.99>']], 'another offer');
+  await t.run(50);
+  one.answer(one.got('UPDATE'), 488, '');
+  await t.run(39_000);
+  assert.equal(sent(t, CALLER, 'BYE'), 0);
+  await t.run(1_000);
+
+  assert.deepEqual([sent(t, CALLER, 'BYE'), sent(t, ONE, 'BYE')], [1, 1]);
+  t.stop();
+});
+
 // [what the caller asked first, and then; what the second is told]
 const crossing: readonly (readonly [string, string, number])[] = [
   ['UPDATE', 'UPDATE', 500],
