@@ -1,6 +1,5 @@
 /** Being an end ourselves: calls that we answer, calls and requests that we make. */
 import { SipError } from '../base/errors.ts';
-import { answerTimer } from '../dialog/session-timer.ts';
 import { replyTo } from '../sip/build.ts';
 import type { SipRequest } from '../sip/message.ts';
 import type { CleanMessage } from '../transaction/client-transaction.ts';
@@ -62,8 +61,7 @@ export class Agent {
     invite.watch = watch;
     const unknown = unknownOptions(request);
     if (unknown !== '') return invite.refuse(420, { headers: [['Unsupported', unknown]] });
-    const timer = answerTimer(request.headers, this.core.limits.sessionTimer);
-    if ('tooSmall' in timer) return invite.refuse(422, { headers: [['Min-SE', timer.tooSmall]] }); // RFC 4028 §9
+    if (!invite.takesInterval()) return;
     server.trying();
     void this.run(new LocalCall(this.core, invite), app, watch);
   }

@@ -2,7 +2,7 @@
 import { step } from '../base/machine.ts';
 import type { Millis, Timer } from '../base/world.ts';
 import { calledDialog, type HeaderLine, recordRoutes } from '../dialog/dialog.ts';
-import { answerTimer, hasOption } from '../dialog/session-timer.ts';
+import { answerTimer, hasOption, type SessionTimerTerms } from '../dialog/session-timer.ts';
 import { replyTo } from '../sip/build.ts';
 import type { SipRequest } from '../sip/message.ts';
 import { allowValue } from '../sip/words.ts';
@@ -75,6 +75,8 @@ export class InviteAnswer implements ServerUser, AnswerPart {
   private readonly within: Session | undefined;
   private readonly sessions: Session[] = [];
   private accepted: Session | undefined = undefined;
+  /** How long the session lasts once it is accepted. */
+  private terms: SessionTimerTerms = { interval: undefined, headers: [] };
   private text = '';
   private timer: Timer | undefined = undefined;
   private spentMs: Millis = 0;
@@ -150,25 +152,31 @@ export class InviteAnswer implements ServerUser, AnswerPart {
     if ((parts.body ?? '') !== '') session.sent(parts.body, parts.contentType);
   }
 
-  /** 2xx, again and again until the ACK comes. False when the caller asks for too short a session: 422 was sent. */
-  accept(session: Session, parts: AnswerParts = {}, status = 200): boolean {
-    if (!this.pending) return false;
+  /** False when it asks for too short a session: 422 was sent. Before anybody else hears of it. RFC 4028 §9 */
+  takesInterval(): boolean {
     const timer = answerTimer(this.request.headers, this.core.limits.sessionTimer);
     if ('tooSmall' in timer) {
       this.refuse(422, { headers: [['Min-SE', timer.tooSmall]] });
       return false;
     }
+    this.terms = timer;
+    return true;
+  }
+
+  /** 2xx, again and again until the ACK comes. False when the caller is gone. */
+  accept(session: Session, parts: AnswerParts = {}, status = 200): boolean {
+    if (!this.pending) return false;
     if (session.reliable?.holdsFinal === true) {
       session.reliable.onceClear(() => this.accept(session, parts, status));
       return true;
     }
     this.accepted = session;
     this.status = status;
-    this.text = this.write(session, status, parts, timer.headers);
+    this.text = this.write(session, status, parts, this.terms.headers);
     session.dialog.accepted();
     if (this.within !== undefined) session.dialog.refreshTarget(this.request.headers, this.flow);
     session.answering = this;
-    session.timer.start(timer.interval);
+    session.timer.start(this.terms.interval);
     session.sent(parts.body, parts.contentType);
     for (const other of this.sessions) if (other !== session) other.forgotten();
     step(answerMachine, 'accept', this);

@@ -222,6 +222,7 @@ export class Session implements DialogUser {
     if (this.answering !== undefined || this.asking?.pending === true) return reply(500, this.retryAfter());
     if (this.dialog.state !== 'confirmed') return reply(481);
     this.answering = new InviteAnswer(this.core, server, request, this);
+    if (!this.answering.takesInterval()) return;
     if (request.body !== '') this.got(request.body, request.headers.get('Content-Type'));
     this.user.reinvited(this, this.answering);
   }

@@ -23,6 +23,8 @@ const answers: readonly (readonly [readonly string[], number | undefined, string
   [['Supported: timer', 'Session-Expires: 600 ; Refresher=UAC'], 600, 'them', '600;refresher=uac'],
   [['Session-Expires: 600'], 600, 'us', '600;refresher=uas'],
   [['Session-Expires: 90'], 90, 'us', '90;refresher=uas'],
+  [['Session-Expires: 89'], 90, 'us', '90;refresher=uas'],
+  [['Session-Expires: 60', 'Min-SE: 120'], 120, 'us', '120;refresher=uas'],
   [['Supported: timer', 'Session-Expires: 7200'], 1800, 'them', '1800;refresher=uac'],
   [['Supported: timer', 'Session-Expires: 7200', 'Min-SE: 3600'], 3600, 'them', '3600;refresher=uac'],
   [['Supported: timer', 'Session-Expires: soon'], 1800, 'them', '1800;refresher=uac'],
@@ -42,8 +44,9 @@ for (const [lines, seconds, refresher, field] of answers) {
   });
 }
 
-test('one second less than we allow is refused', () => {
-  assert.deepEqual(answerTimer(headers('Session-Expires: 89'), LIMITS), { tooSmall: 90 });
+test('one second less than we allow is refused, where the caller knows what that means', () => {
+  for (const knows of ['Supported: timer', 'Require: timer'])
+    assert.deepEqual(answerTimer(headers(knows, 'Session-Expires: 89'), LIMITS), { tooSmall: 90 });
 });
 
 test('the calling side asks for no less than it accepts', () => {

@@ -22,10 +22,14 @@ export interface SessionTimerLimits {
   readonly minSeconds: number;
 }
 
-/** What the called side makes of a request: the interval and the fields of its 2xx, or a refusal by 422. */
-export type SessionTimerAnswer =
-  | { readonly interval: SessionInterval | undefined; readonly headers: readonly HeaderLine[] }
-  | { readonly tooSmall: number };
+/** What the called side takes: the interval, and the fields of the 2xx that tell of it. */
+export interface SessionTimerTerms {
+  readonly interval: SessionInterval | undefined;
+  readonly headers: readonly HeaderLine[];
+}
+
+/** What the called side makes of a request: it takes it, or refuses it by 422. */
+export type SessionTimerAnswer = SessionTimerTerms | { readonly tooSmall: number };
 
 /** The fields of a request of ours. RFC 4028 §7.1 */
 export function askForTimer(limits: SessionTimerLimits, refresher?: 'uac' | 'uas'): readonly HeaderLine[] {
@@ -46,11 +50,16 @@ export function keepTimer(
   return askForTimer({ ...limits, expiresSeconds }, refresher === 'them' ? 'uas' : 'uac');
 }
 
-/** The called side's part. RFC 4028 §9 */
+/**
+ * The called side's part. RFC 4028 §9: only who knows of timers understands a 422; for anybody else too short a time
+ * is made longer, as a proxy would (RFC 4028 §8.1).
+ */
 export function answerTimer(request: Headers, limits: SessionTimerLimits): SessionTimerAnswer {
   const wanted = readSessionExpires(request);
   const theyCan = hasOption(request, 'Supported', 'timer') || hasOption(request, 'Require', 'timer');
-  if (wanted !== undefined && wanted.seconds < limits.minSeconds) return { tooSmall: limits.minSeconds };
+  if (theyCan && wanted !== undefined && wanted.seconds < limits.minSeconds) {
+    return { tooSmall: limits.minSeconds };
+  }
   if (wanted === undefined && !theyCan) return { interval: undefined, headers: [] };
   const least = Math.max(limits.minSeconds, readMinSe(request));
   const seconds = Math.max(least, Math.min(wanted?.seconds ?? limits.expiresSeconds, limits.expiresSeconds));

@@ -256,7 +256,9 @@ const agent = z
       .min(90)
       .max(86_400)
       .default(90)
-      .describe('The shortest such time that another side may ask for, in seconds; shorter: 422.'),
+      .describe(
+        'Shortest such time, in seconds, that another side may ask for: else 422, or more for who has no timers.',
+      ),
   })
   .readonly();
 

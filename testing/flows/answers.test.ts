@@ -167,11 +167,26 @@ test('we refresh a session where the caller cannot', async () => {
 
 test('a session shorter than we allow is refused with 422', async () => {
   const t = await townOf(accepts);
-  const call = t.phone('alice').dial(APP, { headers: [['Session-Expires', 89]] });
+  const headers = [
+    ['Supported', 'timer'],
+    ['Session-Expires', 89],
+  ] as const;
+  const call = t.phone('alice').dial(APP, { headers });
   await t.run(1_000);
 
   assert.equal(call.status, 422);
   assert.equal(call.responses.at(-1)?.headers.get('Min-SE'), '90');
+  await over(t);
+});
+
+test('a session shorter than we allow is made longer for a caller who knows nothing of session timers', async () => {
+  const t = await townOf(accepts);
+  const call = t.phone('alice').dial(APP, { headers: [['Session-Expires', 89]] });
+  await t.run(1_000);
+
+  assert.equal(call.responses.at(-1)?.headers.get('Session-Expires'), '90;refresher=uas');
+  call.hangUp();
+  await t.run(1_000);
   await over(t);
 });
 

@@ -216,6 +216,24 @@ test('a change by UPDATE that was refused refreshes nothing, and the caller is s
   t.stop();
 });
 
+for (const method of ['INVITE', 'UPDATE'] as const) {
+  test(`a change by ${method} for too short a time is refused before the far end hears of it`, async () => {
+    const { t, caller, one, answer } = await talking(TIMER);
+    const asks = [TIMER[0], ['Session-Expires', '89']] as const;
+    caller.askWithin(answer, method, 2, asks, 'another offer');
+    await t.run(50);
+
+    const refused = caller.answers(method).at(-1);
+    assert.deepEqual([refused?.status, refused?.headers.get('Min-SE')], [422, '90']);
+    assert.deepEqual([sent(t, ONE, 'INVITE'), sent(t, ONE, 'UPDATE')], [1, 0]);
+
+    caller.askWithin(answer, 'UPDATE', 3, TIMER, 'third offer');
+    await t.run(50);
+    assert.equal(one.got('UPDATE').body, 'third offer', 'nothing is left under way');
+    t.stop();
+  });
+}
+
 // [what the caller asked first, and then; what the second is told]
 const crossing: readonly (readonly [string, string, number])[] = [
   ['UPDATE', 'UPDATE', 500],
