@@ -149,10 +149,12 @@ export class InviteAttempt {
     session.dialog.confirmAsCaller(response);
     session.got(response.body, response.headers.get('Content-Type'));
     if (this.winner !== undefined || this.cancelled) {
-      this.acknowledge(session);
-      session.attempted(undefined);
-      if (this.parts.session === undefined) session.hangUp();
-      if (this.winner === undefined && !this.over) this.fail(this.givenUp, undefined);
+      if (this.parts.session === undefined) {
+        this.acknowledge(session);
+        session.attempted(undefined);
+        session.hangUp();
+        if (this.winner === undefined && !this.over) this.fail(this.givenUp, undefined);
+      } else this.crossed(session);
       return;
     }
     this.over = true;
@@ -160,6 +162,16 @@ export class InviteAttempt {
     session.attempted(response);
     this.forget(session);
     this.user.answered(this, session, response);
+  }
+
+  /** A change that was given up has been accepted all the same: the peer is told what held before. RFC 3261 §14.1 */
+  private crossed(session: Session): void {
+    const { localBody: body, localType: contentType } = session;
+    const offered = (this.parts.draft.body ?? '') !== '';
+    // Its 2xx made the offer where we made none, and its ACK has to answer that. RFC 3261 §13.2.2.4
+    this.acknowledge(session, offered || body === '' ? {} : { body, contentType });
+    if (!this.over) this.fail(this.givenUp, undefined);
+    if (offered) session.putBack();
   }
 
   private ended(end: SipResponse | NoResponse): void {

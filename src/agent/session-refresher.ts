@@ -1,4 +1,7 @@
-/** Says that a session is still there, when that is ours to say: by UPDATE, or by a re-INVITE. RFC 4028 §7.4, §10 */
+/**
+ * Says that a session is still there, when that is ours to say, or what holds in it: by UPDATE, or by a re-INVITE.
+ * RFC 4028 §7.4, §10; RFC 3261 §14.1
+ */
 import type { Timer } from '../base/world.ts';
 import type { AgentCore } from './core.ts';
 import type { Session } from './session.ts';
@@ -14,6 +17,8 @@ export class SessionRefresher {
   private readonly core: AgentCore;
   private readonly session: Session;
   private glare: Timer | undefined = undefined;
+  /** Whether the peer believes something else than the other side does, until it is offered what holds. */
+  private owesOffer = false;
 
   constructor(core: AgentCore, session: Session) {
     this.core = core;
@@ -25,8 +30,14 @@ export class SessionRefresher {
     const { session } = this;
     if (session.isOver) return;
     if (session.changing) this.later();
-    else if (session.theyUpdate) void this.byUpdate();
+    else if (session.theyUpdate && !this.owesOffer) void this.byUpdate();
     else this.byInvite();
+  }
+
+  /** Offers what holds, as it was said last, to a peer that has taken something else. */
+  putBack(): void {
+    this.owesOffer = true;
+    this.refresh();
   }
 
   stop(): void {
@@ -50,9 +61,13 @@ export class SessionRefresher {
     const parts = body === '' ? {} : { body, contentType: localType };
     session.reinvite(parts, {
       provisional() {},
-      answered: (attempt) => attempt.acknowledge(session),
+      answered: (attempt) => {
+        this.owesOffer = false;
+        attempt.acknowledge(session);
+      },
       failed: (status) => {
         if (status === 491) this.later();
+        else this.owesOffer = false;
       },
     });
   }

@@ -277,6 +277,11 @@ export class Session implements DialogUser {
     }
   }
 
+  /** The peer has taken a change that was given up: it is offered what held before. */
+  putBack(): void {
+    this.refresher.putBack();
+  }
+
   /** The early dialog ends without a word. */
   forgotten(): void {
     this.finish('gone', undefined);

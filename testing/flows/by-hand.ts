@@ -73,6 +73,12 @@ export class Hand {
     this.send(method, uri, [...dialog, ...lines], body);
   }
 
+  /** Gives up the last request that he asked within the dialog. RFC 3261 §9.1 */
+  cancelWithin(made: SipResponse, cseq: number): void {
+    this.branches--;
+    this.askWithin(made, 'CANCEL', cseq);
+  }
+
   /** A request whose dialog the lines tell whole: To and Route, and From if it is not the usual one. */
   askAs(uri: string, method: string, lines: Lines, cseq = 1, body = ''): void {
     this.send(method, uri, [['CSeq', `${cseq} ${method}`], ...lines], body);
