@@ -20,6 +20,7 @@ import type { LocalApp, LocalCall } from './local-call.ts';
 import { Passage, type PassageOptions, shownStatus } from './passage.ts';
 import { type RedirectOptions, Redirects } from './redirects.ts';
 import { pickUp } from './pick-up.ts';
+import { answeredAsReferrer } from './refer-subscription.ts';
 import { takeReplacement } from './replaces.ts';
 import { Session, type SessionEnd } from './session.ts';
 import { Transfer } from './transfer.ts';
@@ -149,6 +150,7 @@ export class B2bCall implements BridgeUser {
 
   refer(session: Session, asked: Asked): boolean {
     if (this.options.refer === 'pass') return false;
+    if (asked.request.method === 'SUBSCRIBE') return answeredAsReferrer(session, asked);
     new Transfer(this, session, asked).start();
     return true;
   }

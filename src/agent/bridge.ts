@@ -18,7 +18,10 @@ const FIELDS_OF: Readonly<Record<string, readonly string[]>> = {
   INFO: ['Info-Package', 'Recv-Info'],
   NOTIFY: ['Event', 'Subscription-State'],
   REFER: ['Refer-To', 'Referred-By', 'Refer-Sub'],
+  SUBSCRIBE: ['Event', 'Expires'],
 };
+/** The same for who gets the answers. RFC 6665 §4.2.1.1 */
+const FIELDS_OF_ANSWER: Readonly<Record<string, readonly string[]>> = { SUBSCRIBE: ['Expires'] };
 /** Those that carry our Contact; INVITE and UPDATE do so by themselves. RFC 3515 §2.4, RFC 6665 §4.4.1 */
 const TARGET_REFRESHING = new Set(['REFER', 'SUBSCRIBE', 'NOTIFY']);
 /** RFC 3261 §8.1.3.1: what somebody is told when the far end said nothing. */
@@ -49,7 +52,7 @@ export interface Given {
 
 /** What a call of two legs does beyond passing on. */
 export interface BridgeUser {
-  /** A REFER; true when it was taken, false passes it to the far end. */
+  /** A REFER, or a SUBSCRIBE to what came of one; true when it was taken, false passes it to the far end. */
   refer(session: Session, asked: Asked): boolean;
   /** A leg is over. The other one, if it had one, has been hung up. */
   ended(session: Session, end: SessionEnd): void;
@@ -102,7 +105,7 @@ export class Bridge implements SessionUser {
   asked(session: Session, asked: Asked): void {
     const { peer } = session;
     const { method } = asked.request;
-    if (method === 'REFER' && this.user.refer(session, asked)) return;
+    if ((method === 'REFER' || method === 'SUBSCRIBE') && this.user.refer(session, asked)) return;
     if (peer === undefined || peer.isOver) asked.reply(statusAlone(session));
     // RFC 3311 §5.1: no offer while another one waits for its answer; glare beyond us is glare for who asks.
     else if (method === 'UPDATE' && peer.midOffer) asked.reply(491);
@@ -196,7 +199,7 @@ async function relay(to: Session, asked: Asked, passage: Passage): Promise<void>
   const headers = passage.headersWith(request.headers, FIELDS_OF[method] ?? []);
   const end = await send(to, method, { ...passage.content(request), headers });
   if (typeof end === 'string') asked.reply(method === 'PRACK' && end === 'refused' ? 200 : NO_ANSWER);
-  else asked.reply(shownStatus(end.status), passage.parts(end));
+  else asked.reply(shownStatus(end.status), passage.parts(end, FIELDS_OF_ANSWER[method]));
 }
 
 function send(to: Session, method: string, parts: WithinParts): Promise<SipResponse | NoResponse> {

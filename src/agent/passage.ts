@@ -66,8 +66,7 @@ export class Passage {
 
   /** The same with the fields of the method that the far end needs to understand it. */
   headersWith(headers: Headers, names: readonly string[]): HeaderLine[] {
-    const more = names.flatMap((name) => headers.all(name).map((value): HeaderLine => [name, value]));
-    return [...this.headers(headers), ...more];
+    return [...this.headers(headers), ...named(headers, names)];
   }
 
   /** Body and type. */
@@ -80,8 +79,11 @@ export class Passage {
     return { body: hides ? withoutOrigin(body) : body, contentType };
   }
 
-  /** What of a response the other side may see. */
-  parts(response: SipResponse): {
+  /** What of a response the other side may see, with these fields that it needs to understand it. */
+  parts(
+    response: SipResponse,
+    names: readonly string[] = [],
+  ): {
     reason?: string;
     headers: readonly HeaderLine[];
     body?: string;
@@ -89,14 +91,17 @@ export class Passage {
   } {
     const shown = shownStatus(response.status) === response.status;
     const reason = shown && response.reason !== '' ? { reason: response.reason } : {};
-    return { ...reason, ...this.content(response), headers: this.passed(response.headers, false) };
+    return {
+      ...reason,
+      ...this.content(response),
+      headers: [...this.passed(response.headers, false), ...named(response.headers, names)],
+    };
   }
 
   /** A redirection as it is, with where it leads. */
   redirection(response: SipResponse): ReturnType<Passage['parts']> {
     const { reason } = response;
-    const contacts = response.headers.all('Contact').map((value): HeaderLine => ['Contact', value]);
-    const headers = [...this.passed(response.headers, false), ...contacts];
+    const headers = [...this.passed(response.headers, false), ...named(response.headers, ['Contact'])];
     return { ...this.content(response), reason, headers };
   }
 
@@ -114,6 +119,10 @@ export class Passage {
     if (this.asked.has(name)) return true;
     return !TELLING.has(name) && (withIdentity || !IDENTITY.has(name));
   }
+}
+
+function named(headers: Headers, names: readonly string[]): HeaderLine[] {
+  return names.flatMap((name) => headers.all(name).map((value): HeaderLine => [name, value]));
 }
 
 /**

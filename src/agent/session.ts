@@ -17,6 +17,7 @@ import { SUPPORTED, unknownOptions } from './extensions.ts';
 import { InviteAnswer } from './invite-answer.ts';
 import { type AttemptUser, InviteAttempt } from './invite-attempt.ts';
 import { type Draft, endsCall, type NoResponse, type OutgoingOptions, OutgoingRequest } from './outgoing.ts';
+import type { ReferSubscription } from './refer-subscription.ts';
 import type { ReliableProvisionals } from './reliable.ts';
 import { SessionRefresher } from './session-refresher.ts';
 import { refusesAll, type SessionUser } from './session-user.ts';
@@ -53,6 +54,8 @@ export class Session implements DialogUser {
   peer: Session | undefined = undefined;
   /** Being joined with somebody else: it outlives its peer, and who joins it hears of its end. */
   moving: { lost(): void } | undefined = undefined;
+  /** REFERs of the peer of which it is still told. */
+  referrals: readonly ReferSubscription[] = [];
   /** The INVITE of the peer that is being answered, and ours that is on its way. */
   answering: InviteAnswer | undefined = undefined;
   attempt: InviteAttempt | undefined = undefined;

@@ -13,17 +13,15 @@ import type { SipResponse } from '../sip/message.ts';
 import { parseNameAddr } from '../sip/name-addr.ts';
 import type { Uri } from '../sip/uri.ts';
 import { COMPLETED_ELSEWHERE } from '../sip/reason.ts';
-import { reasonPhrase } from '../sip/words.ts';
 import type { Asked } from './asked.ts';
 import type { B2bCall } from './b2b.ts';
 import { Bridge, type Given, type Taker } from './bridge.ts';
 import { type Callee, type CalleePlan, checkCallees, hunt, type HuntStep } from './hunt.ts';
 import type { AttemptUser, InviteAttempt } from './invite-attempt.ts';
+import { ReferSubscription } from './refer-subscription.ts';
 import { parseReplaces, replacedSession, replacesIn } from './replaces.ts';
 import type { Session } from './session.ts';
 
-/** How long the referrer is told, at most. RFC 3515 §2.4.4 */
-const SUBSCRIPTION_SECONDS = 180;
 /** How long a route may look for whom to ring. */
 const PLAN_MS = 5_000;
 
@@ -32,9 +30,7 @@ export class Transfer {
   private readonly b2b: B2bCall;
   private readonly referrer: Session;
   private readonly asked: Asked;
-  /** Who wants no NOTIFY, or takes none. RFC 4488, RFC 6665 §4.2.2 */
-  private silent: boolean;
-  private told = Promise.resolve();
+  private readonly subscription: ReferSubscription;
   /** Those who ring for it. */
   private readonly ringing = new Set<InviteAttempt>();
   /** The call of the referrer's that rings for it. */
@@ -44,7 +40,7 @@ export class Transfer {
     this.b2b = b2b;
     this.referrer = referrer;
     this.asked = asked;
-    this.silent = asked.request.headers.get('Refer-Sub')?.trim().toLowerCase() === 'false';
+    this.subscription = new ReferSubscription(b2b.core.world.clock, referrer, asked);
   }
 
   start(): void {
@@ -80,7 +76,7 @@ export class Transfer {
         consulting.hangUp();
       },
       (status) => {
-        this.notify(status, true);
+        this.subscription.notify(status, true);
         this.release(far, target);
       },
     );
@@ -90,17 +86,17 @@ export class Transfer {
   private early(far: Session, consulting: Session): void {
     const { user } = consulting;
     const taker: Taker = {
-      rings: (status) => this.notify(status, false),
+      rings: (status) => this.subscription.notify(status, false),
       answered: (attempt, session, response, done) => this.take(far, attempt, session, response, done),
       failed: (status) => {
-        this.notify(status, true);
+        this.subscription.notify(status, true);
         this.release(far);
       },
     };
     this.given = user instanceof Bridge ? user.giveAway(taker) : undefined;
     if (this.given === undefined) return this.asked.reply(491);
     this.accept(far);
-    this.notify(this.given.progress, false);
+    this.subscription.notify(this.given.progress, false);
   }
 
   /** Who has answered is asked for an offer, unless that was one. */
@@ -120,7 +116,7 @@ export class Transfer {
     };
     const failed = (status: number): void => {
       session.moving = undefined;
-      this.notify(status, true);
+      this.subscription.notify(status, true);
       done(false);
       this.release(far);
     };
@@ -187,7 +183,7 @@ export class Transfer {
     };
     void hunt(plan, ring).then(() => {
       if (far.moving !== this) return;
-      this.notify(last, true);
+      this.subscription.notify(last, true);
       this.release(far);
     });
   }
@@ -208,7 +204,7 @@ export class Transfer {
     const attempt = call({
       provisional: (response, session, reliable) => {
         if (reliable) void session?.prack();
-        this.notify(response.status, false);
+        this.subscription.notify(response.status, false);
       },
       answered: (answered, session, response) => this.offer(far, answered, session, response, joined, failed),
       failed,
@@ -253,8 +249,8 @@ export class Transfer {
     this.b2b.join(far, session);
     this.release(far);
     for (const attempt of this.ringing) attempt.cancel(COMPLETED_ELSEWHERE);
-    this.notify(200, true);
-    void this.told.then(() => referrer.hangUp());
+    this.subscription.notify(200, true);
+    void this.subscription.told.then(() => referrer.hangUp());
   }
 
   /** Whoever was joined with nobody, and is left alone since the referrer hung up, is hung up on. */
@@ -270,27 +266,8 @@ export class Transfer {
   /** From now on these legs do not end with the referrer's. */
   private accept(...legs: readonly Session[]): void {
     for (const leg of legs) leg.moving = this;
-    this.asked.reply(202, { headers: this.silent ? [['Refer-Sub', 'false']] : [] });
-    this.notify(100, false);
-  }
-
-  /** One NOTIFY after the other: the last one ends the subscription. RFC 3515 §2.4.4, §2.4.5 */
-  private notify(status: number, last: boolean): void {
-    if (this.silent) return;
-    const state = last ? 'terminated;reason=noresource' : `active;expires=${SUBSCRIPTION_SECONDS}`;
-    const parts = {
-      headers: [
-        ['Event', `refer;id=${this.asked.request.cseq}`],
-        ['Subscription-State', state],
-      ] as const,
-      body: `SIP/2.0 ${status} ${reasonPhrase(status)}\r\n`,
-      contentType: 'message/sipfrag;version=2.0',
-    };
-    this.told = this.told.then(async () => {
-      if (this.silent || this.referrer.isOver) return;
-      const end = await this.referrer.request('NOTIFY', parts, true);
-      this.silent = typeof end === 'string' || end.status >= 300;
-    });
+    this.asked.reply(202, { headers: this.subscription.isOver ? [['Refer-Sub', 'false']] : [] });
+    this.subscription.begin();
   }
 
   /** RFC 3892 §3: who asked for the call, as the referrer says it. */
