@@ -119,7 +119,8 @@ export class Hostile {
   private pushStream(): void {
     const connection = this.stranger.connect();
     const text = this.one([...this.torture, ...this.overheard()]);
-    connection.write(this.random.below(2) === 0 ? text : text.substring(0, this.random.below(text.length)));
+    const most = Math.max(1, text.length); // An empty datagram may have been overheard.
+    connection.write(this.random.below(2) === 0 ? text : text.substring(0, this.random.below(most)));
     if (this.random.below(3) > 0) connection.end();
   }
 
