@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Branch } from './branch.ts';
 import { type Fork, PlanRun } from './fork.ts';
-import { BRANCHES_MAX, parallel, type Plan, serial, type Target } from './plan.ts';
+import { BRANCHES_MAX } from '../sip/breadth.ts';
+import { parallel, type Plan, serial, type Target } from './plan.ts';
 
 const t = (host: string): Target => ({ uri: { scheme: 'sip', host, params: {} } });
 const [a, b, c, d] = [t('a'), t('b'), t('c'), t('d')];

@@ -1,7 +1,8 @@
 /** Performs a Plan: parallel parts at once, serial parts one after the other. RFC 3261 §16.6. */
 import { assert } from '../base/assert.ts';
 import type { Branch } from './branch.ts';
-import { BRANCHES_MAX, type Plan, type Target } from './plan.ts';
+import { BRANCHES_MAX } from '../sip/breadth.ts';
+import type { Plan, Target } from './plan.ts';
 
 /** A part of a plan that is running. */
 export class Fork {

@@ -4,8 +4,6 @@ import { groupsByQ } from '../sip/redirection.ts';
 import type { Uri } from '../sip/uri.ts';
 import type { Hop } from '../transport/transports.ts';
 
-export { BRANCHES_MAX } from '../sip/breadth.ts';
-
 /** One branch's destination. */
 export interface Target {
   readonly uri: Uri;

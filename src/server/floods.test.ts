@@ -1,7 +1,8 @@
 /** Floods that no guard sees, because who sends them is known, and floods of what gets no answer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BRANCHES_MAX, parallel, type Plan, serial, type Target } from '../proxy/plan.ts';
+import { parallel, type Plan, serial, type Target } from '../proxy/plan.ts';
+import { BRANCHES_MAX } from '../sip/breadth.ts';
 import { Router, script } from '../route/router.ts';
 import { parseUri } from '../sip/uri.ts';
 import { MALLORY, mallorysTown, request, sentElsewhere, statusOf, TARGET } from '../testing/mallory.ts';

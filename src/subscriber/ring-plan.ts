@@ -1,6 +1,7 @@
 /** Whom a call to somebody rings: his phones, or those of the members of his group. */
 import type { Millis } from '../base/world.ts';
-import { BRANCHES_MAX, byPreference, type Plan, type Target } from '../proxy/plan.ts';
+import { byPreference, type Plan, type Target } from '../proxy/plan.ts';
+import { BRANCHES_MAX } from '../sip/breadth.ts';
 import type { Callee, RingOptions } from '../route/user-services.ts';
 import { NO_PARAMS } from '../sip/uri.ts';
 import type { RingStrategy } from '../store/schema-services.ts';
